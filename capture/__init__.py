@@ -1,0 +1,22 @@
+"""The screen: pixels, keys, video. Knows nothing of tickets, and nothing of Qt.
+
+Importing this door is cheap: numpy, mss, cv2 and av are loaded by the call that needs them.
+"""
+
+from capture.desktop import Abilities, CaptureError, Desktop, KeyTaken, NoDisplay, open_desktop
+from capture.image import Cursor, Monitor, Recording, Region, Screenshot, Window
+
+__all__ = [
+    "Abilities",
+    "CaptureError",
+    "Cursor",
+    "Desktop",
+    "KeyTaken",
+    "Monitor",
+    "NoDisplay",
+    "Recording",
+    "Region",
+    "Screenshot",
+    "Window",
+    "open_desktop",
+]

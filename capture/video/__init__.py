@@ -1,0 +1,1 @@
+"""The video of the screen: frames in, one MP4 out."""

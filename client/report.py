@@ -1,0 +1,129 @@
+"""The nouns of a report and the events of its journey. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, get_args
+
+from uploader.ticket import Attachment, TicketRef
+
+Kind = Literal["incident", "petition", "complaint", "claim", "suggestion"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+Priority = Literal["high", "medium", "low"]
+PRIORITIES: tuple[Priority, ...] = get_args(Priority)
+
+State = Literal["draft", "queued", "sending", "needs_you", "sent"]
+"""``sending`` is only ever told, never on disk: where the folder lies is the state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One diagnostic, redacted, as reviewed. ``text`` is byte for byte what leaves.
+
+    ``status`` is how it was collected: ok partial timeout denied absent error skipped. A section the user
+    took out keeps its title, has no text, and its status is ``skipped``: "not collected" must not read as fine.
+    ``hidden`` counts the redactions in the text.
+    """
+
+    id: str
+    title: str
+    text: str
+    status: str = "ok"
+    note: str = ""
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the user means. ``desk`` and ``share`` are names from the settings; empty: the configured default.
+
+    ``leave_out`` names attachments that the user decided to send the report without.
+    """
+
+    id: str
+    created_at: datetime
+    summary: str = ""
+    description: str = ""
+    kind: Kind = "incident"
+    priority: Priority = "medium"
+    attachments: tuple[Attachment, ...] = ()
+    sections: tuple[Section, ...] = ()
+    fields: dict[str, str] = field(default_factory=dict)
+    desk: str = ""
+    share: str = ""
+    language: str = "en"
+    leave_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An error as it is remembered: ``code`` is stable, ``detail`` is one English sentence."""
+
+    code: str
+    detail: str
+    attachment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How one attachment went: ``via`` is "ticket" or "link"."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    via: Literal["ticket", "link"]
+    url: str = ""
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One report on its way, read from its folder and journal."""
+
+    report_id: str
+    summary: str
+    state: State
+    created_at: datetime
+    attempts: int = 0
+    not_before: datetime | None = None
+    last_error: Trouble | None = None
+    ticket: TicketRef | None = None
+    size_bytes: int = 0
+    attachments: tuple[Sent, ...] = ()
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something to mend or to know before sending. ``blocking`` ones keep the report from being sent.
+
+    ``code``: summary_missing, file_missing, file_changed, empty_file, no_share, goes_by_link, desk_unready.
+    """
+
+    code: str
+    blocking: bool
+    attachment: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryChanged:
+    """Event: this delivery moved on. ``gone`` when it was discarded."""
+
+    delivery: Delivery
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryProgress:
+    """Event: bytes on their way. ``file`` is empty while the ticket itself is sent."""
+
+    report_id: str
+    file: str
+    done_bytes: int
+    total_bytes: int
+
+
+Event = DeliveryChanged | DeliveryProgress

@@ -1,0 +1,1 @@
+"""The face. Qt; no HTTP, no decisions."""

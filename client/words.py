@@ -1,0 +1,120 @@
+"""The words people read: translation, plurals, sizes, dates. The language can change at any moment.
+
+A text in the code is English and is its own key: ``say("Send")``. Other languages lie in
+``resources/translations/<language>.json``: ``{"Send": "Enviar", "{n} section|{n} sections": ["{n} sección", "{n} secciones"]}``.
+"""
+
+from __future__ import annotations
+
+import json
+import locale
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from importlib import resources
+
+LANGUAGES = {"en": "English", "es": "Español"}
+PSEUDO = "pseudo"
+"""A language for tests: every text that went through here is ``⟦Ŝéñð ···⟧``, longer, and easy to tell from one that did not."""
+
+_ACCENTED = str.maketrans("aceinosuyACEINOSU", "áçéíñöšüÿÁÇÉÍÑÖŠÜ")
+_language = "en"
+
+
+def system_language() -> str:
+    """``es`` or ``en``, from the environment as gettext reads it, else from the system."""
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(name, "")
+        if value:
+            return "es" if value.lower().startswith("es") else "en"
+    return "es" if (locale.getlocale()[0] or "").lower().startswith(("es", "spanish")) else "en"
+
+
+def speak(language: str) -> None:
+    """From now on every text is in this language; ``auto`` is the system's."""
+    global _language  # noqa: PLW0603  # one process speaks one language
+    language = system_language() if language == "auto" else language
+    if language not in LANGUAGES and language != PSEUDO:
+        raise ValueError(f"no such language: {language}")
+    _language = language
+
+
+def language() -> str:
+    return _language
+
+
+@lru_cache
+def catalog(language: str) -> Mapping[str, str | list[str]]:
+    """All translations into ``language``; English needs none."""
+    if language in ("en", PSEUDO):
+        return {}
+    text = resources.files("resources").joinpath("translations", f"{language}.json").read_text("utf-8")
+    found: dict[str, str | list[str]] = json.loads(text)
+    return found
+
+
+def say(text: str, **values: object) -> str:
+    """The text in the current language, with ``{name}`` filled in."""
+    found = catalog(_language).get(text, text)
+    return _fill(found if isinstance(found, str) else found[0], values)
+
+
+def say_n(one: str, many: str, n: int, **values: object) -> str:
+    """Like ``say``, with the plural for ``n``, which fills ``{n}``."""
+    found = catalog(_language).get(f"{one}|{many}", [one, many])
+    return _fill(found[0 if n == 1 else 1], {"n": number(n), **values})
+
+
+def _fill(text: str, values: Mapping[str, object]) -> str:
+    if _language == PSEUDO:
+        parts = text.replace("}", "{").split("{")
+        parts[::2] = [part.translate(_ACCENTED) for part in parts[::2]]
+        text = "".join(f"{{{part}}}" if i % 2 else part for i, part in enumerate(parts))
+        text = f"⟦{text}{'·' * (len(text) // 3)}⟧"
+    return text.format(**values) if values else text
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """``1,284.5`` in English; ``1 284,5`` in Spanish, with a narrow space, from 10 000 on (RAE)."""
+    text = f"{value:,.{decimals}f}"
+    if _language != "es":
+        return text
+    whole, _, rest = text.partition(".")
+    whole = whole.replace(",", "\u202f" if len(whole) > 5 else "")
+    return whole + ("," + rest if rest else "")
+
+
+def size(size_bytes: int) -> str:
+    """``184 kB``, ``41 MB``, ``3.2 GB``: powers of 1000, at most one decimal."""
+    value, unit = float(size_bytes), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{number(value, 1 if unit != 'B' and value < 9.95 else 0)}\u00a0{unit}"
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS_ES = ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic")
+
+
+def moment(at: datetime, now: datetime | None = None) -> str:
+    """``today 10:42``, ``yesterday 17:40``, ``28 Nov``, ``28 Nov 2025``, in local time."""
+    at = at.astimezone()
+    now = (now or datetime.now().astimezone()).astimezone()
+    days = (now.date() - at.date()).days
+    clock = f"{at:%H:%M}"
+    if days == 0:
+        return say("today {clock}", clock=clock)
+    if days == 1:
+        return say("yesterday {clock}", clock=clock)
+    return day(at, now)
+
+
+def day(at: datetime, now: datetime | None = None) -> str:
+    """``28 Nov``, with the year when it is another one."""
+    at = at.astimezone()
+    month = (_MONTHS_ES if _language == "es" else _MONTHS)[at.month - 1]
+    year = (now or datetime.now().astimezone()).year
+    return f"{at.day} {month}" + (f" {at.year}" if at.year != year else "")

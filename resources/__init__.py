@@ -1,0 +1,1 @@
+"""Icons, fonts, translations and the pages of the demonstration."""

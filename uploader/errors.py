@@ -1,0 +1,82 @@
+"""What went wrong outside, sorted by what to do now.
+
+    UploaderError
+    ├─ Temporary(retry_after_s)   tries again by itself: network, 429, 5xx, folder not mounted
+    │   └─ OutcomeUnknown         it was sent and the answer got lost
+    ├─ Refused(detail)            a person must act
+    │   ├─ AuthFailed
+    │   ├─ InvalidField(name)
+    │   └─ TooLarge(limit_bytes)
+    └─ Cancelled                  the user stopped it
+
+``str(error)`` is one English sentence with the detail a person can act upon, and never a secret.
+``code`` is the stable word that the command line prints and that translations hang on.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class UploaderError(Exception):
+    code: ClassVar[str] = "failed"
+
+
+class Temporary(UploaderError):
+    """Will be tried again. ``retry_after_s`` is the service's own wish and wins over our schedule."""
+
+    code = "temporary"
+
+    def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class Unreachable(Temporary):
+    """Nobody answers: offline, a share that is not mounted, a server that is down."""
+
+    code = "unreachable"
+
+
+class NoSpace(Temporary):
+    """The other side is full."""
+
+    code = "no_space"
+
+
+class OutcomeUnknown(Temporary):
+    code = "outcome_unknown"
+
+
+class Refused(UploaderError):
+    code = "refused"
+
+
+class AuthFailed(Refused):
+    code = "auth_failed"
+
+
+class InvalidField(Refused):
+    code = "invalid_field"
+
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(detail)
+        self.name = name
+
+
+class TooLarge(Refused):
+    code = "too_large"
+
+    def __init__(self, detail: str, limit_bytes: int | None = None) -> None:
+        super().__init__(detail)
+        self.limit_bytes = limit_bytes
+
+
+class FileChanged(Refused):
+    """The file is not the one whose hash was taken when it was attached, or is gone."""
+
+    code = "file_changed"
+
+
+class Cancelled(UploaderError):
+    code = "cancelled"

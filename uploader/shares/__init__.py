@@ -1,0 +1,1 @@
+"""One file per way to share a large file by a link."""
