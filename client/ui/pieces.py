@@ -1,0 +1,202 @@
+"""The small still pieces every window is built of: words, lines, panels, ticks, empty places."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from client.ui import look
+from client.ui.buttons import LinkButton, draw_ring
+from client.ui.icons import draw_icon
+
+Tone = Literal["text", "quiet", "faint", "accent", "ok", "warn", "bad"]
+
+
+class Label(QLabel):
+    """Words in one of the four sizes and in a tone that follows the theme."""
+
+    def __init__(
+        self,
+        tone: Tone = "text",
+        size: look.Size = "body",
+        *,
+        strong: bool = False,
+        wrap: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setFont(look.font(size, strong=strong))
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(wrap)
+        self.set_tone(tone)
+
+    def set_tone(self, tone: Tone) -> None:
+        self.setProperty("tone", tone)
+        self.style().polish(self)
+        self.update()
+
+
+class OneLine(Label):
+    """Words that never wrap: what does not fit is an ellipsis, and whole in the tool tip."""
+
+    def __init__(self, tone: Tone = "text", size: look.Size = "body", *, strong: bool = False) -> None:
+        super().__init__(tone, size, strong=strong)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        fits = QFontMetrics(self.font()).horizontalAdvance(self.text()) <= event.size().width()
+        self.setToolTip("" if fits else self.text())
+        super().resizeEvent(event)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        text = QFontMetrics(self.font()).elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.setPen(look.color(self.property("tone") if self.isEnabled() else "disabled"))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        painter.end()
+
+
+class StateLabel(Label):
+    """A dot and a word, both in the tone of the state."""
+
+    _dot_px = 6
+
+    def __init__(self, tone: Tone = "quiet", *, parent: QWidget | None = None) -> None:
+        super().__init__(tone, parent=parent)
+        self.setContentsMargins(look.sized(self._dot_px) + look.S, 0, 0, 0)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter, side = QPainter(self), look.sized(self._dot_px)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(look.color(self.property("tone")))
+        painter.drawEllipse(QRectF(0, (self.height() - side) / 2, side, side))
+        painter.end()
+
+
+class Divider(QFrame):
+    """One line across, or down when ``upright``."""
+
+    def __init__(self, *, upright: bool = False, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        if upright:
+            self.setFixedSize(1, look.sized(20))
+        else:
+            self.setFixedHeight(1)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), look.color("line"))
+        painter.end()
+
+
+class Panel(QFrame):
+    """A raised ground with round corners and a thin edge; ``warn`` tints it for something to look at."""
+
+    def __init__(self, *, warn: bool = False, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._warn = warn
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        now, painter = look.tokens(), QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._warn and not now.native:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(look.mix(now.warn, now.ground, 0.12)))
+        else:
+            painter.setPen(QPen(QColor(now.line), 1))
+            painter.setBrush(QColor(now.raised))
+        corner = look.PANEL_CORNER
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), corner, corner)
+        painter.end()
+
+
+class Tick(QCheckBox):
+    """A check box with our corners and check."""
+
+    _side_px = 16
+
+    def sizeHint(self) -> QSize:
+        metrics = QFontMetrics(self.font())
+        height = max(look.sized(look.L + look.S), metrics.height() + look.XS)
+        return QSize(look.sized(self._side_px) + look.S + metrics.horizontalAdvance(self.text()) + 2, height)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        now, painter, side = look.tokens(), QPainter(self), look.sized(self._side_px)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(0.5, (self.height() - side) / 2, side - 1, side - 1)
+        filled = self.checkState() != Qt.CheckState.Unchecked
+        ground = (now.accent if self.isEnabled() else now.disabled) if filled else now.raised
+        painter.setPen(QPen(QColor(ground if filled else now.edge), 1))
+        painter.setBrush(QColor(ground))
+        painter.drawRoundedRect(box, 4, 4)
+        if filled:
+            name = "check" if self.checkState() == Qt.CheckState.Checked else "minus"
+            draw_icon(painter, name, box.adjusted(1, 1, -1, -1), QColor(now.on_accent))
+        painter.setPen(QColor(now.text if self.isEnabled() else now.disabled))
+        words = self.rect().adjusted(side + look.S, 0, 0, 0)
+        flags = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+        painter.drawText(words, flags | Qt.TextFlag.TextShowMnemonic.value, self.text())
+        if self.hasFocus():
+            draw_ring(painter, box.adjusted(-1, -1, 1, 1), QColor(now.accent))
+        painter.end()
+
+
+class Choice(QComboBox):
+    """A drop-down list with our arrow."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if look.tokens().native:
+            return
+        painter, side = QPainter(self), look.sized(14)
+        box = QRectF(self.width() - side - look.S, (self.height() - side) / 2, side, side)
+        draw_icon(painter, "chevron-down", box, look.color("quiet" if self.isEnabled() else "disabled"))
+        painter.end()
+
+
+class _Picture(QWidget):
+    """A large faint icon."""
+
+    def __init__(self, name: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._name = name
+        side = look.sized(look.XXL)
+        self.setFixedSize(side, side)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        draw_icon(painter, self._name, QRectF(self.rect()), look.color("faint"))
+        painter.end()
+
+
+class EmptyState(QWidget):
+    """What a list says while it is empty: what will appear here, and the one thing to do.
+
+    Tell its words to ``title`` and ``detail``; ``action`` is hidden until you show it.
+    """
+
+    def __init__(self, icon: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.title = Label(size="large", strong=True, parent=self)
+        self.detail = Label("quiet", wrap=True, parent=self)
+        self.action = LinkButton(parent=self)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(look.XL, look.XL, look.XL, look.XL)
+        column.setSpacing(look.S)
+        column.addStretch()
+        center = Qt.AlignmentFlag.AlignHCenter
+        column.addWidget(_Picture(icon, self), alignment=center)
+        for label in (self.title, self.detail):
+            label.setAlignment(center)
+            column.addWidget(label)
+        column.addWidget(self.action, alignment=center)
+        column.addStretch()
+        self.action.hide()
