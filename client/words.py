@@ -1,7 +1,7 @@
 """The words people read: translation, plurals, sizes, dates. The language can change at any moment.
 
 A text in the code is English and is its own key: ``say("Send")``. Other languages lie in
-``resources/translations/<language>.json``: ``{"Send": "Enviar", "{n} section|{n} sections": ["{n} sección", "{n} secciones"]}``.
+``resources/translations/<language>.json``: ``{"Send": "Enviar", "{n} file|{n} files": ["{n} archivo", …]}``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from importlib import resources
 
 LANGUAGES = {"en": "English", "es": "Español"}
 PSEUDO = "pseudo"
-"""A language for tests: every text that went through here is ``⟦Ŝéñð ···⟧``, longer, and easy to tell from one that did not."""
+"""A language for tests: a text that went through here is ``⟦Šéñd ···⟧``, longer, and easy to tell from others."""
 
 _ACCENTED = str.maketrans("aceinosuyACEINOSU", "áçéíñöšüÿÁÇÉÍÑÖŠÜ")
 _language = "en"

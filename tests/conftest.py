@@ -55,7 +55,9 @@ def no_logged_errors(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRe
         assert not errors, f"logged: {errors}"
 
 
-def start_x_server(size: str = "1920x1080", *, window_manager: bool = True) -> tuple[str, list[subprocess.Popen[bytes]]]:
+def start_x_server(
+    size: str = "1920x1080", *, window_manager: bool = True
+) -> tuple[str, list[subprocess.Popen[bytes]]]:
     """A virtual X server of depth 24 on a free display, and its processes, the last one first to be ended."""
     read, write = os.pipe()
     server = subprocess.Popen(

@@ -34,7 +34,10 @@ class Secret:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Setting:
-    """One field of an adapter as a form shows it. ``kind`` is text, folder, url, number, flag or secret."""
+    """One declared field as a form shows it. ``kind`` is text, folder, url, number, flag, choice, keys or secret.
+
+    ``choices`` are the allowed values of a choice; ``least`` and ``most`` bound a number.
+    """
 
     name: str
     title: str
@@ -42,37 +45,58 @@ class Setting:
     kind: str
     default: Any
     required: bool
+    choices: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+
+    def fault(self, value: object) -> str:
+        """What is wrong with ``value`` in one English clause; empty when nothing is."""
+        if self.kind == "flag":
+            return "" if isinstance(value, bool) else "must be true or false"
+        if self.kind == "number":
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                return "must be a number"
+            if (self.least is not None and value < self.least) or (self.most is not None and value > self.most):
+                return f"must lie between {self.least} and {self.most}"
+            return ""
+        if not isinstance(value, str):
+            return "must be text"
+        if self.choices and value not in self.choices:
+            return "must be one of " + ", ".join(self.choices)
+        return ""
 
 
-def setting(title: str, *, help: str = "", kind: str = "text", default: Any = dataclasses.MISSING) -> Any:
+def setting(
+    title: str,
+    *,
+    help: str = "",
+    kind: str = "text",
+    default: Any = dataclasses.MISSING,
+    choices: tuple[str, ...] = (),
+    least: float | None = None,
+    most: float | None = None,
+) -> Any:
     """A dataclass field that carries its own description; the form, flags, docs and policy read it."""
+    about = {"title": title, "help": help, "kind": "choice" if choices else kind}
     return dataclasses.field(
         **({} if default is dataclasses.MISSING else {"default": default}),
-        metadata={"title": title, "help": help, "kind": kind},
+        metadata=about | {"choices": choices, "least": least, "most": most},
     )
 
 
-def settings_of(adapter: type) -> tuple[Setting, ...]:
-    """The declared settings of an adapter, in order."""
+def settings_of(owner: type) -> tuple[Setting, ...]:
+    """The declared settings of an adapter or a section, in order."""
     found = []
-    for part in dataclasses.fields(adapter):
+    for part in dataclasses.fields(owner):
         if "title" in part.metadata:
             required = part.default is dataclasses.MISSING
-            found.append(
-                Setting(
-                    part.name,
-                    part.metadata["title"],
-                    part.metadata["help"],
-                    part.metadata["kind"],
-                    None if required else part.default,
-                    required,
-                )
-            )
+            default = None if required else part.default
+            found.append(Setting(part.name, default=default, required=required, **part.metadata))
     return tuple(found)
 
 
 def build(adapter: type[A], values: Mapping[str, object]) -> A:
-    """An adapter from settings as they stand in a file.
+    """An adapter from settings as they stand in a file; secrets come as ``Secret``.
 
     Raises: InvalidField naming the first setting that is missing, unknown or of the wrong type.
     """
@@ -85,14 +109,13 @@ def build(adapter: type[A], values: Mapping[str, object]) -> A:
     for name, part in known.items():
         if name not in values:
             if part.required:
-                raise InvalidField(name, f"“{name}” is missing: {part.title}")
+                raise InvalidField(name, f"“{name}” is missing ({part.title})")
             continue
-        value, wanted = values[name], hints[name]
-        if wanted is Path and isinstance(value, str):
-            value = Path(value).expanduser()
-        elif wanted is Secret and isinstance(value, str):
-            value = Secret(value)
-        if isinstance(wanted, type) and (not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool)):
-            raise InvalidField(name, f"“{name}” must be {part.kind}, not {value!r}")
-        arguments[name] = value
+        value = values[name]
+        if part.kind == "secret":
+            arguments[name] = value if isinstance(value, Secret) else Secret(str(value))
+            continue
+        if fault := part.fault(value):
+            raise InvalidField(name, f"“{name}” {fault}")
+        arguments[name] = Path(str(value)).expanduser() if hints[name] is Path else value
     return adapter(**arguments)

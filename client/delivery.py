@@ -1,0 +1,121 @@
+"""From a report to a ticket: splits by size, shares the large files, composes, submits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from client.report import Report, Sent
+from client.settings import General
+from uploader.errors import FileChanged, Refused, UploaderError
+from uploader.journal import Journal
+from uploader.ticket import (
+    LINK_ABOVE_BYTES,
+    Attachment,
+    Desk,
+    Limits,
+    Link,
+    Share,
+    SharedFile,
+    TextSection,
+    Ticket,
+    TicketRef,
+)
+
+FileProgress = Callable[[str, int, int], None]
+"""``progress(file_name, done_bytes, total_bytes)``; an empty name is the ticket itself. May raise Cancelled."""
+
+
+class ShareRefused(Refused):
+    """One file could not be shared; the person chooses another share or leaves the file out."""
+
+    code = "share_refused"
+
+    def __init__(self, detail: str, attachment: str) -> None:
+        super().__init__(detail)
+        self.attachment = attachment
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of the report: the desk's answer and the way of every attachment."""
+
+    ticket: TicketRef
+    sent: tuple[Sent, ...]
+
+
+def split(attachments: tuple[Attachment, ...], limits: Limits) -> tuple[tuple[Attachment, ...], tuple[Attachment, ...]]:
+    """Which attachments go into the ticket and which as a link, each in their order.
+
+    Strictly over 25 MB or the desk's own lower limit goes as a link; so do suffixes the desk blocks; and if the
+    rest exceeds what a ticket holds, the largest go too, until it fits.
+    """
+    limit = min(LINK_ABOVE_BYTES, limits.file_bytes if limits.file_bytes is not None else LINK_ABOVE_BYTES)
+    inside = [
+        a for a in attachments
+        if a.size_bytes <= limit and not a.name.lower().endswith(tuple(limits.blocked_suffixes))
+    ]  # fmt: skip
+    if limits.total_bytes is not None:
+        while inside and sum(a.size_bytes for a in inside) > limits.total_bytes:
+            inside.remove(max(inside, key=lambda a: a.size_bytes))
+    return tuple(inside), tuple(a for a in attachments if a not in inside)
+
+
+def deliver(
+    report: Report, who: General, desk: Desk, share: Share | None, journal: Journal, progress: FileProgress
+) -> Delivered:
+    """Brings the report to the desk exactly once, however often it is called with the same journal.
+
+    Raises: UploaderError; ``ShareRefused`` names the file that a person must decide about.
+    """
+    wanted = tuple(a for a in report.attachments if a.name not in report.leave_out)
+    for attachment in wanted:
+        _still_there(attachment)
+    inside, large = split(wanted, desk.limits)
+    shared = tuple(_share(a, share, journal, progress) for a in large)
+    ticket = compose(report, who, inside, shared)
+    answer = desk.submit(ticket, journal, lambda done, total: progress("", done, total))
+    ways = {a.name: Sent(a.name, a.size_bytes, a.sha256, "ticket") for a in inside}
+    ways |= {s.name: Sent(s.name, s.size_bytes, s.sha256, "link", s.link.url, s.link.expires_at) for s in shared}
+    return Delivered(answer, tuple(ways[a.name] for a in wanted))
+
+
+def compose(report: Report, who: General, inside: tuple[Attachment, ...], shared: tuple[SharedFile, ...]) -> Ticket:
+    """What the desk receives. The only place where a report becomes a ticket."""
+    requester = f"{who.name} <{who.mail}>" if who.name and who.mail else who.name or who.mail
+    sections = tuple(TextSection(s.id, s.title, s.text, s.note or s.status) for s in report.sections)
+    return Ticket(
+        report.id, report.summary, report.description, report.kind, report.priority, requester, report.created_at,
+        inside, shared, sections, report.fields, report.language,
+    )  # fmt: skip
+
+
+def _share(file: Attachment, share: Share | None, journal: Journal, progress: FileProgress) -> SharedFile:
+    if share is None:
+        raise ShareRefused("the file is too large for the ticket and no share for large files is set up", file.name)
+    known = journal.result(f"link/{file.sha256}/{file.name}")
+    if known is None:
+        try:
+            link = share.put(file, journal, lambda done, total: progress(file.name, done, total))
+        except ShareRefused:
+            raise
+        except FileChanged:
+            raise
+        except Refused as error:
+            raise ShareRefused(str(error), file.name) from error
+        known = journal.once(f"link/{file.sha256}/{file.name}", lambda: msgspec.json.encode(link).decode())
+    return SharedFile(file.name, file.size_bytes, file.media_type, file.sha256, msgspec.json.decode(known, type=Link))
+
+
+def _still_there(attachment: Attachment) -> None:
+    try:
+        size_bytes = attachment.path.stat().st_size
+    except OSError as error:
+        raise FileChanged(f"“{attachment.name}” is no longer in the report's folder") from error
+    if size_bytes != attachment.size_bytes:
+        raise FileChanged(f"“{attachment.name}” has changed since it was attached")
+
+
+__all__ = ["Delivered", "FileProgress", "ShareRefused", "UploaderError", "compose", "deliver", "split"]

@@ -1,0 +1,310 @@
+"""The queue of reports on their way: two workers, one lock, and a plan for every failure.
+
+Where a report's folder lies is its state; "sending" is only ever in memory. Two workers, so that a large video
+cannot hold up a ticket. One lock of the operating system, so that window and command line never send together.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from client.delivery import Delivered, ShareRefused
+from client.folder import Damaged, Log, ReportFolder, Shelf
+from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event, Report, State, Trouble
+from uploader.errors import Cancelled, FileChanged, Refused, Temporary, UploaderError
+from uploader.journal import Journal
+
+RETRY_AFTER_S = (10, 60, 300, 1800, 7200, 21600)
+"""After the first failure, the second, …; the last one again and again."""
+JITTER = 0.2
+
+Deliver = Callable[[Report, Journal, Callable[[str, int, int], None]], Delivered]
+
+log = logging.getLogger(__name__)
+
+
+class Busy(Exception):
+    """Another process holds the outbox and is sending."""
+
+
+class Outbox:
+    """Sends what lies in ``shelf``'s outbox with ``deliver``. Listeners are called on worker threads."""
+
+    def __init__(self, shelf: Shelf, deliver: Deliver, notify: Callable[[Event], None]) -> None:
+        self._shelf, self._deliver, self._notify = shelf, deliver, notify
+        self._lock = OutboxLock(shelf.root / "outbox" / ".lock")
+        self._wake = threading.Condition()
+        self._busy: set[str] = set()
+        self._cancelled: set[str] = set()
+        self._held_until: dict[str, float] = {}
+        self._closing = False
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Starts the two workers; they sleep without waking up while nothing is due."""
+        for number in (1, 2):
+            thread = threading.Thread(target=self._work, name=f"outbox-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def close(self) -> None:
+        """Stops the workers; what is being sent is cancelled and goes on at the next start."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify_all()
+        for thread in self._threads:
+            thread.join(10)
+
+    def poke(self) -> None:
+        """Something in the outbox has changed: look now."""
+        with self._wake:
+            self._wake.notify_all()
+
+    def send_all(self) -> None:
+        """Everything that waits is due now."""
+        for folder in self._shelf.list("outbox"):
+            self.make_due(folder.id)
+
+    def make_due(self, report_id: str) -> None:
+        """This report is tried at once, also when a person was needed before."""
+        folder = self._shelf.find(report_id, "outbox")
+        if folder is None or report_id in self._busy:
+            return
+        state = folder.read_log()
+        state.not_before, state.needs_you = None, False
+        folder.write_log(state)
+        self._tell(folder)
+        self.poke()
+
+    def cancel(self, report_id: str) -> None:
+        """Stops the delivery that runs; the report stays in the outbox."""
+        with self._wake:
+            if report_id in self._busy:
+                self._cancelled.add(report_id)
+
+    def is_busy(self, report_id: str) -> bool:
+        return report_id in self._busy
+
+    def run_once(self, report_id: str, wait_s: float = 60) -> Delivery:
+        """Delivers one report in this thread, due or not, and says what became of it.
+
+        Raises: Busy when another process is sending and does not finish within ``wait_s``; KeyError.
+        """
+        with self._wake:
+            free = self._wake.wait_for(lambda: report_id not in self._busy, wait_s)
+            if not free:
+                raise Busy
+            self._busy.add(report_id)
+        try:
+            with self._lock.held(wait_s):
+                folder = self._shelf.find(report_id, "outbox")
+                if folder is not None:
+                    self._send(folder)
+        finally:
+            with self._wake:
+                self._busy.discard(report_id)
+                self._wake.notify_all()
+        return self.delivery(report_id)
+
+    def delivery(self, report_id: str) -> Delivery:
+        """Raises: KeyError when there is none; Damaged."""
+        folder = self._shelf.find(report_id, "outbox", "sent")
+        if folder is None:
+            raise KeyError(report_id)
+        return read_delivery(folder, busy=report_id in self._busy)
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                folder, due_s = self._next()
+                while folder is None:
+                    if self._closing:
+                        return
+                    self._wake.wait(due_s)
+                    if self._closing:
+                        return
+                    folder, due_s = self._next()
+                self._busy.add(folder.id)
+            try:
+                with self._lock.held(0):
+                    self._send(folder)
+            except Busy:
+                with self._wake:
+                    self._wake.wait(1)
+            except Exception:  # a worker must outlive whatever one report does to it
+                log.exception("delivery of %s failed unexpectedly", folder.id)
+                self._hold_back(folder)
+            finally:
+                with self._wake:
+                    self._busy.discard(folder.id)
+                    self._cancelled.discard(folder.id)
+                    self._wake.notify_all()
+
+    def _next(self) -> tuple[ReportFolder | None, float | None]:
+        """The first report that is due and free, or the seconds until one may be; None: until poked."""
+        if self._closing:
+            return None, None
+        now, soonest = datetime.now(UTC), None
+        for folder in self._shelf.list("outbox"):
+            if folder.id in self._busy:
+                continue
+            try:
+                state = folder.read_log()
+            except Damaged:
+                self._set_aside(folder)
+                continue
+            if state.needs_you:
+                continue
+            wait_s = max(seconds_left(state, now), self._held_until.get(folder.id, 0) - time.monotonic())
+            if wait_s <= 0:
+                return folder, 0
+            soonest = wait_s if soonest is None else min(soonest, wait_s)
+        return None, soonest
+
+    def _send(self, folder: ReportFolder) -> None:
+        if not folder.path.is_dir():  # another process delivered it between our look and our lock
+            return
+        try:
+            report, state = folder.read(), folder.read_log()
+        except Damaged:
+            self._set_aside(folder)
+            return
+        if state.ticket is None:
+            self._tell(folder)
+            state.attempts, state.tried_at = state.attempts + 1, datetime.now(UTC)
+            folder.write_log(state)
+            try:
+                done = self._deliver(report, folder.journal(state), self._progress(report.id))
+            except UploaderError as error:
+                self._failed(folder, state, error)
+                return
+            except OSError as error:
+                self._failed(folder, state, Temporary(f"{error.filename or 'a file'}: {error.strerror or error}"))
+                return
+            state.ticket, state.sent, state.last_error = done.ticket, done.sent, None
+            state.sent_at, state.not_before, state.needs_you = datetime.now(UTC), None, False
+            folder.write_log(state)
+        self._tell(self._shelf.move(folder, "sent"))
+
+    def _failed(self, folder: ReportFolder, state: Log, error: UploaderError) -> None:
+        attachment = error.attachment if isinstance(error, ShareRefused) else ""
+        trouble = Trouble(error.code, str(error), attachment)
+        if isinstance(error, Cancelled):
+            if self._closing:  # not the user's wish: it goes on at the next start
+                state.not_before = None
+            else:
+                state.needs_you, state.last_error = True, trouble
+            folder.write_log(state)
+            self._tell(folder, busy=False)
+        elif isinstance(error, Refused | FileChanged):
+            state.needs_you, state.last_error, state.not_before = True, trouble, None
+            folder.write_log(state)
+            self._tell(folder)
+        else:
+            after_s = error.retry_after_s if isinstance(error, Temporary) else None
+            self._postpone(folder, trouble, after_s, state)
+
+    def _postpone(
+        self, folder: ReportFolder, trouble: Trouble, after_s: float | None = None, state: Log | None = None
+    ) -> None:
+        state = state or folder.read_log()
+        if after_s is None:
+            plan = RETRY_AFTER_S[min(max(state.attempts, 1), len(RETRY_AFTER_S)) - 1]
+            after_s = plan * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # jitter is no secret
+        state.last_error, state.tried_at = trouble, datetime.now(UTC)
+        state.not_before = state.tried_at + timedelta(seconds=after_s)
+        folder.write_log(state)
+        self._tell(folder, busy=False)
+
+    def _hold_back(self, folder: ReportFolder) -> None:
+        """Postpones what went wrong in a way nobody planned for; in memory when even the disk refuses."""
+        self._held_until[folder.id] = time.monotonic() + RETRY_AFTER_S[1]
+        try:
+            self._postpone(folder, Trouble("failed", "an unexpected failure; the log has the details"))
+        except (OSError, Damaged):
+            log.warning("%s is held back for %s s", folder.id, RETRY_AFTER_S[1])
+
+    def _progress(self, report_id: str) -> Callable[[str, int, int], None]:
+        def progress(file: str, done_bytes: int, total_bytes: int) -> None:
+            if self._closing or report_id in self._cancelled:
+                raise Cancelled("stopped")
+            self._notify(DeliveryProgress(report_id, file, done_bytes, total_bytes))
+
+        return progress
+
+    def _tell(self, folder: ReportFolder, *, busy: bool | None = None) -> None:
+        busy = folder.id in self._busy if busy is None else busy
+        self._notify(DeliveryChanged(read_delivery(folder, busy=busy)))
+
+    def _set_aside(self, folder: ReportFolder) -> None:
+        place = self._shelf.set_aside(folder)
+        log.warning("a damaged report was moved aside: %s", place)
+
+
+class OutboxLock:
+    """One process sends at a time. SQLite's file lock: portable, and freed by the system when a process dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._guard = threading.Lock()
+        self._holders = 0
+        self._connection: sqlite3.Connection | None = None
+
+    @contextmanager
+    def held(self, wait_s: float) -> Iterator[None]:
+        """Shared by the threads of this process. Raises: Busy after ``wait_s``."""
+        with self._guard:
+            if self._holders == 0:
+                self._connection = self._take(wait_s)
+            self._holders += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._holders -= 1
+                if self._holders == 0 and self._connection is not None:
+                    self._connection.close()
+                    self._connection = None
+
+    def _take(self, wait_s: float) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=wait_s, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            connection.close()
+            raise Busy from error
+        return connection
+
+
+def seconds_left(state: Log, now: datetime) -> float:
+    """Until the next try. A clock that was set back never makes a report wait longer than planned."""
+    if state.not_before is None:
+        return 0
+    left = (state.not_before - now).total_seconds()
+    if state.tried_at is not None and now < state.tried_at:
+        return 0
+    return left
+
+
+def read_delivery(folder: ReportFolder, *, busy: bool = False) -> Delivery:
+    """How a report stands, from its folder alone. Raises: Damaged."""
+    report, state = folder.read(), folder.read_log()
+    where: State = "queued"
+    if folder.path.parent.name == "sent" or state.ticket is not None:
+        where = "sent"
+    elif state.needs_you:
+        where = "needs_you"
+    elif busy:
+        where = "sending"
+    return Delivery(
+        report.id, report.summary, where, report.created_at, state.attempts, state.not_before, state.last_error,
+        state.ticket, sum(a.size_bytes for a in report.attachments), state.sent, state.sent_at,
+    )  # fmt: skip

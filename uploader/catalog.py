@@ -1,0 +1,37 @@
+"""All desks and shares, written by hand: the list is the documentation.
+
+Each entry names where the adapter lives; it is imported when it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from uploader.errors import InvalidField
+from uploader.ticket import Desk, Share
+
+DESKS: dict[str, str] = {
+    "folder": "uploader.desks.folder:FolderDesk",
+}
+SHARES: dict[str, str] = {
+    "folder": "uploader.shares.folder:FolderShare",
+}
+
+
+def desk_kind(kind: str) -> type[Desk]:
+    """The adapter's class. Raises: InvalidField naming the kinds there are."""
+    found: type[Desk] = _load(DESKS, kind)
+    return found
+
+
+def share_kind(kind: str) -> type[Share]:
+    found: type[Share] = _load(SHARES, kind)
+    return found
+
+
+def _load(listed: dict[str, str], kind: str) -> Any:
+    if kind not in listed:
+        raise InvalidField("kind", f"there is no kind “{kind}” yet; there is " + ", ".join(listed))
+    module, _, name = listed[kind].partition(":")
+    return getattr(import_module(module), name)

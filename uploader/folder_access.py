@@ -1,0 +1,122 @@
+"""Folders that may lie on a network share: reached with a time limit, their faults sorted by what to do now."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from uploader.errors import FileChanged, NoSpace, Temporary, Unreachable, UploaderError
+from uploader.ticket import Attachment, Progress
+
+REACH_S = 10
+CHUNK_BYTES = 1024 * 1024
+
+_stuck: dict[str, threading.Thread] = {}
+
+
+def reach(folder: Path, limit_s: float = REACH_S) -> None:
+    """Returns when ``folder`` is there and answers. Raises: Unreachable.
+
+    A dead mount blocks whoever asks it, for ever; so a thread asks, and one that is stuck is asked again
+    only when it came back.
+    """
+    key, answer = str(folder), [False]
+    asking = _stuck.get(key)
+    if asking is None or not asking.is_alive():
+
+        def ask() -> None:
+            answer[0] = folder.is_dir()
+
+        asking = threading.Thread(target=ask, name="reach-folder", daemon=True)
+        _stuck[key] = asking
+        asking.start()
+    asking.join(limit_s)
+    if asking.is_alive():
+        raise Unreachable(f"the folder {folder} does not answer; its server may be off or the network down")
+    _stuck.pop(key, None)
+    if not answer[0]:
+        raise Unreachable(f"the folder {folder} is not there; connect the drive or create the folder")
+
+
+@contextmanager
+def sorted_faults(folder: Path) -> Iterator[None]:
+    """Turns what the system says about ``folder`` into our errors."""
+    try:
+        yield
+    except UploaderError:
+        raise
+    except OSError as error:
+        raise _sort(folder, error) from error
+
+
+def _sort(folder: Path, error: OSError) -> UploaderError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoSpace(f"there is no space left in {folder}")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return Temporary(f"the folder {folder} cannot be written to; ask for permission to write there")
+    if error.errno in (
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.ESTALE,
+        errno.EHOSTDOWN,
+        errno.ENOTCONN,
+        errno.ETIMEDOUT,
+    ):
+        return Unreachable(f"the folder {folder} is not there; connect the drive or create the folder")
+    return Temporary(f"the folder {folder} failed: {error.strerror or error}")
+
+
+def copy_verified(file: Attachment, target: Path, progress: Progress) -> None:
+    """Copies durably, keeping holes, and only what was attached. Raises: FileChanged; OSError; from ``progress``."""
+    done, digest, empty = 0, hashlib.sha256(), bytes(CHUNK_BYTES)
+    try:
+        source = file.path.open("rb")
+    except OSError as error:
+        raise FileChanged(f"“{file.name}” is no longer in the report's folder") from error
+    with source, target.open("wb") as copy:
+        while piece := source.read(CHUNK_BYTES):
+            digest.update(piece)
+            if piece == empty:
+                copy.seek(len(piece), os.SEEK_CUR)
+            else:
+                copy.write(piece)
+            done += len(piece)
+            progress(done, file.size_bytes)
+        copy.truncate(done)
+        copy.flush()
+        os.fsync(copy.fileno())
+    if done != file.size_bytes or digest.hexdigest() != file.sha256:
+        target.unlink(missing_ok=True)
+        raise FileChanged(f"“{file.name}” has changed since it was attached")
+
+
+def write_durably(path: Path, text: str, mark: str) -> None:
+    """Replaces a text file at once; ``mark`` keeps the temporary names of several writers apart."""
+    temporary = path.with_name(f".{path.name}.{mark}")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def open_like(path: Path, root: Path) -> None:
+    """Gives everything at and below ``path`` the access that ``root`` grants: agents read what our umask hid.
+
+    File systems without modes, and what belongs to others, stay as they are.
+    """
+    mode = root.stat().st_mode & 0o777
+    with suppress(OSError):
+        path.chmod(mode if path.is_dir() else mode & 0o666)
+    if path.is_dir():
+        for inner in path.iterdir():
+            open_like(inner, root)
