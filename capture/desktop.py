@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from capture.image import Monitor, Screenshot, Window
+from capture.image import Monitor, Region, Screenshot, Window
 
 
 class CaptureError(Exception):
@@ -59,8 +59,17 @@ class Desktop(Protocol):
 
     def active_window(self) -> Window | None: ...
 
-    def frame(self, monitor: Monitor) -> Screenshot:
-        """The monitor as it looks now, pointer layer included; asked by the recorder many times a second."""
+    def frame(self, monitor: Monitor, region: Region | None = None) -> Screenshot:
+        """The monitor, or a region of it, as it looks now, pointer layer included; asked many times a second.
+
+        Raises: CaptureError when the monitor is no longer there, or is another size.
+        """
+
+    def changes(self) -> Callable[[], bool] | None:
+        """A cheap question to ask before each frame: may anything look different than when last asked?
+
+        None where the system cannot tell, so that frames must be compared.
+        """
 
     def listen(
         self, keys: Mapping[str, str], on_press: Callable[[str], None]
