@@ -33,8 +33,8 @@ class ShareRefused(Refused):
 
     code = "share_refused"
 
-    def __init__(self, detail: str, attachment: str) -> None:
-        super().__init__(detail)
+    def __init__(self, attachment: str, text: str, **values: str) -> None:
+        super().__init__(text, **values)
         self.attachment = attachment
 
 
@@ -94,7 +94,7 @@ def compose(report: Report, who: General, inside: tuple[Attachment, ...], shared
 
 def _share(file: Attachment, share: Share | None, journal: Journal, progress: FileProgress) -> SharedFile:
     if share is None:
-        raise ShareRefused("the file is too large for the ticket and no share for large files is set up", file.name)
+        raise ShareRefused(file.name, "the file is too large for the ticket and no share for large files is set up")
     known = journal.result(f"link/{file.sha256}/{file.name}")
     if known is None:
         try:
@@ -104,7 +104,7 @@ def _share(file: Attachment, share: Share | None, journal: Journal, progress: Fi
         except FileChanged:
             raise
         except Refused as error:
-            raise ShareRefused(str(error), file.name) from error
+            raise ShareRefused(file.name, error.text, **error.values) from error
         known = journal.once(f"link/{file.sha256}/{file.name}", lambda: msgspec.json.encode(link).decode())
     return SharedFile(file.name, file.size_bytes, file.media_type, file.sha256, msgspec.json.decode(known, type=Link))
 
@@ -113,9 +113,9 @@ def _still_there(attachment: Attachment) -> None:
     try:
         size_bytes = attachment.path.stat().st_size
     except OSError as error:
-        raise FileChanged(f"“{attachment.name}” is no longer in the report's folder") from error
+        raise FileChanged("“{name}” is no longer in the report's folder", name=attachment.name) from error
     if size_bytes != attachment.size_bytes:
-        raise FileChanged(f"“{attachment.name}” has changed since it was attached")
+        raise FileChanged("“{name}” has changed since it was attached", name=attachment.name)
 
 
 __all__ = ["Delivered", "FileProgress", "ShareRefused", "UploaderError", "compose", "deliver", "split"]

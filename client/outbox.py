@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import logging
 import random
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from client.delivery import Delivered, ShareRefused
 from client.folder import Damaged, Log, ReportFolder, Shelf
+from client.lock import Busy, ProcessLock
 from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event, Report, State, Trouble
 from uploader.errors import Cancelled, FileChanged, Refused, Temporary, UploaderError
 from uploader.journal import Journal
@@ -31,16 +29,12 @@ Deliver = Callable[[Report, Journal, Callable[[str, int, int], None]], Delivered
 log = logging.getLogger(__name__)
 
 
-class Busy(Exception):
-    """Another process holds the outbox and is sending."""
-
-
 class Outbox:
     """Sends what lies in ``shelf``'s outbox with ``deliver``. Listeners are called on worker threads."""
 
     def __init__(self, shelf: Shelf, deliver: Deliver, notify: Callable[[Event], None]) -> None:
         self._shelf, self._deliver, self._notify = shelf, deliver, notify
-        self._lock = OutboxLock(shelf.root / "outbox" / ".lock")
+        self._lock = ProcessLock(shelf.root / "outbox" / ".lock")
         self._wake = threading.Condition()
         self._busy: set[str] = set()
         self._cancelled: set[str] = set()
@@ -187,7 +181,7 @@ class Outbox:
                 self._failed(folder, state, error)
                 return
             except OSError as error:
-                self._failed(folder, state, Temporary(f"{error.filename or 'a file'}: {error.strerror or error}"))
+                self._failed(folder, state, _unwritable(error))
                 return
             state.ticket, state.sent, state.last_error = done.ticket, done.sent, None
             state.sent_at, state.not_before, state.needs_you = datetime.now(UTC), None, False
@@ -196,7 +190,7 @@ class Outbox:
 
     def _failed(self, folder: ReportFolder, state: Log, error: UploaderError) -> None:
         attachment = error.attachment if isinstance(error, ShareRefused) else ""
-        trouble = Trouble(error.code, str(error), attachment)
+        trouble = Trouble(error.code, str(error), attachment, error.text, error.values)
         if isinstance(error, Cancelled):
             if self._closing:  # not the user's wish: it goes on at the next start
                 state.not_before = None
@@ -249,39 +243,9 @@ class Outbox:
         log.warning("a damaged report was moved aside: %s", place)
 
 
-class OutboxLock:
-    """One process sends at a time. SQLite's file lock: portable, and freed by the system when a process dies."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._guard = threading.Lock()
-        self._holders = 0
-        self._connection: sqlite3.Connection | None = None
-
-    @contextmanager
-    def held(self, wait_s: float) -> Iterator[None]:
-        """Shared by the threads of this process. Raises: Busy after ``wait_s``."""
-        with self._guard:
-            if self._holders == 0:
-                self._connection = self._take(wait_s)
-            self._holders += 1
-        try:
-            yield
-        finally:
-            with self._guard:
-                self._holders -= 1
-                if self._holders == 0 and self._connection is not None:
-                    self._connection.close()
-                    self._connection = None
-
-    def _take(self, wait_s: float) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=wait_s, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            connection.close()
-            raise Busy from error
-        return connection
+def _unwritable(error: OSError) -> Temporary:
+    name, why = str(error.filename or "a file"), error.strerror or str(error)
+    return Temporary("{file} could not be read or written: {why}", file=name, why=why)
 
 
 def seconds_left(state: Log, now: datetime) -> float:

@@ -38,13 +38,12 @@ class Paths:
     def crash_file(self) -> Path:
         return self.logs / "crash.log"
 
-    @property
-    def instance_address(self) -> str:
-        """The local socket (on Windows: pipe) on which the one instance for this data folder listens."""
+    def address(self, name: str) -> str:
+        """A local socket (on Windows: pipe) of this data folder: ``tray`` or ``recorder``."""
         mark = hashlib.sha256(str(self.data.absolute()).encode()).hexdigest()[:12]
         if sys.platform == "win32":
-            return rf"\\.\pipe\testigo-{mark}"
-        return str(self.runtime / f"{mark}.sock")
+            return rf"\\.\pipe\testigo-{name}-{mark}"
+        return str(self.runtime / f"{name}-{mark}.sock")
 
 
 def open_paths(config: Path | None = None, data: Path | None = None) -> Paths:

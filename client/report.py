@@ -59,11 +59,16 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An error as it is remembered: ``code`` is stable, ``detail`` is one English sentence."""
+    """An error as it is remembered: ``code`` is stable, ``detail`` is one English sentence.
+
+    ``text`` and ``values`` are that sentence before they were put together, for translation.
+    """
 
     code: str
     detail: str
     attachment: str = ""
+    text: str = ""
+    values: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

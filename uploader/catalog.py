@@ -32,6 +32,8 @@ def share_kind(kind: str) -> type[Share]:
 
 def _load(listed: dict[str, str], kind: str) -> Any:
     if kind not in listed:
-        raise InvalidField("kind", f"there is no kind “{kind}” yet; there is " + ", ".join(listed))
+        raise InvalidField(
+            "kind", "there is no kind “{kind}” yet; there is {known}", kind=kind, known=", ".join(listed)
+        )
     module, _, name = listed[kind].partition(":")
     return getattr(import_module(module), name)

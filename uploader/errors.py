@@ -1,15 +1,19 @@
 """What went wrong outside, sorted by what to do now.
 
     UploaderError
-    ├─ Temporary(retry_after_s)   tries again by itself: network, 429, 5xx, folder not mounted
+    ├─ Temporary(retry_after_s)   tries again by itself: network, 429, 5xx
+    │   ├─ Unreachable            nobody answers: offline, a share that is not mounted
+    │   ├─ NoSpace                the other side is full
     │   └─ OutcomeUnknown         it was sent and the answer got lost
-    ├─ Refused(detail)            a person must act
+    ├─ Refused                    a person must act
     │   ├─ AuthFailed
     │   ├─ InvalidField(name)
-    │   └─ TooLarge(limit_bytes)
+    │   ├─ TooLarge(limit_bytes)
+    │   └─ FileChanged            not the file that was attached, or gone
     └─ Cancelled                  the user stopped it
 
-``str(error)`` is one English sentence with the detail a person can act upon, and never a secret.
+``str(error)`` is one English sentence with the detail a person can act upon, and never a secret. Its ``text`` and
+``values`` are kept apart (``"the folder {folder} is not there"``, ``{"folder": "/x"}``), so that it can be translated.
 ``code`` is the stable word that the command line prints and that translations hang on.
 """
 
@@ -21,14 +25,18 @@ from typing import ClassVar
 class UploaderError(Exception):
     code: ClassVar[str] = "failed"
 
+    def __init__(self, text: str, **values: str) -> None:
+        super().__init__(text.format(**values) if values else text)
+        self.text, self.values = text, values
+
 
 class Temporary(UploaderError):
     """Will be tried again. ``retry_after_s`` is the service's own wish and wins over our schedule."""
 
     code = "temporary"
 
-    def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
-        super().__init__(detail)
+    def __init__(self, text: str, *, retry_after_s: float | None = None, **values: str) -> None:
+        super().__init__(text, **values)
         self.retry_after_s = retry_after_s
 
 
@@ -59,16 +67,16 @@ class AuthFailed(Refused):
 class InvalidField(Refused):
     code = "invalid_field"
 
-    def __init__(self, name: str, detail: str) -> None:
-        super().__init__(detail)
+    def __init__(self, name: str, text: str, **values: str) -> None:
+        super().__init__(text, **values)
         self.name = name
 
 
 class TooLarge(Refused):
     code = "too_large"
 
-    def __init__(self, detail: str, limit_bytes: int | None = None) -> None:
-        super().__init__(detail)
+    def __init__(self, text: str, *, limit_bytes: int | None = None, **values: str) -> None:
+        super().__init__(text, **values)
         self.limit_bytes = limit_bytes
 
 

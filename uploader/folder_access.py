@@ -37,10 +37,10 @@ def reach(folder: Path, limit_s: float = REACH_S) -> None:
         asking.start()
     asking.join(limit_s)
     if asking.is_alive():
-        raise Unreachable(f"the folder {folder} does not answer; its server may be off or the network down")
+        raise Unreachable("the folder {folder} does not answer; its server may be off or the network down", folder=key)
     _stuck.pop(key, None)
     if not answer[0]:
-        raise Unreachable(f"the folder {folder} is not there; connect the drive or create the folder")
+        raise Unreachable("the folder {folder} is not there; connect the drive or create the folder", folder=key)
 
 
 @contextmanager
@@ -56,9 +56,11 @@ def sorted_faults(folder: Path) -> Iterator[None]:
 
 def _sort(folder: Path, error: OSError) -> UploaderError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace(f"there is no space left in {folder}")
+        return NoSpace("there is no space left in {folder}", folder=str(folder))
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return Temporary(f"the folder {folder} cannot be written to; ask for permission to write there")
+        return Temporary(
+            "the folder {folder} cannot be written to; ask for permission to write there", folder=str(folder)
+        )
     if error.errno in (
         errno.ENOENT,
         errno.ENOTDIR,
@@ -67,8 +69,10 @@ def _sort(folder: Path, error: OSError) -> UploaderError:
         errno.ENOTCONN,
         errno.ETIMEDOUT,
     ):
-        return Unreachable(f"the folder {folder} is not there; connect the drive or create the folder")
-    return Temporary(f"the folder {folder} failed: {error.strerror or error}")
+        return Unreachable(
+            "the folder {folder} is not there; connect the drive or create the folder", folder=str(folder)
+        )
+    return Temporary("the folder {folder} failed: {why}", folder=str(folder), why=error.strerror or str(error))
 
 
 def copy_verified(file: Attachment, target: Path, progress: Progress) -> None:
@@ -77,7 +81,7 @@ def copy_verified(file: Attachment, target: Path, progress: Progress) -> None:
     try:
         source = file.path.open("rb")
     except OSError as error:
-        raise FileChanged(f"“{file.name}” is no longer in the report's folder") from error
+        raise FileChanged("“{name}” is no longer in the report's folder", name=file.name) from error
     with source, target.open("wb") as copy:
         while piece := source.read(CHUNK_BYTES):
             digest.update(piece)
@@ -92,7 +96,7 @@ def copy_verified(file: Attachment, target: Path, progress: Progress) -> None:
         os.fsync(copy.fileno())
     if done != file.size_bytes or digest.hexdigest() != file.sha256:
         target.unlink(missing_ok=True)
-        raise FileChanged(f"“{file.name}” has changed since it was attached")
+        raise FileChanged("“{name}” has changed since it was attached", name=file.name)
 
 
 def write_durably(path: Path, text: str, mark: str) -> None:

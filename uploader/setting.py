@@ -104,18 +104,20 @@ def build(adapter: type[A], values: Mapping[str, object]) -> A:
     hints = get_type_hints(adapter)
     for name in values:
         if name not in known:
-            raise InvalidField(name, f"“{name}” is not a setting of this service; it knows {', '.join(known)}")
+            raise InvalidField(
+                name, "“{field}” is not a setting of this service; it knows {known}", field=name, known=", ".join(known)
+            )
     arguments: dict[str, object] = {}
     for name, part in known.items():
         if name not in values:
             if part.required:
-                raise InvalidField(name, f"“{name}” is missing ({part.title})")
+                raise InvalidField(name, "the setting “{field}” is missing", field=name)
             continue
         value = values[name]
         if part.kind == "secret":
             arguments[name] = value if isinstance(value, Secret) else Secret(str(value))
             continue
         if fault := part.fault(value):
-            raise InvalidField(name, f"“{name}” {fault}")
+            raise InvalidField(name, "the setting “{field}” is wrong: {why}", field=name, why=fault)
         arguments[name] = Path(str(value)).expanduser() if hints[name] is Path else value
     return adapter(**arguments)

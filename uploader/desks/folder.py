@@ -56,7 +56,7 @@ class FolderDesk(Desk):
                 lambda: self._publish(number, ticket, progress),
                 lambda: self._published(number, ticket),
             )
-            self._index(ticket.report_id)
+            self._index(ticket.report_id, ticket.language)
         return TicketRef(number, (self.path / name / "ticket.html").absolute().as_uri())
 
     @property
@@ -124,12 +124,12 @@ class FolderDesk(Desk):
                     return entry.name
         return None
 
-    def _index(self, mark: str) -> None:
+    def _index(self, mark: str, language: str) -> None:
         """Writes the index, and again until nothing came in between: the last of several writers sees all."""
         for _ in range(20):
             rows = self._rows()
             write_durably(self._own / "index.json", json.dumps(rows, ensure_ascii=False), mark)
-            write_durably(self.path / "index.html", folder_pages.index_page(list(rows.values())), mark)
+            write_durably(self.path / "index.html", folder_pages.index_page(list(rows.values()), language), mark)
             open_like(self._own / "index.json", self.path)
             open_like(self.path / "index.html", self.path)
             if set(rows) == set(self._ticket_folders()):

@@ -82,9 +82,8 @@ def ticket_page(ticket: dict[str, Any], language: str) -> str:
     return _page(f"{ticket['id']} · {ticket['subject']}", body, language)
 
 
-def index_page(rows: list[Row], language: str = "") -> str:
+def index_page(rows: list[Row], language: str) -> str:
     """``index.html``: a plain table that a script makes searchable and sortable; without scripts it still reads."""
-    language = language or (rows[0]["language"] if rows else "en")
 
     def word(text: str) -> str:
         return _word(text, language)
@@ -115,7 +114,6 @@ def index_row(folder: str, ticket: dict[str, Any]) -> Row:
         "created_at": str(ticket["created_at"]),
         "files": len(ticket["attachments"]),
         "description": str(ticket["description"])[:500],
-        "language": str(ticket.get("language", "en")),
     }
 
 
@@ -123,7 +121,7 @@ def unreadable_row(folder: str) -> Row:
     """A ticket whose files somebody damaged still has its line."""
     number = "-".join(folder.split("-")[:2])
     return {"folder": folder, "id": number, "subject": "cannot be read", "kind": "", "priority": "", "requester": "",
-            "created_at": "", "files": 0, "description": "", "language": "en"}  # fmt: skip
+            "created_at": "", "files": 0, "description": ""}  # fmt: skip
 
 
 def _row(row: Row, word: Any) -> str:

@@ -55,7 +55,7 @@ class FolderShare(Share):
                 part.replace(target)
                 open_like(place, self.path)
             if not target.is_file():
-                raise Unreachable(f"the file is not to be found in {self.path} after it was written")
+                raise Unreachable("the file is not to be found in {folder} after it was written", folder=str(self.path))
         if self.url:
             return Link(f"{self.url.rstrip('/')}/{key}/{quote(file.name)}")
         return Link(target.absolute().as_uri())
