@@ -1,0 +1,201 @@
+"""Who and where: names of the person and the machine, taken from the system itself and found in any text.
+
+They come from the system, not from what is collected: switching a collector off must not switch this off.
+"""
+
+from __future__ import annotations
+
+import getpass
+import importlib
+import os
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from client.redaction.hit import PSEUDONYM, Hit, compiled, words_of
+
+# Accounts and machines that say nothing about anyone, and words that would take half of any text with them.
+_COMMON = words_of(
+    """
+    root user users usr usuario test tests tester testing testigo admin administrator administrador administrateur
+    guest invitado public default shared system daemon nobody localhost localdomain local lan home host hostname
+    internal intranet corp workgroup domain example ubuntu debian fedora arch centos redhat suse opensuse mint linux
+    windows macos mac macbook darwin unix server servidor client cliente desktop laptop computer computadora equipo
+    machine box virtual docker container vagrant ec2 cloud node worker runner build dev demo live main master app apps
+    web www mail file files disk name mode word text note log logs error info warning key token password hidden phone
+    card account service com net org gov edu new old the and for del los las con por van der den von san santa office
+    work data temp tmp bin etc var opt srv lib proc sys run mnt media boot python java node git ssh http https
+    """
+)
+_LEAST_LETTERS = 3
+_HOMES = (
+    r"(?i)\\+(?:Users|Documents and Settings)\\+([^\\/:*?\"<>|\r\n\[\]]{1,64})\\",
+    r"(?i)(?:/home/|/users/|/export/home/|\\users\\+)([^/\\\s:;,|\"'<>*?()\[\]]+)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Words that point to this person, machine and organisation. Anything too short or too common is ignored."""
+
+    users: tuple[str, ...] = ()
+    full_names: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    homes: tuple[str, ...] = ()
+
+
+def own_identity() -> Identity:
+    """What this system says of its user and itself. Asks no network."""
+    users = [os.environ.get(name, "") for name in ("USER", "LOGNAME", "USERNAME", "SUDO_USER")]
+    try:
+        users.append(getpass.getuser())
+    except (OSError, KeyError, ImportError):
+        pass
+    homes = [os.environ.get(name, "") for name in ("HOME", "USERPROFILE")]
+    account_names, account_homes, full_names = _account()
+    hosts = [socket.gethostname(), os.environ.get("COMPUTERNAME", ""), os.environ.get("HOSTNAME", ""), *_host_file()]
+    domains = [host.partition(".")[2] for host in hosts]
+    domains += [os.environ.get("USERDNSDOMAIN", ""), os.environ.get("USERDOMAIN", ""), *_search_domains()]
+    return Identity(
+        users=_worthy(users + account_names),
+        full_names=_worthy(full_names),
+        hosts=_worthy([host.partition(".")[0] for host in hosts]),
+        domains=_worthy(domains),
+        homes=tuple(dict.fromkeys(home for home in homes + account_homes if len(home) > _LEAST_LETTERS)),
+    )
+
+
+def _account() -> tuple[list[str], list[str], list[str]]:
+    """Name, home and full name from the account list, where the system has one (not on Windows)."""
+    try:
+        entry = importlib.import_module("pwd").getpwuid(os.getuid())
+    except (ImportError, KeyError, AttributeError):
+        return [], [], _windows_full_name()
+    return [entry.pw_name], [entry.pw_dir], [entry.pw_gecos.partition(",")[0]]
+
+
+def _windows_full_name() -> list[str]:
+    import ctypes
+
+    libraries = getattr(ctypes, "windll", None)
+    if libraries is None:
+        return []
+    size = ctypes.c_ulong(256)
+    name = ctypes.create_unicode_buffer(size.value)
+    # 3 is NameDisplay. Source: EXTENDED_NAME_FORMAT, secext.h.
+    return [name.value] if libraries.secur32.GetUserNameExW(3, name, ctypes.byref(size)) else []
+
+
+def _host_file() -> list[str]:
+    try:
+        return [Path("/etc/hostname").read_text("utf-8", "replace").strip()]
+    except OSError:
+        return []
+
+
+def _search_domains() -> list[str]:
+    try:
+        lines = Path("/etc/resolv.conf").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    return [word for line in lines if line.startswith(("search", "domain")) for word in line.split()[1:]]
+
+
+def _worthy(words: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.strip(". \t\n\0") for word in words if is_telling(word.strip(". \t\n\0"))))
+
+
+def is_telling(word: str) -> bool:
+    """Whether a word may be hidden wherever it stands: long enough, and not a common one."""
+    return sum(c.isalnum() for c in word) >= _LEAST_LETTERS and not word.isdigit() and word.lower() not in _COMMON
+
+
+class Names:
+    """Finds the words of an identity, and the words a user chose to hide."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._words: dict[str, tuple[str, str]] = {}
+        self._hidden: dict[str, tuple[str, str]] = {}
+        for home in identity.homes:
+            self._add_home(home.rstrip("/\\"))
+        for user in identity.users:
+            self._add(user, "user", user)
+        for name in identity.full_names:
+            for part in (name, *re.split(r"[\s.\\/@_-]+", name)):
+                self._add(part, "name", name)
+        for host in identity.hosts:
+            self._add(host, "host", host)
+        for domain in identity.domains:
+            self._add(domain, "domain", domain)
+        self._own = _alternatives(list(self._words), borders=True)
+        self._chosen = _alternatives([], borders=False)
+
+    def _add(self, word: str, kind: str, value: str) -> None:
+        if is_telling(word):
+            self._words.setdefault(word.lower(), (kind, value.lower()))
+
+    def _add_home(self, home: str) -> None:
+        if is_telling(re.split(r"[/\\]", home)[-1]):
+            for form in (home, home.replace("\\", "\\\\"), home.replace("\\", "/")):
+                self._words.setdefault(form.lower(), ("home", ""))
+
+    def known(self) -> tuple[tuple[str, str], ...]:
+        """(kind, value) of all words in their order, so that this user is ``user-1`` in every text."""
+        return tuple(dict.fromkeys(entry for entry in self._words.values() if entry[0] != "home"))
+
+    def hide(self, word: str) -> None:
+        """From now on this text is hidden wherever it stands, even within words."""
+        word = word.strip()
+        if len(word) >= 2 and word.lower() not in self._hidden:
+            self._hidden[word.lower()] = ("hidden", "")
+            self._chosen = _alternatives(list(self._hidden), borders=False)
+
+    def replace_own(self, text: str, shown: Callable[[str, str], str]) -> str:
+        """The text with ``shown(kind, value)`` for every word of the identity, at word borders, in any case."""
+        return _replace(text, self._own, list(self._words.values()), shown)
+
+    def replace_hidden(self, text: str, shown: Callable[[str, str], str]) -> str:
+        return _replace(text, self._chosen, list(self._hidden.values()), shown)
+
+
+def find_homes(text: bytes) -> list[Hit]:
+    """Names of other people in the paths of their homes."""
+    found = []
+    for pattern in _HOMES:
+        for match in compiled(pattern).finditer(text):
+            value = match.group(1).decode("utf-8", "replace").lower()
+            if value not in _COMMON and not PSEUDONYM.search(value):
+                found.append(Hit(match.start(1), match.end(1), "user", value=value))
+    return sorted(found, key=lambda hit: hit.start)
+
+
+def _alternatives(words: list[str], *, borders: bool) -> re.Pattern[str] | None:
+    """One group per word; longer words are tried first, the number of the group tells the word's place in ``words``."""
+    if not words:
+        return None
+    order = sorted(range(len(words)), key=lambda place: -len(words[place]))
+    parts = []
+    for place in order:
+        word = words[place]
+        before = r"(?<![^\W_])" if borders and word[0].isalnum() else ""
+        after = r"(?![^\W_])" if borders and word[-1].isalnum() else ""
+        parts.append(f"(?P<w{place}>{before}{re.escape(word)}{after})")
+    return re.compile("|".join(parts), re.IGNORECASE)
+
+
+def _replace(
+    text: str, pattern: re.Pattern[str] | None, meanings: list[tuple[str, str]], shown: Callable[[str, str], str]
+) -> str:
+    def give(match: re.Match[str]) -> str:
+        around = text[max(0, match.start() - 24) : match.end() + 24]
+        shift = max(0, match.start() - 24)
+        for held in PSEUDONYM.finditer(around):
+            start, end = held.start() + shift, held.end() + shift
+            if start < match.end() and end > match.start() and (start < match.start() or end > match.end()):
+                return match.group()
+        return shown(*meanings[int((match.lastgroup or "w0")[1:])])
+
+    return pattern.sub(give, text) if pattern else text
