@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 MODIFIERS = ("Ctrl", "Alt", "Shift", "Meta")
@@ -78,9 +79,10 @@ def parse(text: str) -> Key:
 
     Raises: ValueError for an unknown name, no key, or two keys.
     """
-    body = text.strip()
-    # "Ctrl++" is the plus sign with Ctrl.
-    last, head = ("+", body[:-1]) if body.endswith("+") else (body.rpartition("+")[2], body.rpartition("+")[0])
+    body = re.sub(r"\s*\+\s*", "+", text.strip())
+    # "Ctrl++" is the plus sign with Ctrl; "Ctrl+" is unfinished.
+    plus = body == "+" or body.endswith("++")
+    head, _, last = (body[:-1], "+", "+") if plus else body.rpartition("+")
     modifiers = set()
     for word in filter(None, (word.strip() for word in head.split("+"))):
         if word.lower() not in _MODIFIER_WORDS:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_RANDR_VERSION, _RANDR_SELECT_INPUT, _RANDR_MONITORS = 0, 4, 42
+_RANDR_VERSION, _RANDR_MONITORS = 0, 42
 _XFIXES_VERSION, _XFIXES_CURSOR_IMAGE = 0, 4
 _GET_GEOMETRY, _GET_ATOM_NAME = 14, 17
 
@@ -44,22 +44,16 @@ class X11Desktop:
         self._monitors: tuple[Monitor, ...] = ()
         self._pointer_seen: tuple[int, Cursor] | None = None
         self._listeners: list[KeyListener] = []
-        self._randr_event = self._open_randr()
+        self._has_randr = self._open_randr()
+        self._layout = b""
         self.abilities = Abilities(window=True, cursor=self._open_xfixes(), hotkeys=True, silent=True, record=True)
 
-    def _open_randr(self) -> int | None:
-        """The first event of RANDR 1.5, which tells of monitors that come and go; None when it is older."""
-        first = self._wire.extension("RANDR")
-        if first is None:
-            return None
+    def _open_randr(self) -> bool:
+        """Whether the server can name its monitors (RANDR 1.5 of 2015)."""
+        if self._wire.extension("RANDR") is None:
+            return False
         version = self._wire.ask(_RANDR_VERSION, struct.pack("<II", 1, 5), extension="RANDR")
-        if struct.unpack_from("<II", version, 8) < (1, 5):
-            return None
-        screens_crtcs_outputs = 1 | 2 | 4
-        self._wire.tell(
-            _RANDR_SELECT_INPUT, struct.pack("<IHxx", self._wire.root, screens_crtcs_outputs), extension="RANDR"
-        )
-        return first
+        return struct.unpack_from("<II", version, 8) >= (1, 5)
 
     def _open_xfixes(self) -> bool:
         if self._wire.extension("XFIXES") is None:
@@ -70,38 +64,48 @@ class X11Desktop:
     def monitors(self) -> tuple[Monitor, ...]:
         """All monitors, primary first, asked anew at each call (0.2 ms)."""
         with self._lock:
-            while self._wire.event() is not None:
-                pass
-            found = self._ask_monitors()
-            if found != self._monitors and self._screen is not None:
-                # mss sizes its shared memory once, by the screen as it was.
-                self._screen.close()
-                self._screen = None
-            self._monitors = found
-            return found
+            resources = self._wire.property(self._wire.root, "RESOURCE_MANAGER").decode("latin-1")
+            self._monitors = ()
+            self._follow_layout(scale_of(resources))
+            return self._monitors
 
-    def _ask_monitors(self) -> tuple[Monitor, ...]:
-        resources = self._wire.property(self._wire.root, "RESOURCE_MANAGER")
-        scale = scale_of(resources.decode("latin-1"))
+    def _follow_layout(self, scale: float | None = None) -> None:
+        """Sees monitors that came, went or changed, by one question of 0.05 ms.
+
+        Events are not enough: monitors that were set by a program (xrandr --setmonitor) are told by none.
+        """
+        if self._has_randr:
+            layout = self._wire.ask(_RANDR_MONITORS, struct.pack("<IB3x", self._wire.root, 1), extension="RANDR")[12:]
+        else:
+            layout = self._wire.ask(_GET_GEOMETRY, struct.pack("<I", self._wire.root))[16:20]
+        changed = layout != self._layout
+        if not changed and self._monitors:
+            return
+        if changed and self._screen is not None:
+            # mss sizes its shared memory once, by the screen as it was.
+            self._screen.close()
+            self._screen = None
+        if scale is None:
+            scale = self._monitors[0].scale if self._monitors else 1.0
+        self._layout, self._monitors = layout, self._read_layout(layout, scale)
+
+    def _read_layout(self, layout: bytes, scale: float) -> tuple[Monitor, ...]:
         geometry = self._wire.ask(_GET_GEOMETRY, struct.pack("<I", self._wire.root))
         width, height = struct.unpack_from("<HH", geometry, 16)
         found: list[Monitor] = []
-        if self._randr_event is not None:
-            active = struct.pack("<IB3x", self._wire.root, 1)
-            reply = self._wire.ask(_RANDR_MONITORS, active, extension="RANDR")
-            at = 32
-            for _ in range(struct.unpack_from("<I", reply, 12)[0]):
-                atom, primary, outputs, x, y, w, h = struct.unpack_from("<IBxHhhHH", reply, at)
-                at += 24 + 4 * outputs
-                inside = Region(x, y, w, h).clipped(width, height)
-                twin = any((m.x_px, m.y_px, m.width_px, m.height_px) == (x, y, w, h) for m in found)
-                if twin or not inside.width or not inside.height:  # a mirror, or off the screen
-                    continue
+        parts: list[Region] = []
+        at = 20
+        for _ in range(struct.unpack_from("<I", layout)[0] if self._has_randr else 0):
+            atom, primary, outputs, x, y, w, h = struct.unpack_from("<IBxHhhHH", layout, at)
+            at += 24 + 4 * outputs
+            part = Region(x, y, w, h).clipped(width, height)
+            twin = any(
+                (m.x_px, m.y_px, m.width_px, m.height_px) == (part.x, part.y, part.width, part.height) for m in found
+            )
+            if not twin and part.width and part.height:  # neither a mirror nor off the screen
                 name = self._atom_name(atom)
-                found.append(Monitor(name, name, inside.x, inside.y, inside.width, inside.height, scale, bool(primary)))
-        if not found:
-            found = [Monitor("screen", "screen", 0, 0, width, height, scale, primary=True)]
-        return in_order(found)
+                found.append(Monitor(name, name, part.x, part.y, part.width, part.height, scale, bool(primary)))
+        return in_order(found or [Monitor("screen", "screen", 0, 0, width, height, scale, primary=True)])
 
     def _atom_name(self, atom: int) -> str:
         reply = self._wire.ask(_GET_ATOM_NAME, struct.pack("<I", atom))
@@ -114,10 +118,9 @@ class X11Desktop:
     def frame(self, monitor: Monitor, region: Region | None = None) -> Screenshot:
         """The monitor, or a region of it, as it looks now. Raises: CaptureError when the monitor is gone."""
         with self._lock:
-            changed = not self._monitors
-            while (event := self._wire.event()) is not None:
-                changed = changed or event[0] & 0x7F in (self._randr_event, (self._randr_event or 0) + 1)
-            if changed:
+            if self._monitors:
+                self._follow_layout()
+            else:
                 self.monitors()
             if monitor not in self._monitors:
                 raise CaptureError("the monitor is no longer there, or has changed its size")

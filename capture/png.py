@@ -7,6 +7,7 @@ after the end. Colours are RGB of 8 bit; transparency is not written.
 from __future__ import annotations
 
 import os
+import secrets
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -49,7 +50,7 @@ def write(path: Path, shot: Screenshot, level: int = LEVEL) -> None:
 
     Raises: OSError (no space, no permission); nothing is left behind then.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{id(shot):x}.tmp")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     # 0o666: the umask decides who may read it, as for any file that a program saves.
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
