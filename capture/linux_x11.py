@@ -99,10 +99,9 @@ class X11Desktop:
             atom, primary, outputs, x, y, w, h = struct.unpack_from("<IBxHhhHH", layout, at)
             at += 24 + 4 * outputs
             part = Region(x, y, w, h).clipped(width, height)
-            twin = any(
-                (m.x_px, m.y_px, m.width_px, m.height_px) == (part.x, part.y, part.width, part.height) for m in found
-            )
-            if not twin and part.width and part.height:  # neither a mirror nor off the screen
+            mirrors = part in parts
+            parts.append(part)
+            if part.width and part.height and not mirrors:
                 name = self._atom_name(atom)
                 found.append(Monitor(name, name, part.x, part.y, part.width, part.height, scale, bool(primary)))
         return in_order(found or [Monitor("screen", "screen", 0, 0, width, height, scale, primary=True)])
