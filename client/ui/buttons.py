@@ -122,7 +122,7 @@ class PrimaryButton(_Button):
         now, painter = look.tokens(), QPainter(self)
         ground, ink = now.accent, now.on_accent
         if not self.isEnabled():
-            ground, ink = now.line, now.quiet
+            ground, ink = (now.ground, now.disabled) if now.native else (now.line, now.quiet)
         elif self.isDown():
             ground = look.mix(now.accent, now.text, 0.78)
         elif self.underMouse():

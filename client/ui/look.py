@@ -180,9 +180,7 @@ def _with_accent(plain: Tokens, accent: QColor | None) -> Tokens:
             break
         accent = accent.lighter(106) if plain.dark else accent.darker(106)
     on_accent = max(("#FFFFFF", "#10131A"), key=lambda ink: contrast(ink, accent.name()))
-    return replace(
-        plain, accent=accent.name(), on_accent=on_accent, soft=mix(accent.name(), plain.raised, 0.13)
-    )
+    return replace(plain, accent=accent.name(), on_accent=on_accent, soft=mix(accent.name(), plain.raised, 0.13))
 
 
 def _native_tokens(palette: QPalette, *, dark: bool) -> Tokens:
@@ -220,9 +218,7 @@ def contrast(one: str, other: str) -> float:
 def _luminance(name: str) -> float:
     tint = QColor(name)
     parts = (tint.redF(), tint.greenF(), tint.blueF())
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    )
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -277,8 +273,8 @@ def _sheet(now: Tokens) -> str:
 
 
 @lru_cache
-def _bundled_family() -> str:
-    """Inter, loaded from our resources once; empty when that fails."""
+def bundled_family() -> str:
+    """Inter, loaded from our resources once; empty when that fails. Marks are always set in it."""
     family = ""
     for name in ("Inter-Regular.ttf", "Inter-SemiBold.ttf"):
         content = resources.files("resources").joinpath("fonts", name).read_bytes()
@@ -294,7 +290,7 @@ def _body_font() -> QFont:
     known = QFontInfo(font)
     size_px = max(known.pixelSize(), _SIZES_PX["body"])
     if not known.family() or known.family().startswith(_POOR_FONTS):
-        font = QFont(_bundled_family() or known.family())
+        font = QFont(bundled_family() or known.family())
     font.setPixelSize(size_px)
     font.setFeature(QFont.Tag("tnum"), 1)
     return font
