@@ -118,3 +118,77 @@ def day(at: datetime, now: datetime | None = None) -> str:
     month = (_MONTHS_ES if _language == "es" else _MONTHS)[at.month - 1]
     year = (now or datetime.now().astimezone()).year
     return f"{at.day} {month}" + (f" {at.year}" if at.year != year else "")
+
+
+def explain(code: str) -> tuple[str, str]:
+    """Title and advice for an error's code: what happened, and what to do now. What is safe comes with both."""
+    known = {
+        "unreachable": (
+            say("The help desk does not answer"),
+            say("Your report is saved. It will be sent by itself when the connection is back."),
+        ),
+        "temporary": (
+            say("The help desk could not take it now"),
+            say("Your report is saved. It will be sent by itself later."),
+        ),
+        "no_space": (
+            say("The help desk's folder is full"),
+            say("Your report is saved and will be tried again. Tell whoever looks after the folder."),
+        ),
+        "outcome_unknown": (
+            say("The help desk's answer got lost"),
+            say("Your report is saved. Before it is sent again, we check that it did not arrive."),
+        ),
+        "refused": (say("The help desk refused the report"), say("Your report is saved. Change it and send it again.")),
+        "auth_failed": (
+            say("The help desk does not know you"),
+            say("Your report is saved. Sign in again in the settings, then try again."),
+        ),
+        "invalid_field": (say("Something in the settings or the report is missing"), say("Correct it and try again.")),
+        "too_large": (say("A file is too large"), say("Choose a share for large files, or leave the file out.")),
+        "share_refused": (
+            say("The large file could not be shared"),
+            say("Your report is saved. Choose another share, or send it without this file."),
+        ),
+        "file_changed": (
+            say("A file has changed or is gone"),
+            say("Your report is saved. Leave the file out, or attach it again."),
+        ),
+        "cancelled": (say("Stopped"), say("Your report is saved. Send it whenever you like.")),
+        "busy": (say("Another Testigo is sending right now"), say("Your report is saved and follows by itself.")),
+        "disk_full": (say("The disk is full"), say("Free some space and try again.")),
+        "no_display": (
+            say("There is no screen to capture"),
+            say("Log in to the desktop and start Testigo there; over a remote shell, set DISPLAY."),
+        ),
+        "not_possible": (say("This desktop cannot do that"), say("“testigo doctor” says what works here.")),
+        "not_running": (say("Testigo is not running"), say("Start “testigo” first; it stays in the tray.")),
+        "not_found": (say("There is no such thing"), say("Look at the list and try again.")),
+        "cannot_attach": (say("The file was not attached"), say("Check its name and that you may read it.")),
+        "settings_invalid": (
+            say("A setting is wrong"),
+            say("Correct the line; until then the last good settings hold."),
+        ),
+        "no_keychain": (say("The password was not stored"), say("Open your keychain, or use the environment.")),
+        "usage": (say("That command is not complete"), say("Add --help to see what it takes.")),
+    }
+    return known.get(code, (say("Something unexpected happened"), say("Nothing is lost. The log has the details.")))
+
+
+def detail(text: str, values: Mapping[str, str]) -> str:
+    """The sentence of an error in the current language."""
+    found = catalog(_language).get(text, text)
+    return _fill(found if isinstance(found, str) else found[0], values)
+
+
+def explain_problem(code: str, name: str, why: str) -> str:
+    """One sentence for something to mend or know before sending. ``name`` is the attachment's."""
+    return {
+        "summary_missing": say("Say in one line what happens."),
+        "file_missing": say("“{name}” is no longer there. Remove it or attach it again.", name=name),
+        "file_changed": say("“{name}” has changed since you attached it. Attach it again.", name=name),
+        "empty_file": say("“{name}” is empty.", name=name),
+        "no_share": say("“{name}” is too large for the ticket, and no share for large files works.", name=name),
+        "goes_by_link": say("“{name}” is large and goes as a link.", name=name),
+        "desk_unready": say("The help desk is not set up correctly: {why}", why=why),
+    }[code]

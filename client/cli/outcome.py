@@ -1,0 +1,111 @@
+"""How a verb ends: exit codes, one JSON document, and words for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from capture import CaptureError, NoDisplay
+from client.draft import CannotAttach
+from client.lock import Busy
+from client.secrets import NoKeychain
+from client.settings import SettingsFault
+from client.words import detail, explain, size
+from uploader.errors import Cancelled, InvalidField, Temporary, UploaderError
+
+DONE, UNEXPECTED, USAGE, FORBIDDEN, REFUSED, SAVED, IMPOSSIBLE, CANCELLED = 0, 1, 2, 3, 4, 5, 6, 130
+"""Exit codes, as the command line promises them."""
+
+Result = tuple[dict[str, Any] | None, int]
+"""What a verb gives: its JSON document (None: it wrote to standard output itself) and its exit code."""
+
+
+class Failure(Exception):
+    """A verb ends here. ``code`` is the stable word; title and advice come from it, ``detail`` says what exactly."""
+
+    def __init__(self, code: str, detail: str, exit_code: int, advice: str = "") -> None:
+        super().__init__(detail)
+        self.code, self.detail, self.exit_code, self.advice = code, detail, exit_code, advice
+
+
+def usage(detail: str) -> Failure:
+    return Failure("usage", detail, USAGE)
+
+
+def classify(error: BaseException) -> Failure | None:
+    """What an exception of the core means for the caller; None for what nobody expected."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, KeyboardInterrupt | Cancelled):
+        return Failure("cancelled", "", CANCELLED)
+    if isinstance(error, UploaderError):
+        exit_code = FORBIDDEN if isinstance(error, InvalidField) else REFUSED
+        exit_code = SAVED if isinstance(error, Temporary) else exit_code
+        return Failure(error.code, detail(error.text, error.values), exit_code)
+    if isinstance(error, NoDisplay):
+        return Failure("no_display", str(error), IMPOSSIBLE, error.advice)
+    if isinstance(error, CaptureError):
+        return Failure("not_possible", str(error), IMPOSSIBLE, error.advice)
+    if isinstance(error, SettingsFault):
+        return Failure("settings_invalid", str(error), FORBIDDEN)
+    if isinstance(error, CannotAttach):
+        return Failure("cannot_attach", str(error), USAGE)
+    if isinstance(error, NoKeychain):
+        return Failure("no_keychain", str(error), IMPOSSIBLE)
+    if isinstance(error, Busy):
+        return Failure("busy", "", SAVED)
+    if isinstance(error, OSError) and error.errno == 28:
+        return Failure("disk_full", f"{error.filename or ''}: {error.strerror}".strip(": "), UNEXPECTED)
+    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
+        return Failure("not_found", f"{error.filename}: {error.strerror}", USAGE)
+    return None
+
+
+def print_failure(failure: Failure, as_json: bool) -> int:
+    title, advice = explain(failure.code)
+    advice = failure.advice or advice
+    if as_json:
+        error = {"code": failure.code, "title": title, "advice": advice, "detail": failure.detail}
+        print_json({"error": error})
+    else:
+        say_aloud(f"{title}. {advice}" if not failure.detail else f"{title}: {failure.detail}\n{advice}")
+    return failure.exit_code
+
+
+def print_json(document: dict[str, Any]) -> None:
+    json.dump(document, sys.stdout, ensure_ascii=False, default=_plain)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def say_aloud(text: str) -> None:
+    """Words for people go to standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
+
+
+def progress_bar(what: str) -> Callable[[int, int], None]:
+    """A bar on a terminal, a line per tenth elsewhere; always on standard error."""
+    last = [-1]
+
+    def show(done_bytes: int, total_bytes: int) -> None:
+        tenth = 10 * done_bytes // max(total_bytes, 1)
+        if sys.stderr.isatty():
+            bar = "█" * (tenth * 2) + "░" * (20 - tenth * 2)
+            end = "\n" if done_bytes >= total_bytes else ""
+            print(f"\r{bar} {what} {size(done_bytes)} / {size(total_bytes)} ", end=end, file=sys.stderr, flush=True)
+        elif tenth != last[0] and total_bytes > 5_000_000:
+            say_aloud(f"{what}: {size(done_bytes)} / {size(total_bytes)}")
+        last[0] = tenth
+
+    return show
+
+
+def _plain(value: object) -> object:
+    return rfc3339(value) if isinstance(value, datetime) else str(value)

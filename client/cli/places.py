@@ -1,0 +1,191 @@
+"""``desk``, ``share``, ``settings``, ``logs``, ``version``: where things go and how they are set."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from client.cli import outcome
+from client.cli.outcome import FORBIDDEN, USAGE, Failure, Result, progress_bar, rfc3339, usage
+from client.paths import Paths
+from client.session import DEFAULT, Session, program_version
+from client.settings import OPTIONS, from_text
+from client.words import say
+from uploader.setting import Secret, settings_of
+
+
+def add_desk(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("list", "check", "login", "logout"))
+    parser.add_argument("name", nargs="?", default="")
+
+
+def desk(arguments: argparse.Namespace, paths: Paths) -> Result:
+    session = Session(paths)
+    if arguments.what == "list":
+        return _list(arguments, session.desk_names(), session.settings.desks, session.settings.report.desk)
+    return _credentials(arguments, session, "desk")
+
+
+def add_share(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE|list|check|login", help=say("a file to share, or a verb"))
+    parser.add_argument("name", nargs="?", default="", metavar="NAME")
+    parser.add_argument("--share", default="", metavar="NAME", help=say("which share of the settings"))
+
+
+def share(arguments: argparse.Namespace, paths: Paths) -> Result:
+    session = Session(paths)
+    if arguments.file in ("list", "check", "login", "logout") and not Path(arguments.file).exists():
+        arguments.what = arguments.file
+        if arguments.what == "list":
+            return _list(arguments, session.share_names(), session.settings.shares, session.settings.report.share)
+        return _credentials(arguments, session, "share")
+    path = Path(arguments.file)
+    if not path.is_file():
+        raise Failure("not_found", say("“{name}” is not a file that can be read", name=path), USAGE)
+    file, link = session.put(path, arguments.share, progress_bar(path.name))
+    document = {
+        "url": link.url, "expires_at": rfc3339(link.expires_at), "sha256": file.sha256,
+        "size_bytes": file.size_bytes, "resumed_from_bytes": 0, "encrypted": False,
+    }  # fmt: skip
+    if not arguments.json:
+        print(link.url)
+    return document, outcome.DONE
+
+
+def _list(arguments: argparse.Namespace, names: tuple[str, ...], known: Any, chosen: str) -> Result:
+    kinds = {name: str(known.get(name, {}).get("kind", DEFAULT)) for name in names}
+    found = [{"name": name, "kind": kinds[name], "chosen": name == chosen or len(names) == 1} for name in names]
+    if not arguments.json:
+        for place in found:
+            print(f"{place['name']:<20} {place['kind']}{'  *' if place['chosen'] else ''}")
+    key = "shares" if hasattr(arguments, "file") else "desks"
+    return {"ok": True, "detail": "", key: found}, outcome.DONE
+
+
+def _credentials(arguments: argparse.Namespace, session: Session, what: str) -> Result:
+    adapter = (session.desk if what == "desk" else session.share)(arguments.name)
+    if arguments.what == "check":
+        adapter.check()
+        return _ok(arguments, say("It works."))
+    if not arguments.name:
+        raise usage(say("say whose password it is: a name from the settings"))
+    if arguments.what == "logout":
+        removed = session.logout(arguments.name)
+        return _ok(arguments, say("The password was removed.") if removed else say("There was no password."))
+    if not any(part.kind == "secret" for part in settings_of(type(adapter))):
+        raise usage(say("“{name}” needs no password", name=arguments.name))
+    text = getpass.getpass(say("Password or token: ")) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    if not text:
+        raise usage(say("nothing was typed"))
+    session.login(arguments.name, Secret(text))
+    return _ok(arguments, say("The password is in your keychain."))
+
+
+def _ok(arguments: argparse.Namespace, words: str) -> Result:
+    if not arguments.json:
+        outcome.say_aloud(words)
+    return {"ok": True, "detail": words}, outcome.DONE
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", default="show", choices=("show", "get", "set", "unset", "schema", "edit"))
+    parser.add_argument("key", nargs="?", default="")
+    parser.add_argument("value", nargs="?")
+
+
+def settings(arguments: argparse.Namespace, paths: Paths) -> Result:
+    session = Session(paths)
+    what, key = arguments.what, arguments.key
+    if what == "schema":
+        return {"settings": [_schema(name) for name in OPTIONS]}, _print_schema(arguments)
+    if what == "edit":
+        from client.paths import open_with_system
+
+        outcome.say_aloud(str(paths.settings_file))
+        import subprocess
+
+        paths.settings_file.touch(mode=0o600)
+        subprocess.Popen(open_with_system(str(paths.settings_file)), stdin=subprocess.DEVNULL)
+        return {"path": str(paths.settings_file)}, outcome.DONE
+    if what in ("get", "set", "unset") and not key:
+        raise usage(say("say which setting; “testigo settings” lists them"))
+    if key and key not in OPTIONS and not key.startswith(("desks.", "shares.")):
+        raise Failure("settings_invalid", say("there is no setting “{name}”", name=key), FORBIDDEN)
+    if what == "set":
+        if arguments.value is None:
+            raise usage(say("say the value: testigo settings set KEY VALUE"))
+        value = from_text(key, arguments.value) if key in OPTIONS else arguments.value
+        session.change({key: value})
+    elif what == "unset":
+        session.change({key: None})
+    document = {"settings": [v for v in _values(session) if not key or v["key"] == key]}
+    if not arguments.json:
+        for value in document["settings"]:
+            if what == "get":
+                print(value["value"])
+            else:
+                print(f"{value['key']:<24} {value['value']!s:<20} {value['origin']}")
+    return document, outcome.DONE
+
+
+def _values(session: Session) -> list[dict[str, Any]]:
+    listed = [{"key": v.key, "value": v.value, "origin": v.origin, "locked": v.locked} for v in session.settings.values]
+    for table, places in (("desks", session.settings.desks), ("shares", session.settings.shares)):
+        for name, fields in places.items():
+            listed += [
+                {"key": f"{table}.{name}.{field}", "value": value, "origin": str(session.paths.settings_file),
+                 "locked": False}
+                for field, value in fields.items()
+            ]  # fmt: skip
+    return listed
+
+
+def _schema(key: str) -> dict[str, Any]:
+    option = OPTIONS[key]
+    return {"key": key, "title": option.title, "help": option.help, "kind": option.kind, "default": option.default,
+            "choices": list(option.choices), "least": option.least, "most": option.most}  # fmt: skip
+
+
+def _print_schema(arguments: argparse.Namespace) -> int:
+    if not arguments.json:
+        for key, option in OPTIONS.items():
+            print(f"{key:<24} {option.kind:<8} {option.default!s:<14} {option.title}")
+    return outcome.DONE
+
+
+def add_logs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("path",))
+
+
+def logs(arguments: argparse.Namespace, paths: Paths) -> Result:
+    if not arguments.json:
+        print(paths.log_file)
+    return {"path": str(paths.log_file)}, outcome.DONE
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    pass
+
+
+def version(arguments: argparse.Namespace, paths: Paths) -> Result:
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
+
+    try:
+        qt = version_of("PySide6-Essentials")
+    except PackageNotFoundError:
+        qt = ""
+    document = {
+        "version": program_version(),
+        "build": "source" if (Path(__file__).parents[2] / "pyproject.toml").exists() else "wheel",
+        "python": platform.python_version(),
+        "qt": qt,
+        "install_scope": "user" if str(Path(sys.prefix)).startswith(str(Path.home())) else "machine",
+    }
+    if not arguments.json:
+        print(f"testigo {document['version']} · Python {document['python']} · Qt {qt}")
+    return document, outcome.DONE

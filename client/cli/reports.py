@@ -1,0 +1,357 @@
+"""``report``, ``diagnose``, ``outbox``, ``history``: from words and files to a ticket."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from client.cli import outcome
+from client.cli.outcome import SAVED, Failure, Result, progress_bar, rfc3339, say_aloud, usage
+from client.draft import CannotAttach, Draft
+from client.lock import Busy
+from client.paths import Paths
+from client.report import KINDS, PRIORITIES, Delivery, DeliveryProgress, Event, Problem
+from client.session import NotReady, Session
+from client.ui.instance import ask
+from client.words import detail, explain, explain_problem, moment, say, say_n, size
+
+EXIT_OF = {"sent": outcome.DONE, "queued": SAVED, "sending": SAVED, "needs_you": outcome.REFUSED}
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--summary", required=True, metavar="S", help=say("the problem in one line"))
+    parser.add_argument("--details", default="", metavar="TEXT|@FILE|-", help=say("more words, from a file, or from standard input"))  # noqa: E501  # fmt: skip
+    parser.add_argument("--kind", default="incident", choices=KINDS)
+    parser.add_argument("--priority", default="medium", choices=PRIORITIES)
+    parser.add_argument("--attach", action="append", default=[], type=Path, metavar="FILE")
+    parser.add_argument("--capture", choices=("all", "screen"), help=say("add pictures of the screen"))
+    parser.add_argument("--diagnose", choices=("quick", "standard"), metavar="PROFILE", help=say("add diagnostics: quick or standard"))  # noqa: E501  # fmt: skip
+    parser.add_argument("--desk", default="", metavar="NAME")
+    parser.add_argument("--share", default="", metavar="NAME")
+    parser.add_argument("--field", action="append", default=[], metavar="K=V")
+    parser.add_argument("--wait", nargs="?", type=float, const=300.0, metavar="S", help=say("deliver now, waiting so long at most"))  # noqa: E501  # fmt: skip
+    parser.add_argument("--draft", action="store_true", help=say("only save it; send it later from the window"))
+
+
+def report(arguments: argparse.Namespace, paths: Paths) -> Result:
+    session = Session(paths)
+    if not arguments.summary.strip():
+        raise usage(say("--summary must not be empty"))
+    for name, known in ((arguments.desk, session.desk_names()), (arguments.share, session.share_names())):
+        if name and name not in known:
+            raise Failure("invalid_field", say("the settings name no “{wanted}”; there is {known}", wanted=name, known=", ".join(known)), outcome.FORBIDDEN)  # noqa: E501  # fmt: skip
+    fields = dict(_field(text) for text in arguments.field)
+    details = _details(arguments.details)
+    missing = [path for path in arguments.attach if not path.is_file()]
+    if missing:
+        raise Failure("cannot_attach", say("“{name}” is not a file that can be read", name=missing[0]), outcome.USAGE)
+    shots = _pictures(arguments.capture)
+    draft = session.new_draft(
+        summary=arguments.summary, description=details, kind=arguments.kind, priority=arguments.priority,
+        desk=arguments.desk, share=arguments.share, fields=fields,
+    )  # fmt: skip
+    try:
+        for shot in shots:
+            draft.add_picture(shot)
+        for path in arguments.attach:
+            draft.add_file(path, progress=progress_bar(path.name))
+        if arguments.diagnose:
+            draft.set_sections(session.diagnose(arguments.diagnose, monitors=_monitors()).sections())
+    except CannotAttach as error:
+        raise Failure("cannot_attach", str(error), outcome.USAGE, _kept(draft)) from error
+    except BaseException:
+        say_aloud(_kept(draft))
+        raise
+    if arguments.draft:
+        return _told(arguments, _draft_result(session, draft)), outcome.DONE
+    try:
+        report_id = session.submit(draft)
+    except NotReady as error:
+        problem = error.problems[0]
+        raise Failure(
+            _code_of(problem),
+            explain_problem(problem.code, problem.attachment, problem.detail),
+            outcome.REFUSED,
+            _kept(draft),
+        ) from error
+    return _deliver(arguments, paths, session, report_id)
+
+
+def _deliver(arguments: argparse.Namespace, paths: Paths, session: Session, report_id: str) -> Result:
+    """Now with ``--wait``; else the running program is told, and sends it by itself."""
+    if arguments.wait is None:
+        ask(paths, "tray", "poke", {}, wait_s=2)
+        return _told(arguments, result(session.delivery(report_id))), SAVED
+    session.listen(_show_progress)
+    try:
+        delivery = session.send_now(report_id, max(arguments.wait, 0))
+    except Busy:
+        delivery = session.delivery(report_id)
+    return _told(arguments, result(delivery)), EXIT_OF[delivery.state]
+
+
+def result(delivery: Delivery) -> dict[str, Any]:
+    """The JSON of a report on its way."""
+    return {
+        "report_id": delivery.report_id,
+        "state": "queued" if delivery.state == "sending" else delivery.state,
+        "ticket": delivery.ticket and {"id": delivery.ticket.id, "url": delivery.ticket.url},
+        "attachments": [
+            {"name": s.name, "size_bytes": s.size_bytes, "sha256": s.sha256, "via": s.via, "url": s.url or None,
+             "expires_at": rfc3339(s.expires_at)}
+            for s in delivery.attachments
+        ],
+        "error": trouble(delivery),
+    }  # fmt: skip
+
+
+def trouble(delivery: Delivery) -> dict[str, str] | None:
+    error = delivery.last_error
+    if error is None:
+        return None
+    title, advice = explain(error.code)
+    words = detail(error.text, error.values) if error.text else error.detail
+    return {"code": error.code, "title": title, "advice": advice, "detail": words}
+
+
+def _draft_result(session: Session, draft: Draft) -> dict[str, Any]:
+    ways = session.ways(draft)
+    return {
+        "report_id": draft.id,
+        "state": "draft",
+        "ticket": None,
+        "attachments": [
+            {"name": a.name, "size_bytes": a.size_bytes, "sha256": a.sha256, "via": ways[a.name], "url": None,
+             "expires_at": None}
+            for a in draft.report.attachments
+        ],
+        "error": None,
+    }  # fmt: skip
+
+
+def _told(arguments: argparse.Namespace, document: dict[str, Any]) -> dict[str, Any]:
+    if not arguments.json:
+        state, ticket, error = document["state"], document["ticket"], document["error"]
+        if state == "sent":
+            print(f"{ticket['id']}  {ticket['url']}")
+        elif state == "draft":
+            print(document["report_id"])
+        elif error is None:
+            say_aloud(say("Your report is saved. It goes out by itself while Testigo runs."))
+        else:
+            say_aloud(f"{error['title']}: {error['detail']}\n{error['advice']}")
+    return document
+
+
+def _code_of(problem: Problem) -> str:
+    codes = {"file_missing": "file_changed", "file_changed": "file_changed", "no_share": "share_refused"}
+    return codes.get(problem.code, "invalid_field")
+
+
+def _kept(draft: Draft) -> str:
+    return say("Nothing is lost: the draft is kept as {id}.", id=draft.id)
+
+
+def _field(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise usage(say("--field takes NAME=VALUE"))
+    return key, value
+
+
+def _details(text: str) -> str:
+    try:
+        if text == "-":
+            return sys.stdin.read()
+        return Path(text[1:]).read_text("utf-8") if text.startswith("@") else text
+    except UnicodeDecodeError as error:
+        raise usage(say("the details must be UTF-8 text")) from error
+
+
+def _pictures(what: str | None) -> tuple[Any, ...]:
+    if what is None:
+        return ()
+    from capture import open_desktop
+    from client import shots
+
+    desktop = open_desktop()
+    try:
+        return shots.take(desktop, shots.Wish("all" if what == "all" else "screen"))
+    finally:
+        desktop.close()
+
+
+def _monitors() -> tuple[Any, ...]:
+    from capture import CaptureError, open_desktop
+
+    try:
+        desktop = open_desktop()
+    except CaptureError:
+        return ()
+    try:
+        return desktop.monitors()
+    finally:
+        desktop.close()
+
+
+def _show_progress(event: Event) -> None:
+    if isinstance(event, DeliveryProgress) and event.total_bytes:
+        bar = _BARS.setdefault((event.report_id, event.file), progress_bar(event.file or say("ticket")))
+        bar(event.done_bytes, event.total_bytes)
+
+
+_BARS: dict[tuple[str, str], Any] = {}
+
+
+def add_diagnose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", choices=("list",), help=say("list the collectors"))
+    parser.add_argument("--profile", default="quick", choices=("quick", "standard"))
+    parser.add_argument("--only", default="", metavar="A,B", help=say("only these collectors"))
+    parser.add_argument("-o", "--output", metavar="BUNDLE.zip")
+
+
+def diagnose(arguments: argparse.Namespace, paths: Paths) -> Result:
+    from client import diagnostics
+    from client.diagnostics import bundle
+
+    if arguments.what == "list":
+        listed = [
+            {"id": c.id, "title": say_key(c.title), "why": say_key(c.why), "profiles": sorted(c.profiles)}
+            for c in diagnostics.catalog("standard")
+        ]
+        if not arguments.json:
+            for collector in listed:
+                print(f"{collector['id']:<14}{collector['title']}: {collector['why']}")
+        return {"collectors": listed}, outcome.DONE
+    if not arguments.output:
+        raise usage(say("say where the bundle goes: -o BUNDLE.zip"))
+    output = Path(arguments.output)
+    if arguments.output != "-" and output.suffix.lower() != ".zip":
+        raise usage(say("“{name}”: bundles are saved as .zip", name=output.name))
+    only = tuple(part.strip() for part in arguments.only.split(",") if part.strip())
+    unknown = set(only) - {c.id for c in diagnostics.catalog("standard")}
+    if unknown:
+        raise usage(say("there is no collector “{name}”; see “testigo diagnose list”", name=sorted(unknown)[0]))
+    session = Session(paths)
+    told = None if arguments.json else lambda done: say_aloud(f"{done.status:<8} {say_key(done.title)}  {done.ms} ms")
+    diagnosis = session.diagnose(arguments.profile, only=only, monitors=_monitors(), on_done=told)
+    if arguments.output == "-":
+        part = paths.data / "bundle.zip"
+        bundle.write(part, diagnosis)
+        sys.stdout.buffer.write(part.read_bytes())
+        part.unlink()
+        return None, outcome.DONE
+    bundle.write(output, diagnosis)
+    document = bundle.describe(output, diagnosis)
+    if not arguments.json:
+        print(f"{document['path']}  {size(document['size_bytes'])}")
+    return document, outcome.DONE
+
+
+def say_key(text: str) -> str:
+    """A text that a declaration holds as an English key."""
+    return detail(text, {})
+
+
+def add_outbox(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", default="list", choices=("list", "show", "send", "retry", "discard"))
+    parser.add_argument("id", nargs="?", default="", metavar="ID")
+
+
+def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
+    session = Session(paths)
+    what, report_id = arguments.what, arguments.id
+    if what in ("show", "retry", "discard") and not report_id:
+        raise usage(say("say which report: its ID stands in “testigo outbox”"))
+    waiting = [d for d in session.deliveries(sent=0) if not report_id or d.report_id == report_id]
+    if report_id and not waiting and what != "show":
+        raise Failure("not_found", say("no report {id} is waiting", id=report_id), outcome.USAGE)
+    if what == "show":
+        try:
+            shown = session.delivery(report_id)
+        except KeyError as error:
+            raise Failure("not_found", say("there is no report {id}", id=report_id), outcome.USAGE) from error
+        return _listed(arguments, [shown]), outcome.DONE
+    if what in ("send", "retry"):
+        return _send(arguments, session, waiting)
+    if what == "discard":
+        try:
+            session.discard_delivery(report_id)
+        except KeyError as error:
+            raise Failure("busy", say("it is being sent right now"), SAVED) from error
+    return _listed(arguments, waiting), outcome.DONE
+
+
+def _send(arguments: argparse.Namespace, session: Session, waiting: list[Delivery]) -> Result:
+    """Delivers all of them, due or not, one after the other; the worst outcome is the exit code."""
+    session.listen(_show_progress)
+    done, worst = [], outcome.DONE
+    for delivery in waiting:
+        try:
+            now = session.send_now(delivery.report_id)
+        except Busy:
+            now = session.delivery(delivery.report_id)
+        done.append(now)
+        worst = max(worst, EXIT_OF[now.state])
+    return _listed(arguments, done), worst
+
+
+def _listed(arguments: argparse.Namespace, deliveries: list[Delivery]) -> dict[str, Any]:
+    if not arguments.json:
+        for d in deliveries:
+            ticket = d.ticket.id if d.ticket else ""
+            print(f"{d.report_id}  {d.state:<9}  {size(d.size_bytes):>8}  {ticket:<9} {d.summary}")
+            error = trouble(d)
+            if error:
+                print(f"    {error['title']}: {error['detail']}")
+        if not deliveries:
+            say_aloud(say("Nothing is waiting."))
+    return {"deliveries": [delivery_json(d) for d in deliveries]}
+
+
+def delivery_json(d: Delivery) -> dict[str, Any]:
+    return {
+        "report_id": d.report_id,
+        "summary": d.summary,
+        "state": d.state,
+        "attempts": d.attempts,
+        "not_before": rfc3339(d.not_before),
+        "last_error": trouble(d),
+        "size_bytes": d.size_bytes,
+        "ticket": d.ticket and {"id": d.ticket.id, "url": d.ticket.url},
+    }
+
+
+def add_history(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("query", nargs="?", default="")
+    parser.add_argument("--since", default="", metavar="D", help=say("7d, 24h, or a date like 2026-11-01"))
+
+
+def history(arguments: argparse.Namespace, paths: Paths) -> Result:
+    items = Session(paths).history(arguments.query, _since(arguments.since))
+    if not arguments.json:
+        for item in items:
+            print(f"{item.ticket_id or item.report_id:<10}  {moment(item.created_at):<14}  {item.summary}")
+        say_aloud(say_n("{n} report", "{n} reports", len(items)))
+    listed = [
+        {"report_id": i.report_id, "state": i.state, "created_at": rfc3339(i.created_at), "summary": i.summary,
+         "kind": i.kind, "priority": i.priority, "attachments": list(i.attachments),
+         "ticket": {"id": i.ticket_id, "url": i.ticket_url} if i.ticket_id else None}
+        for i in items
+    ]  # fmt: skip
+    return {"items": listed}, outcome.DONE
+
+
+def _since(text: str) -> datetime | None:
+    if not text:
+        return None
+    units = {"h": "hours", "d": "days", "w": "weeks"}
+    try:
+        if text[-1] in units:
+            return datetime.now(UTC) - timedelta(**{units[text[-1]]: float(text[:-1])})
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise usage(say("--since takes 7d, 24h, or a date like 2026-11-01")) from error
