@@ -8,6 +8,7 @@ import mimetypes
 import os
 import shutil
 import stat
+import threading
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,9 +42,10 @@ class Picture:
 
 
 class Draft:
-    """One report on disk, with the verbs that change it. One thread at a time; the values it gives are frozen."""
+    """One report on disk, with the verbs that change it. From any thread; the values it gives are frozen."""
 
     def __init__(self, folder: ReportFolder) -> None:
+        self._guard = threading.RLock()
         self._folder = folder
         self._report = folder.read()
 
@@ -61,7 +63,11 @@ class Draft:
 
     def set(self, **values: Any) -> None:
         """Changes fields of the report: ``set(summary="…", priority="high")``."""
-        self._write(dataclasses.replace(self._report, **values))
+        with self._guard:
+            report = dataclasses.replace(self._report, **values)
+            if report != self._report:
+                self._folder.write(report)
+                self._report = report
 
     def set_sections(self, sections: tuple[Section, ...]) -> None:
         self.set(sections=sections)
@@ -144,16 +150,18 @@ class Draft:
 
     def remove(self, name: str) -> None:
         """Takes an attachment out; first out of the report, then off the disk."""
-        self.set(attachments=tuple(a for a in self._report.attachments if a.name != name))
+        with self._guard:
+            self.set(attachments=tuple(a for a in self._report.attachments if a.name != name))
         (self._folder.files / name).unlink(missing_ok=True)
         shutil.rmtree(self._folder.pictures / name, ignore_errors=True)
 
     def _attached(self, target: Path, size_bytes: int, digest: str) -> Attachment:
         media_type = mimetypes.guess_type(target.name)[0] or "application/octet-stream"
         made = Attachment(target.name, target, size_bytes, media_type, digest)
-        others = [a for a in self._report.attachments if a.name != made.name]
-        at = next((i for i, a in enumerate(self._report.attachments) if a.name == made.name), len(others))
-        self.set(attachments=(*others[:at], made, *others[at:]))
+        with self._guard:
+            others = [a for a in self._report.attachments if a.name != made.name]
+            at = next((i for i, a in enumerate(self._report.attachments) if a.name == made.name), len(others))
+            self.set(attachments=(*others[:at], made, *others[at:]))
         return made
 
     def _free_name(self, name: str, *, counted: bool = False) -> str:
@@ -165,10 +173,6 @@ class Draft:
             number += 1
             name = f"{stem[:-1]}{number}{suffix}" if counted else f"{stem} ({number}){suffix}"
         return name
-
-    def _write(self, report: Report) -> None:
-        self._folder.write(report)
-        self._report = report
 
 
 def clean_name(name: str) -> str:
