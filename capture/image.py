@@ -123,18 +123,29 @@ class Screenshot:
         """A copy with the pointer drawn into the pixels, and no layer left."""
         if self.cursor is None:
             return self
-        import numpy as np
-
-        pixels, layer = self.pixels.copy(), self.cursor
-        height, width = layer.pixels.shape[:2]
-        at = Region(layer.x, layer.y, width, height).clipped(self.width, self.height)
-        if at.width and at.height:
-            top, left = at.y - layer.y, at.x - layer.x
-            over = layer.pixels[top : top + at.height, left : left + at.width].astype(np.uint16)
-            under = pixels[at.y : at.y + at.height, at.x : at.x + at.width, :3]
-            alpha = over[..., 3:4]
-            under[:] = ((over[..., :3] * alpha + under * (255 - alpha) + 127) // 255).astype(np.uint8)
+        pixels = self.pixels.copy()
+        draw_cursor(pixels, self.cursor)
         return replace(self, pixels=pixels, cursor=None)
+
+
+def draw_cursor(pixels: Pixels, layer: Cursor) -> Pixels | None:
+    """Draws the pointer into ``pixels`` in place; gives a copy of what it covered, None when it lies outside.
+
+    Undone by writing that back to the same place: ``layer``'s rectangle clipped to the picture.
+    """
+    import numpy as np
+
+    height, width = layer.pixels.shape[:2]
+    at = Region(layer.x, layer.y, width, height).clipped(pixels.shape[1], pixels.shape[0])
+    if not at.width or not at.height:
+        return None
+    top, left = at.y - layer.y, at.x - layer.x
+    over = layer.pixels[top : top + at.height, left : left + at.width].astype(np.uint16)
+    under = pixels[at.y : at.y + at.height, at.x : at.x + at.width]
+    covered = under.copy()
+    alpha = over[..., 3:4]
+    under[..., :3] = ((over[..., :3] * alpha + under[..., :3] * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return covered
 
 
 @dataclass(frozen=True, slots=True)

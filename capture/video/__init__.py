@@ -1,1 +1,6 @@
-"""The video of the screen: frames in, one MP4 out."""
+"""Recording: the screen as a video that plays in any browser, and survives a crash."""
+
+from capture.video.camera import RecordingCut, RecordingState
+from capture.video.recorder import Recorder, orphans, salvage
+
+__all__ = ["Recorder", "RecordingCut", "RecordingState", "orphans", "salvage"]
