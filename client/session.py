@@ -194,6 +194,14 @@ class Session:
     def send_all(self) -> None:
         self.outbox.send_all()
 
+    def outbox_changed(self) -> None:
+        """Another process has put a report into the outbox."""
+        self.outbox.poke()
+
+    def needs_somebody(self) -> bool:
+        """Whether a report waits for a person to act."""
+        return any(delivery.state == "needs_you" for delivery in self.deliveries(sent=0))
+
     def cancel(self, report_id: str) -> None:
         self.outbox.cancel(report_id)
 
@@ -244,6 +252,13 @@ class Session:
         name, values = self._configured(name or self.settings.report.share, self.settings.shares, "share")
         kind = share_kind(str(values.pop("kind")))
         return build(kind, self._with_secrets(name, settings_of(kind), values))
+
+    def check_desk(self, name: str = "") -> None:
+        """Returns when address and credentials work; may take long. Raises: UploaderError."""
+        self.desk(name).check()
+
+    def check_share(self, name: str = "") -> None:
+        self.share(name).check()
 
     def put(self, path: Path, share: str, progress: Progress) -> tuple[Attachment, Link]:
         """Shares one file without a report. Raises: UploaderError; OSError."""

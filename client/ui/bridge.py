@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 
 class Bridge(QObject):
-    """Lives on Qt's thread. ``event`` brings the core's events over; ``called`` any function to run here."""
+    """Lives on Qt's thread. ``happened`` brings the core's events over; ``called`` any function to run here."""
 
-    event = Signal(object)
+    happened = Signal(object)
     called = Signal(object)
 
     def __init__(self, session: Session | None = None, parent: QObject | None = None) -> None:
@@ -32,7 +32,7 @@ class Bridge(QObject):
 
     def tell(self, event: Event) -> None:
         """From any thread: the event reaches the windows on theirs."""
-        self.event.emit(event)
+        self.happened.emit(event)
 
     def later(self, call: Callable[[], object]) -> None:
         """From any thread: runs ``call`` on Qt's thread, soon."""

@@ -1,0 +1,432 @@
+"""From a key to a report: captures, editors, forms and their drafts, on Qt's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QWidget
+
+from capture import CaptureError, Desktop, Monitor, Region, Screenshot
+from client import shots
+from client.annotation import History
+from client.draft import Draft
+from client.session import Session
+from client.ui.bridge import Bridge
+from client.ui.once import remember_region
+from client.ui.rolling import Rolling
+from client.words import say, say_n
+
+Tell = Callable[..., None]
+SETTLE_MS = 250
+"""For a window of ours to leave the screen before a picture is taken."""
+SAVE_MS = 300
+"""A change of the marks is on disk this long after it, at the latest."""
+
+
+class Editing:
+    """One open editor and the picture of a draft behind it."""
+
+    def __init__(self, shot: Screenshot, window: QWidget, draft: Draft | None, name: str) -> None:
+        self.shot, self.window, self.draft, self.name = shot, window, draft, name
+        self.unsaved: History | None = None
+        self.timer = QTimer(window, singleShot=True, interval=SAVE_MS)
+        self.reporting = False
+
+
+class Journey(QObject):
+    recording_changed = Signal()
+    settings_changed = Signal()
+
+    def __init__(self, session: Session, bridge: Bridge, desktop: Desktop | None, tell: Tell) -> None:
+        super().__init__(bridge)
+        self._session, self._bridge, self.desktop, self._tell = session, bridge, desktop, tell
+        self._selector: QObject | None = None
+        self._editings: list[Editing] = []
+        self._forms: dict[str, QWidget] = {}
+        self._windows: dict[str, QWidget] = {}
+        self._last_form = ""
+        self._notice: QWidget | None = None
+        self._rolling = Rolling(session, bridge, self)
+        self._rolling.changed.connect(self.recording_changed)
+        self._rolling.failed.connect(self._recording_failed)
+        QTimer.singleShot(600, self._prepare_overlay)
+
+    # -- capture ----------------------------------------------------------------------------------------------
+
+    def start_capture(self, mode: str, into: str = "") -> None:
+        """Takes the pictures first, before any window of ours shows; then lets choose, then opens the editor."""
+        if self.desktop is None or self._is_selecting():
+            return
+        if mode == "region":
+            self.select(lambda choice: self._captured(choice[0].crop(choice[1]), into) if choice else None)
+            return
+        wish = shots.Wish(mode)  # type: ignore[arg-type]
+        if mode == "last":
+            last = self._session.recall("last_region")
+            if not last:
+                self.start_capture("region", into)
+                return
+            wish = shots.Wish("last", tuple(last["rect"]), last["screen"])
+        try:
+            taken = shots.take(self.desktop, wish)
+        except (CaptureError, ValueError) as error:
+            self._tell(say("No picture was taken"), str(error))
+            return
+        self._captured(taken[0], into)
+
+    def start_delayed(self) -> None:
+        delay_ms = int(self._session.settings.capture.delay_s * 1000)
+        QTimer.singleShot(delay_ms, partial(self.start_capture, "region"))
+
+    def select(self, on_done: Callable[[tuple[Screenshot, Region] | None], object]) -> None:
+        """Freezes the screens and lets the user drag a region; ``on_done(None)`` when they cancel."""
+        if self.desktop is None or self._is_selecting():
+            on_done(None)
+            return
+        try:
+            frozen = self.desktop.screenshots()
+        except CaptureError as error:
+            self._tell(say("No picture was taken"), str(error))
+            on_done(None)
+            return
+        windows = self.desktop.windows()
+
+        def done(choice: tuple[Screenshot, Region] | None) -> None:
+            if choice is not None:
+                self._bridge.background(partial(remember_region, self._session, *choice))
+            on_done(choice)
+
+        self._overlay().select(frozen, windows, done)  # type: ignore[attr-defined]
+
+    def edit_new(self, shot: Screenshot) -> None:
+        """Opens the editor with a fresh picture, which becomes a draft at once."""
+        self._captured(shot, "")
+
+    def copy(self, shot: Screenshot) -> None:
+        from client.ui.qimage import to_qimage
+
+        clipboard = QGuiApplication.clipboard()
+        clipboard.setImage(to_qimage(shot).copy())
+        if clipboard.ownsClipboard():
+            self._tell(say("Copied"), f"{shot.width} × {shot.height} px")
+        else:
+            self._tell(say("The picture was not copied"), say("Another program holds the clipboard. Try again."))
+
+    # -- editor -----------------------------------------------------------------------------------------------
+
+    def _captured(self, shot: Screenshot, into: str) -> None:
+        from client.ui.paint import pointer_mark
+
+        pointer = pointer_mark(shot) if self._session.settings.capture.cursor else None
+        history = History((pointer,)) if pointer else History()
+        editing = self._open_editor(shot, history, None, "")
+        form = into or self._open_form_id()
+
+        def save() -> None:
+            draft = self._form_draft(form) or self._session.new_draft()
+            editing.draft, editing.name = draft, draft.add_picture(shot, history.to_json()).name
+
+        self._bridge.background(save, lambda _: self._refresh(editing), self._failed, in_order=True)
+        if history.marks:
+            self._changed(editing, history)
+
+    def _open_editor(self, shot: Screenshot, history: History, draft: Draft | None, name: str) -> Editing:
+        from client.ui.editor import Editor
+
+        window = Editor(shot, history, shot.window_title or name or say("Capture"))
+        editing = Editing(shot, window, draft, name)
+        self._editings.append(editing)
+        editing.timer.timeout.connect(partial(self._save, editing))
+        window.changed.connect(partial(self._changed, editing))
+        window.report_wanted.connect(partial(self._report, editing))
+        window.closed.connect(partial(self._editor_closed, editing))
+        _show(window)
+        return editing
+
+    def _changed(self, editing: Editing, history: History) -> None:
+        editing.unsaved = history
+        editing.timer.start()
+
+    def _save(self, editing: Editing) -> None:
+        """Writes marks and the flattened picture, after everything that was asked for earlier."""
+        history, editing.unsaved = editing.unsaved, None
+        editing.timer.stop()
+        if history is None:
+            return
+
+        def write() -> None:
+            from client.ui.paint import flatten
+
+            if editing.draft is not None:
+                editing.draft.set_marks(editing.name, history.to_json(), flatten(editing.shot, history.marks))
+
+        self._bridge.background(write, lambda _: self._refresh(editing), self._failed, in_order=True)
+
+    def _report(self, editing: Editing) -> None:
+        editing.reporting = True
+        editing.window.close()
+
+    def _editor_closed(self, editing: Editing) -> None:
+        if editing not in self._editings:
+            return
+        self._editings.remove(editing)
+        self._save(editing)
+        editing.window.deleteLater()
+        form = editing.draft and self._forms.get(editing.draft.id)
+        if editing.reporting or form is not None:
+
+            def show(_: object) -> None:
+                if editing.draft is not None:
+                    self.new_report(editing.draft)
+
+            self._bridge.background(lambda: None, show, in_order=True)
+
+    def _edit_again(self, draft: Draft, name: str) -> None:
+        for editing in self._editings:
+            if editing.draft is draft and editing.name == name:
+                _show(editing.window)
+                return
+        picture = draft.picture(name)
+        if picture is None:
+            return
+        from capture import png
+
+        try:
+            shot = png.read(picture.base)
+            history = History.from_json(picture.marks) if picture.marks else History()
+        except (OSError, ValueError) as error:
+            self._failed(error)
+            return
+        self._open_editor(shot, history, draft, name)
+
+    # -- report -----------------------------------------------------------------------------------------------
+
+    def new_report(self, draft: Draft | None = None) -> None:
+        """Opens the form of this draft, or of a new one."""
+        if draft is None:
+            self._bridge.background(self._session.new_draft, self.new_report, self._failed, in_order=True)
+            return
+        form = self._forms.get(draft.id)
+        if form is None:
+            from client.ui.report_form import ReportForm
+
+            form = ReportForm(self._session, self._bridge, draft, self._monitors)
+            form.capture_wanted.connect(partial(self._capture_for, draft.id))
+            form.record_wanted.connect(partial(self._record_for, draft.id))
+            form.edit_wanted.connect(partial(self._edit_again, draft))
+            form.closed.connect(partial(self._form_closed, draft.id))
+            self._forms[draft.id] = form
+        self._last_form = draft.id
+        form.refresh()  # type: ignore[attr-defined]
+        _show(form)
+
+    def open_draft(self, report_id: str) -> None:
+        for draft in self._session.drafts():
+            if draft.id == report_id:
+                self.new_report(draft)
+
+    def _capture_for(self, form: str, mode: str) -> None:
+        self._forms[form].hide()
+        QTimer.singleShot(SETTLE_MS, partial(self._capture_into, form, mode))
+
+    def _capture_into(self, form: str, mode: str) -> None:
+        if mode != "region":
+            self.start_capture(mode, form)
+            return
+
+        def chosen(choice: tuple[Screenshot, Region] | None) -> None:
+            if choice is None:
+                self._show_form(form)
+            else:
+                self._captured(choice[0].crop(choice[1]), form)
+
+        self.select(chosen)
+
+    def _record_for(self, form: str) -> None:
+        self._forms[form].hide()
+        QTimer.singleShot(SETTLE_MS, partial(self.toggle_recording, form))
+
+    def _form_closed(self, report_id: str) -> None:
+        form = self._forms.pop(report_id, None)
+        if form is not None:
+            form.deleteLater()
+
+    def _form_draft(self, report_id: str) -> Draft | None:
+        form = self._forms.get(report_id)
+        return form.draft if form is not None else None  # type: ignore[attr-defined,no-any-return]
+
+    def _open_form_id(self) -> str:
+        """The form a new capture belongs to: the one last used, if it is still open."""
+        return self._last_form if self._last_form in self._forms else ""
+
+    def _show_form(self, report_id: str) -> None:
+        if report_id in self._forms:
+            _show(self._forms[report_id])
+
+    def _refresh(self, editing: Editing) -> None:
+        form = editing.draft and self._forms.get(editing.draft.id)
+        if form is not None:
+            form.refresh()  # type: ignore[attr-defined]
+
+    def _monitors(self) -> tuple[Monitor, ...]:
+        try:
+            return self.desktop.monitors() if self.desktop else ()
+        except CaptureError:
+            return ()
+
+    # -- recording --------------------------------------------------------------------------------------------
+
+    @property
+    def is_recording(self) -> bool:
+        return self._rolling.is_recording
+
+    def toggle_recording(self, form: str = "") -> None:
+        """Lets choose what to record, and starts; when one runs already, stops it."""
+        if self.is_recording:
+            self.stop_recording()
+            return
+        form = form or self._open_form_id()
+
+        def chosen(choice: tuple[Screenshot, Region] | None) -> None:
+            if choice is None:
+                self._show_form(form)
+                return
+            try:
+                self._rolling.start(*choice, partial(self._recorded, form))
+            except CaptureError as error:
+                self._tell(say("The recording did not start"), str(error))
+                self._show_form(form)
+
+        self.select(chosen)
+
+    def _recording_failed(self, why: str) -> None:
+        self._tell(say("The recording ended early"), say("{why}. What was recorded is safe.", why=why))
+        self._show_form(self._last_form)
+
+    def stop_recording(self, then: Callable[[Path], None] | None = None) -> None:
+        self._rolling.stop(then)
+
+    def pause_recording(self, *, paused: bool) -> None:
+        self._rolling.pause(paused=paused)
+
+    def _recorded(self, form: str, path: Path) -> None:
+        def attach() -> Draft:
+            draft = self._form_draft(form) or self._session.new_draft()
+            draft.add_file(path, name=say("recording") + ".mp4", move=True)
+            return draft
+
+        self._bridge.background(attach, self.new_report, self._failed, in_order=True)
+
+    # -- other windows ----------------------------------------------------------------------------------------
+
+    def open_outbox(self) -> None:
+        from client.ui.outbox_window import OutboxWindow
+
+        window = self._single("outbox", lambda: OutboxWindow(self._session, self._bridge))
+        if not window.property("wired"):
+            window.setProperty("wired", True)
+            window.draft_wanted.connect(self.open_draft)  # type: ignore[attr-defined]
+
+    def open_history(self) -> None:
+        from client.ui.history_window import HistoryWindow
+
+        self._single("history", lambda: HistoryWindow(self._session, self._bridge))
+
+    def open_settings(self) -> None:
+        from client.ui.settings_window import SettingsWindow
+
+        window = self._single("settings", lambda: SettingsWindow(self._session, self._bridge))
+        if not window.property("wired"):
+            window.setProperty("wired", True)
+            window.changed.connect(self.settings_changed)  # type: ignore[attr-defined]
+
+    def raise_windows(self) -> bool:
+        """Brings what is open to the front; False when nothing is."""
+        windows = [*self._forms.values(), *(e.window for e in self._editings)]
+        for window in windows:
+            _show(window)
+        return bool(windows)
+
+    def notice(self, title: str, body: str, opens: Callable[[], None]) -> None:
+        """A notification of our own, where no tray host shows them."""
+        from client.ui.notice import Notice
+
+        self._notice = Notice(title, body, opens)
+        self._notice.show()
+
+    def offer_unfinished(self) -> None:
+        """Rescues recordings of a run that was killed, and offers unfinished reports back."""
+        self._bridge.background(self._rolling.rescue, self._rescued)
+        drafts = self._session.drafts()
+        if self._session.set_aside:
+            place = self._session.set_aside[-1]
+            self._tell(say("A draft was damaged"), say("It was moved to {place}. The others are fine.", place=place))
+        if drafts:
+            title = say_n("{n} unfinished report", "{n} unfinished reports", len(drafts))
+            self._tell(title, say("Click to continue."), self.open_outbox)
+        crash = self._session.paths.crash_file.with_name("crash-last.log")
+        if crash.exists():
+            self._tell(
+                say("Testigo closed unexpectedly"), say("Click to report it."), partial(self._report_crash, crash)
+            )
+
+    def _rescued(self, files: tuple[Path, ...]) -> None:
+        for file in files:
+            self._tell(say("A recording was rescued"), say("It is in a new report."))
+            self._recorded("", file)
+
+    def _report_crash(self, crash: Path) -> None:
+        def attach() -> Draft:
+            draft = self._session.new_draft(summary=say("Testigo closed unexpectedly"))
+            draft.add_file(crash, move=True)
+            return draft
+
+        self._bridge.background(attach, self.new_report, self._failed, in_order=True)
+
+    def finish(self, then: Callable[[], None]) -> None:
+        """Saves what is open, stops a recording cleanly, then calls ``then``."""
+        for editing in list(self._editings):
+            self._save(editing)
+        if self.is_recording:
+            self._rolling.stop(lambda _: self._bridge.background(lambda: None, lambda _: then(), in_order=True))
+        else:
+            self._bridge.background(lambda: None, lambda _: then(), in_order=True)
+
+    def close(self) -> None:
+        for window in [*self._forms.values(), *self._windows.values(), *(e.window for e in self._editings)]:
+            window.close()
+
+    # -- within -----------------------------------------------------------------------------------------------
+
+    def _single(self, name: str, make: Callable[[], QWidget]) -> QWidget:
+        if name not in self._windows:
+            self._windows[name] = make()
+        _show(self._windows[name])
+        return self._windows[name]
+
+    def _prepare_overlay(self) -> None:
+        if self.desktop is not None:
+            self._overlay()
+
+    def _overlay(self) -> QObject:
+        from client.ui.selector import Selector
+
+        if self._selector is None:
+            self._selector = Selector()
+        return self._selector
+
+    def _is_selecting(self) -> bool:
+        return self._selector is not None and bool(self._selector.is_active)  # type: ignore[attr-defined]
+
+    def _failed(self, error: Exception) -> None:
+        self._tell(say("Something could not be saved"), str(error))
+
+
+def _show(window: QWidget) -> None:
+    window.show()
+    window.raise_()
+    window.activateWindow()

@@ -1,0 +1,312 @@
+"""The resident program: application, tray icon, menu, keys; opens the windows and answers handed-over verbs."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import signal
+from collections.abc import Callable
+from typing import TextIO
+
+from PySide6.QtCore import QObject, QSocketNotifier, QTimer, QUrl
+from PySide6.QtGui import QAction, QDesktopServices, QKeySequence
+from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon
+
+from capture import CaptureError, Desktop, open_desktop
+from client import words
+from client.paths import Paths
+from client.report import DeliveryChanged, Event
+from client.session import Session
+from client.ui import icons, look
+from client.ui.bridge import Bridge
+from client.ui.calls import Calls
+from client.ui.instance import AlreadyRunning, Instance, ask
+from client.ui.journey import Journey
+from client.words import explain, say
+
+log = logging.getLogger(__name__)
+
+MENU = (
+    ("report", "message-square-warning"),
+    (),
+    ("region", "scan"),
+    ("window", "app-window"),
+    ("screen", "monitor"),
+    ("last", "history"),
+    ("delayed", "timer"),
+    (),
+    ("record", "video"),
+    (),
+    ("outbox", "send"),
+    ("history", "inbox"),
+    ("settings", "settings-2"),
+    (),
+    ("quit", "log-out"),
+)
+HOST_WAIT_MS = 3000
+"""A tray host may start after us at login; only then do we open a window instead."""
+
+
+def run(paths: Paths) -> int:
+    """Runs the tray until the user quits. A second start hands over and ends at once."""
+    app = QApplication(["testigo"])
+    app.setApplicationName("testigo")
+    app.setApplicationDisplayName("Testigo")
+    app.setDesktopFileName("testigo")
+    app.setQuitOnLastWindowClosed(False)
+    app.setWindowIcon(icons.app_icon())
+    session = Session(paths)
+    look.apply(app, session.settings.general.theme)  # type: ignore[arg-type]
+    try:
+        tray = Tray(app, session)
+    except AlreadyRunning:
+        ask(paths, "tray", "show", {}, wait_s=5)
+        return 0
+    crash = _watch_crashes(session)
+    with _Signals(app, tray.quit):
+        code = app.exec()
+    tray.close()
+    crash.close()
+    return code
+
+
+class Tray(QObject):
+    """The one icon. Lives on Qt's thread for the whole run."""
+
+    def __init__(self, app: QApplication, session: Session) -> None:
+        """Raises: AlreadyRunning."""
+        super().__init__()
+        self._app, self._session = app, session
+        self.bridge = Bridge(session, self)
+        self.desktop, self._no_desktop = _open_desktop()
+        self.journey = Journey(session, self.bridge, self.desktop, self.tell)
+        self._calls = Calls(session, self.bridge, self.journey, self.show)
+        self._instance = Instance(session.paths, "tray", self._calls.handle)
+        self._stop_keys: Callable[[], None] = lambda: None
+        self._opens: Callable[[], None] = lambda: None
+        self._actions = {name: self._make_action(name, icon) for name, icon in (e for e in MENU if e)}
+        self._menu = QMenu()
+        for entry in MENU:
+            if entry:
+                self._menu.addAction(self._actions[entry[0]])
+            else:
+                self._menu.addSeparator()
+        self._icon = QSystemTrayIcon(icons.tray_icon("idle"), self)
+        self._icon.setContextMenu(self._menu)
+        self._icon.activated.connect(self._activated)
+        self._icon.messageClicked.connect(lambda: self._opens())
+        self._icon.show()
+        self._busy: set[str] = set()
+        self._home: QObject | None = None
+        self.bridge.happened.connect(self._on_event)
+        self.journey.recording_changed.connect(self._show_state)
+        self.journey.settings_changed.connect(self.apply_settings)
+        self.apply_settings()
+        QTimer.singleShot(0, self._after_start)
+
+    def tell(self, title: str, body: str, opens: Callable[[], None] | None = None) -> None:
+        """A notification: the result, the next step, and what a click opens."""
+        self._opens = opens or (lambda: None)
+        if QSystemTrayIcon.isSystemTrayAvailable() and QSystemTrayIcon.supportsMessages():
+            self._icon.showMessage(title, body, icons.app_icon(), 8000)
+        else:
+            self.journey.notice(title, body, self._opens)
+
+    def show(self) -> None:
+        """A second start: whatever is open comes to the front, else a new report."""
+        if not self.journey.raise_windows():
+            if QSystemTrayIcon.isSystemTrayAvailable():
+                self.journey.new_report()
+            else:
+                self._open_home()
+
+    def quit(self) -> None:
+        self.journey.finish(self._app.quit)
+
+    def close(self) -> None:
+        self._stop_keys()
+        self._instance.close()
+        self.journey.close()
+        self.bridge.close()
+        self._session.close()
+        if self.desktop is not None:
+            self.desktop.close()
+        self._icon.hide()
+
+    def apply_settings(self) -> None:
+        """Takes over language, look and keys as the settings say now."""
+        chosen = self._session.settings
+        if words.language() != words.PSEUDO:
+            words.speak(chosen.general.language)
+        look.apply(self._app, chosen.general.theme)  # type: ignore[arg-type]
+        look.retranslate()
+        self._retitle()
+        self._listen()
+
+    # -- within -----------------------------------------------------------------------------------------------
+
+    def _make_action(self, name: str, icon: str) -> QAction:
+        calls: dict[str, Callable[[], object]] = {
+            "report": self.journey.new_report,
+            "region": lambda: self.journey.start_capture("region"),
+            "window": lambda: self.journey.start_capture("window"),
+            "screen": lambda: self.journey.start_capture("screen"),
+            "last": lambda: self.journey.start_capture("last"),
+            "delayed": self.journey.start_delayed,
+            "record": self.journey.toggle_recording,
+            "outbox": self.journey.open_outbox,
+            "history": self.journey.open_history,
+            "settings": self.journey.open_settings,
+            "quit": self.quit,
+        }
+        action = QAction(icons.icon(icon), "", self)
+        action.setObjectName(name)
+        action.triggered.connect(lambda *_: calls[name]())
+        return action
+
+    def _retitle(self) -> None:
+        texts = {
+            "report": say("Report a problem"),
+            "region": say("Region"),
+            "window": say("Window"),
+            "screen": say("Screen"),
+            "last": say("Last region"),
+            "delayed": say("In {n} seconds…", n=words.number(self._session.settings.capture.delay_s)),
+            "record": say("Stop recording") if self.journey.is_recording else say("Record"),
+            "outbox": say("On their way"),
+            "history": say("History"),
+            "settings": say("Settings"),
+            "quit": say("Quit"),
+        }
+        for name, text in texts.items():
+            self._actions[name].setText(text)
+        self._icon.setToolTip("Testigo")
+
+    def _listen(self) -> None:
+        """Watches the global keys anew; a key that is taken is named, not swallowed."""
+        self._stop_keys()
+        self._stop_keys = lambda: None
+        chosen = self._session.settings.hotkeys
+        keys = {name: key for name in ("region", "window", "record", "report") if (key := getattr(chosen, name))}
+        for name in ("region", "window", "record", "report"):
+            self._actions[name].setShortcut(QKeySequence(keys.get(name, "")))
+        if self.desktop is None or not self.desktop.abilities.hotkeys:
+            return
+        try:
+            self._stop_keys, taken = self.desktop.listen(
+                keys, lambda name: self.bridge.later(lambda: self._actions[name].trigger())
+            )
+        except (CaptureError, ValueError) as error:
+            self.tell(say("The keys do not work"), str(error), self.journey.open_settings)
+            return
+        if taken:
+            for name in taken:
+                self._actions[name].setShortcut(QKeySequence())
+            self.tell(
+                say("Another program already uses {keys}", keys=", ".join(taken.values())),
+                say("Choose other keys in the settings. The menu works all the same."),
+                self.journey.open_settings,
+            )
+
+    def _after_start(self) -> None:
+        """What can wait until the icon is there."""
+        self._session.start()
+        self.journey.offer_unfinished()
+        if self._no_desktop:
+            self.tell(say("Testigo cannot see the screen"), self._no_desktop)
+        if self._session.settings.fault:
+            self.tell(explain("settings_invalid")[0], self._session.settings.fault, self.journey.open_settings)
+        QTimer.singleShot(HOST_WAIT_MS, self._check_host)
+
+    def _check_host(self) -> None:
+        if not QSystemTrayIcon.isSystemTrayAvailable():
+            self._open_home()
+
+    def _open_home(self) -> None:
+        from client.ui.home_window import HomeWindow
+
+        if self._home is None:
+            self._home = HomeWindow(tuple(self._actions[entry[0]] for entry in MENU if entry))
+        self._home.show()  # type: ignore[attr-defined]
+        self._home.raise_()  # type: ignore[attr-defined]
+
+    def _activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:
+        if reason == QSystemTrayIcon.ActivationReason.Trigger:
+            self._actions["report"].trigger()
+
+    def _on_event(self, event: Event) -> None:
+        if not isinstance(event, DeliveryChanged):
+            return
+        delivery = event.delivery
+        if delivery.state == "sending":
+            self._busy.add(delivery.report_id)
+        else:
+            self._busy.discard(delivery.report_id)
+        self._show_state()
+        if delivery.state == "sent" and delivery.ticket is not None:
+            url = delivery.ticket.url
+            self.tell(
+                say("Sent as {ticket}", ticket=delivery.ticket.id),
+                say("{summary}. Click to open the ticket.", summary=delivery.summary.rstrip(".")),
+                lambda: _open(url),
+            )
+        elif delivery.last_error is not None and (
+            delivery.state == "needs_you" or (delivery.state == "queued" and delivery.attempts == 1)
+        ):
+            self.tell(*explain(delivery.last_error.code), self.journey.open_outbox)
+
+    def _show_state(self) -> None:
+        waiting = self._session.needs_somebody()
+        state = "recording" if self.journey.is_recording else "sending" if self._busy else "idle"
+        self._icon.setIcon(icons.tray_icon("needs_you" if state == "idle" and waiting else state))  # type: ignore[arg-type]
+        self._retitle()
+
+
+def _open(url: str) -> None:
+    QDesktopServices.openUrl(QUrl(url))
+
+
+def _open_desktop() -> tuple[Desktop | None, str]:
+    try:
+        return open_desktop(), ""
+    except CaptureError as error:
+        return None, f"{error}. {error.advice}"
+
+
+def _watch_crashes(session: Session) -> TextIO:
+    """Keeps what the last crash left, and writes the next one's stack there."""
+    file = session.paths.crash_file
+    if file.exists() and file.stat().st_size:
+        file.replace(file.with_name("crash-last.log"))
+    stream = file.open("w", encoding="utf-8")
+    faulthandler.enable(stream)
+    return stream
+
+
+class _Signals:
+    """Ctrl-C and SIGTERM quit cleanly: Python's handler runs because a socket wakes Qt's loop, not a timer."""
+
+    def __init__(self, app: QApplication, quit_: Callable[[], None]) -> None:
+        import socket
+
+        self._read, self._write = socket.socketpair()
+        self._write.setblocking(False)
+        self._notifier = QSocketNotifier(self._read.fileno(), QSocketNotifier.Type.Read, app)
+        self._notifier.activated.connect(self._woken)
+        self._quit = quit_
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> None:
+        self._fd = signal.set_wakeup_fd(self._write.fileno())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, lambda *_: None)
+
+    def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(self._fd)
+        self._notifier.setEnabled(False)
+        self._read.close()
+        self._write.close()
+
+    def _woken(self) -> None:
+        self._read.recv(64)
+        self._quit()
