@@ -65,18 +65,14 @@ class Redactor:
             self._names.hide(word)
 
     def _round(self, text: bytes, counts: Counter[str]) -> bytes:
-        def shown(kind: str, value: str) -> str:
-            counts[kind] += 1
-            return f"[{kind}]" if kind in ("home", "hidden") else self._pseudonyms.name(kind, value)
-
         text = _without_secrets(text, counts)
         text = self._replace(text, personal.find_mails(text), counts)
-        text = self._names.replace_own(text.decode("utf-8", "replace"), shown).encode()
+        text = self._replace(text, self._names.find_own(text), counts)
         text = self._replace(text, find_homes(text), counts)
         for find in personal.LAYERS:
             text = self._replace(text, find(text), counts)
         text = self._replace(text, personal.find_random(text), counts)
-        return self._names.replace_hidden(text.decode("utf-8", "replace"), shown).encode()
+        return self._replace(text, self._names.find_hidden(text), counts)
 
     def _replace(self, text: bytes, hits: list[Hit], counts: Counter[str]) -> bytes:
         done = []

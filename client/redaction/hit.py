@@ -18,6 +18,8 @@ PSEUDONYM = re.compile(
 )
 """Everything that a ``Redactor`` puts in the place of something: for tinting a text in a review."""
 
+PSEUDONYM_BYTES = re.compile(PSEUDONYM.pattern.encode())
+
 PLACEHOLDER = re.compile(rb"\[(?:password|token|key|cookie|secret|hidden)\]")
 """What stands where a secret was. A value that begins so was seen to already."""
 

@@ -10,11 +10,11 @@ import importlib
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.redaction.hit import PSEUDONYM, Hit, compiled, words_of
+from client.redaction.hit import PSEUDONYM, PSEUDONYM_BYTES, Hit, compiled, words_of
 
 # Accounts and machines that say nothing about anyone, and words that would take half of any text with them.
 _COMMON = words_of(
@@ -130,8 +130,8 @@ class Names:
             self._add(host, "host", host)
         for domain in identity.domains:
             self._add(domain, "domain", domain)
-        self._own = _alternatives(list(self._words), borders=True)
-        self._chosen = _alternatives([], borders=False)
+        self._own = _Words(self._words)
+        self._chosen = _Words({})
 
     def _add(self, word: str, kind: str, value: str) -> None:
         if is_telling(word):
@@ -151,14 +151,14 @@ class Names:
         word = word.strip()
         if len(word) >= 2 and word.lower() not in self._hidden:
             self._hidden[word.lower()] = ("hidden", "")
-            self._chosen = _alternatives(list(self._hidden), borders=False)
+            self._chosen = _Words(self._hidden)
 
-    def replace_own(self, text: str, shown: Callable[[str, str], str]) -> str:
-        """The text with ``shown(kind, value)`` for every word of the identity, at word borders, in any case."""
-        return _replace(text, self._own, list(self._words.values()), shown)
+    def find_own(self, text: bytes) -> list[Hit]:
+        """The words of the identity at word borders, in any case."""
+        return [hit for hit in _find(self._own, text) if _stands_alone(text, hit)]
 
-    def replace_hidden(self, text: str, shown: Callable[[str, str], str]) -> str:
-        return _replace(text, self._chosen, list(self._hidden.values()), shown)
+    def find_hidden(self, text: bytes) -> list[Hit]:
+        return list(_find(self._chosen, text))
 
 
 def find_homes(text: bytes) -> list[Hit]:
@@ -172,30 +172,51 @@ def find_homes(text: bytes) -> list[Hit]:
     return sorted(found, key=lambda hit: hit.start)
 
 
-def _alternatives(words: list[str], *, borders: bool) -> re.Pattern[str] | None:
-    """One group per word; longer words are tried first, the number of the group tells the word's place in ``words``."""
-    if not words:
-        return None
-    order = sorted(range(len(words)), key=lambda place: -len(words[place]))
-    parts = []
-    for place in order:
-        word = words[place]
-        before = r"(?<![^\W_])" if borders and word[0].isalnum() else ""
-        after = r"(?![^\W_])" if borders and word[-1].isalnum() else ""
-        parts.append(f"(?P<w{place}>{before}{re.escape(word)}{after})")
-    return re.compile("|".join(parts), re.IGNORECASE)
+class _Words:
+    """An RE2 expression with one group per word, longest first, and what each group means."""
+
+    def __init__(self, meanings: Mapping[str, tuple[str, str]]) -> None:
+        ordered = sorted(meanings, key=lambda word: -len(word))
+        self.meanings = [meanings[word] for word in ordered]
+        self.pattern = "(?i)" + "|".join(f"({_literal(word)})" for word in ordered)
+        self.broken = [any(not c.isalnum() for c in word) for word in ordered]
 
 
-def _replace(
-    text: str, pattern: re.Pattern[str] | None, meanings: list[tuple[str, str]], shown: Callable[[str, str], str]
-) -> str:
-    def give(match: re.Match[str]) -> str:
-        around = text[max(0, match.start() - 24) : match.end() + 24]
-        shift = max(0, match.start() - 24)
-        for held in PSEUDONYM.finditer(around):
-            start, end = held.start() + shift, held.end() + shift
-            if start < match.end() and end > match.start() and (start < match.start() or end > match.end()):
-                return match.group()
-        return shown(*meanings[int((match.lastgroup or "w0")[1:])])
+def _literal(word: str) -> str:
+    return "".join(c if c.isalnum() or c == "_" or ord(c) > 127 else f"\\x{ord(c):02x}" for c in word)
 
-    return pattern.sub(give, text) if pattern else text
+
+def _find(words: _Words, text: bytes) -> Iterator[Hit]:
+    """Hits that do not lie across the border of a pseudonym."""
+    if not words.meanings:
+        return
+    expression = compiled(words.pattern)
+    at = 0
+    while match := expression.search(text, at):
+        place = match.lastindex - 1
+        start, end = match.span()
+        kind, value = words.meanings[place]
+        shown = b"" if value else f"[{kind}]".encode()
+        hit = Hit(start, end, kind, shown, value)
+        held = _cuts_pseudonym(text, start, end)
+        # A word of several parts that is rejected may hide the beginning of another.
+        at = start + 1 if words.broken[place] and (held or not _stands_alone(text, hit)) else end
+        if not held:
+            yield hit
+
+
+def _stands_alone(text: bytes, hit: Hit) -> bool:
+    """No letter or digit goes on where the word begins and ends."""
+    before = text[max(0, hit.start - 4) : hit.start].decode("utf-8", "ignore")[-1:]
+    after = text[hit.end : hit.end + 4].decode("utf-8", "ignore")[:1]
+    first = text[hit.start : hit.start + 4].decode("utf-8", "ignore")[:1]
+    return not (before.isalnum() and first.isalnum()) and not after.isalnum()
+
+
+def _cuts_pseudonym(text: bytes, start: int, end: int) -> bool:
+    from_ = max(0, start - 24)
+    for held in PSEUDONYM_BYTES.finditer(text[from_ : end + 24]):
+        first, last = held.start() + from_, held.end() + from_
+        if first < end and last > start and (first < start or last > end):
+            return True
+    return False

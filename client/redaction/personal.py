@@ -44,7 +44,10 @@ _IP4 = r"\d{1,3}(?:\.\d{1,3}){3}"
 _VERSION_BEFORE = re.compile(
     rb"(?i)(?:version|versi\xc3\xb3n|ver|release|build|driver|firmware|revision|rev|bios)\S{0,2}\s{0,3}[=:\"'(]{0,3}\s{0,8}$"
 )
-_IP6 = r"(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})"
+_IP6 = (
+    r"(?i)(?:[0-9a-f]{1,4}:){6,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{1,4})"
+    r"|(?:(?:[0-9a-f]{1,4}:){1,7}|:):(?:[0-9a-f]{1,4}:){0,6}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{1,4})?"
+)
 _PHONE = r"\+[1-9]\d{0,3}(?:[ .-]\d)?(?:[ ./-]?\(?\d{2,}\)?){1,6}"
 _PHONE_NAMED = (
     r"(?i)\b(?:tel|tel[eé]fono|phone|telephone|m[oó]vil|mobile|cel|celular|fax|whatsapp|sms)\b[.:= \t\"']{1,6}"
@@ -129,10 +132,7 @@ def find_ip6(text: bytes) -> list[Hit]:
     for match in compiled(_IP6).finditer(text):
         value = match.group().decode()
         around = text[max(0, match.start() - 1) : match.start()] + b" " + text[match.end() : match.end() + 1]
-        if re.search(rb"[\w:]", around) or value.count(":") < 2:
-            continue
-        value = value.removesuffix(":") if value.endswith(":") and not value.endswith("::") else value
-        if not any(c.isdigit() for c in value):
+        if re.search(rb"[\w:]", around) or not any(c.isdigit() for c in value):
             continue
         try:
             address = ipaddress.IPv6Address(value)

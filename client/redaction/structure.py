@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 
 from client.redaction.hit import PLACEHOLDER, Hit, compiled, words_of
@@ -63,8 +63,10 @@ _PORT = re.compile(rb"\d{1,5}(?:/|$)")
 _HOST = re.compile(rb"(?:[\w-]+(?:\.[\w-]+)+|localhost|\[[0-9a-f:]+\])(?::\d+)?(?:[/?#,;]|$)")
 _HEADER = r"(?i)((?:proxy-)?authorization|(?:set-)?cookie2?)(\\*[\"'])?\s{0,4}[:=]"
 _QUOTED = re.compile(rb"""[ \t]*((\\*)(["']))""")
+_COULD_BE = re.compile(rb"""[ \t\\"']{0,8}(?:[0-9]{4,8}\b|(?=[^\s"']{0,64}[0-9])[^\s"'/~]{8})""")
 _HEADED = re.compile(rb"(?:[\w-]+ )?\[(?:token|cookie)\]")
 _LINE_START = re.compile(rb"""(?:[\s\-#;*>|]|//|export |set |setx |env |\$env:)*["']?$""", re.IGNORECASE)
+_ONE_TOKEN = re.compile(rb"""(?:Bearer|Basic|Token|Negotiate|NTLM|ApiKey)[ ]+[^\s,;"']+""", re.IGNORECASE)
 _SPACES = re.compile(rb"[ \t]*")
 _UNQUOTED = re.compile(rb"\S+")
 _IN_JSON = re.compile(rb"[^,}\]\s]+")
@@ -164,7 +166,7 @@ def find_keyed(text: bytes) -> list[Hit]:
             continue
         key = text[match.start(1) : match.end(1)].decode("utf-8", "replace")
         strength = _strength(key)
-        if not strength:
+        if not strength or (strength == "weak" and not _COULD_BE.match(text, match.end())):
             continue
         start, end = _value(text, match.end(), match.start(1), quoted_key=match.start(2) >= 0)
         value = text[start:end]
@@ -235,7 +237,7 @@ def _value(text: bytes, at: int, key_at: int, *, quoted_key: bool, whole_line: b
         end = text.find(opener, at, at + 4096)
         return (at, end) if end >= 0 else _span(_REST_OF_LINE, text, at)
     if whole_line:
-        return _span(_REST_OF_LINE, text, at)
+        return _span(_ONE_TOKEN if _ONE_TOKEN.match(text, at) else _REST_OF_LINE, text, at)
     if quoted_key:
         return _span(_IN_JSON, text, at)
     if opener in (b"?", b"&"):
@@ -291,6 +293,7 @@ def _trimmed(text: bytes, start: int, end: int) -> tuple[int, int]:
     return start, start + len(text[start:end].rstrip(b" \t,;)}]>'\""))
 
 
+@lru_cache(maxsize=1024)
 def _strength(key: str) -> str:
     """``strong``, ``weak`` or nothing, by the words the key is made of."""
     words = [word.lower() for word in _WORDS.findall(key.replace("ñ", "n").replace("Ñ", "N"))]
