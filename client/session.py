@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import tomllib
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +38,11 @@ log = logging.getLogger(__name__)
 
 
 def program_version() -> str:
-    try:
-        return version("testigo")
-    except PackageNotFoundError:
-        return "0.0.0+source"
+    """The version: of the checkout it runs from, else of the installed package."""
+    project = Path(__file__).parents[1] / "pyproject.toml"
+    if project.is_file():
+        return str(tomllib.loads(project.read_text("utf-8"))["project"]["version"])
+    return version("testigo")
 
 
 class NotReady(Exception):

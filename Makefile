@@ -1,0 +1,40 @@
+# Testigo. Every target sets up what it needs by itself; nothing has to be prepared by hand.
+#   make demo    the whole journey on real input, pictures in build/demo/
+#   make test    all tests
+#   make run     the tray        make check   style, types, house rules        make bench   measurements
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: setup run demo test check bench clean
+setup: $(STAMP)
+
+$(STAMP): requirements-dev.lock pyproject.toml packaging/debian-packages.txt packaging/setup.sh
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh packaging/setup.sh
+	@touch $(STAMP)
+
+run: setup
+	@$(BIN)/python -m client
+
+demo: setup
+	@$(BIN)/python -m tests.journeys.demo
+
+test: setup
+	@$(BIN)/python -m pytest
+
+check: setup
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy --platform linux
+	@$(BIN)/mypy --platform win32
+	@$(BIN)/mypy --platform darwin
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest tests/test_house.py
+
+bench: setup
+	@$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf build $(VENV)
