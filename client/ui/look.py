@@ -17,6 +17,7 @@ from PySide6.QtGui import (
     QFontDatabase,
     QFontInfo,
     QGuiApplication,
+    QKeySequence,
     QPalette,
 )
 from PySide6.QtWidgets import QApplication, QWidget
@@ -309,6 +310,11 @@ def text_scale() -> float:
     return max(QApplication.font().pixelSize(), 1) / _SIZES_PX["body"]
 
 
+def key_name(keys: str) -> str:
+    """Keys as this system writes them: ``key_name("Ctrl+Z")`` is ⌘Z on macOS."""
+    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+
+
 def sized(length_px: int) -> int:
     """A length that grows with the text, such as the height of a control."""
     return round(length_px * max(1.0, text_scale()))
@@ -331,6 +337,11 @@ class Phrases(QObject):
     def tell(self, setter: Callable[[str], object], text: Callable[[], str]) -> None:
         self._texts[setter] = text
         setter(text())
+
+    def name(self, widget: QWidget, text: Callable[[], str], keys: str = "") -> None:
+        """What an icon alone means, to the eye (with its keys) and to a screen reader."""
+        self.tell(widget.setAccessibleName, text)
+        self.tell(widget.setToolTip, lambda: f"{text()}   {key_name(keys)}" if keys else text())
 
     def forget(self, setter: Callable[[str], object]) -> None:
         """This setter is told something by other means from now on."""
