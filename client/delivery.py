@@ -24,6 +24,7 @@ from uploader.ticket import (
     TicketRef,
 )
 
+OpenShare = Callable[[], Share]
 FileProgress = Callable[[str, int, int], None]
 """``progress(file_name, done_bytes, total_bytes)``; an empty name is the ticket itself. May raise Cancelled."""
 
@@ -64,17 +65,17 @@ def split(attachments: tuple[Attachment, ...], limits: Limits) -> tuple[tuple[At
 
 
 def deliver(
-    report: Report, who: General, desk: Desk, share: Share | None, journal: Journal, progress: FileProgress
+    report: Report, who: General, desk: Desk, open_share: OpenShare, journal: Journal, progress: FileProgress
 ) -> Delivered:
     """Brings the report to the desk exactly once, however often it is called with the same journal.
 
-    Raises: UploaderError; ``ShareRefused`` names the file that a person must decide about.
+    The share is only opened when a file needs it. Raises: UploaderError; ``ShareRefused`` names the file that a person must decide about.
     """
     wanted = tuple(a for a in report.attachments if a.name not in report.leave_out)
     for attachment in wanted:
         _still_there(attachment)
     inside, large = split(wanted, desk.limits)
-    shared = tuple(_share(a, share, journal, progress) for a in large)
+    shared = tuple(_share(a, open_share, journal, progress) for a in large)
     ticket = compose(report, who, inside, shared)
     answer = desk.submit(ticket, journal, lambda done, total: progress("", done, total))
     ways = {a.name: Sent(a.name, a.size_bytes, a.sha256, "ticket") for a in inside}
@@ -92,15 +93,11 @@ def compose(report: Report, who: General, inside: tuple[Attachment, ...], shared
     )  # fmt: skip
 
 
-def _share(file: Attachment, share: Share | None, journal: Journal, progress: FileProgress) -> SharedFile:
-    if share is None:
-        raise ShareRefused(file.name, "the file is too large for the ticket and no share for large files is set up")
+def _share(file: Attachment, open_share: OpenShare, journal: Journal, progress: FileProgress) -> SharedFile:
     known = journal.result(f"link/{file.sha256}/{file.name}")
     if known is None:
         try:
-            link = share.put(file, journal, lambda done, total: progress(file.name, done, total))
-        except ShareRefused:
-            raise
+            link = open_share().put(file, journal, lambda done, total: progress(file.name, done, total))
         except FileChanged:
             raise
         except Refused as error:

@@ -54,11 +54,15 @@ class Damaged(Exception):
 def write_bytes(path: Path, content: bytes) -> None:
     """Replaces ``path`` atomically and durably: old or new, never half, also after a power cut."""
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # a full disk gets its space back
+        raise
     sync_folder(path.parent)
 
 

@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from client.delivery import Delivered, ShareRefused
@@ -103,9 +104,7 @@ class Outbox:
                 if folder is not None:
                     self._send(folder)
         finally:
-            with self._wake:
-                self._busy.discard(report_id)
-                self._wake.notify_all()
+            self._release(report_id)
         return self.delivery(report_id)
 
     def delivery(self, report_id: str) -> Delivery:
@@ -137,10 +136,18 @@ class Outbox:
                 log.exception("delivery of %s failed unexpectedly", folder.id)
                 self._hold_back(folder)
             finally:
-                with self._wake:
-                    self._busy.discard(folder.id)
-                    self._cancelled.discard(folder.id)
-                    self._wake.notify_all()
+                self._release(folder.id)
+
+    def _release(self, report_id: str) -> None:
+        """The report is free again, and only now are its listeners told how it stands: they may act at once."""
+        with self._wake:
+            self._busy.discard(report_id)
+            self._cancelled.discard(report_id)
+            self._wake.notify_all()
+        folder = self._shelf.find(report_id, "outbox", "sent")
+        if folder is not None and not self._closing:
+            with suppress(Damaged):
+                self._tell(folder)
 
     def _next(self) -> tuple[ReportFolder | None, float | None]:
         """The first report that is due and free, or the seconds until one may be; None: until poked."""
@@ -186,7 +193,7 @@ class Outbox:
             state.ticket, state.sent, state.last_error = done.ticket, done.sent, None
             state.sent_at, state.not_before, state.needs_you = datetime.now(UTC), None, False
             folder.write_log(state)
-        self._tell(self._shelf.move(folder, "sent"))
+        self._shelf.move(folder, "sent")
 
     def _failed(self, folder: ReportFolder, state: Log, error: UploaderError) -> None:
         attachment = error.attachment if isinstance(error, ShareRefused) else ""
@@ -197,7 +204,6 @@ class Outbox:
             else:
                 state.needs_you, state.last_error = True, trouble
             folder.write_log(state)
-            self._tell(folder, busy=False)
         elif isinstance(error, Refused | FileChanged):
             state.needs_you, state.last_error, state.not_before = True, trouble, None
             folder.write_log(state)
@@ -216,7 +222,6 @@ class Outbox:
         state.last_error, state.tried_at = trouble, datetime.now(UTC)
         state.not_before = state.tried_at + timedelta(seconds=after_s)
         folder.write_log(state)
-        self._tell(folder, busy=False)
 
     def _hold_back(self, folder: ReportFolder) -> None:
         """Postpones what went wrong in a way nobody planned for; in memory when even the disk refuses."""
@@ -234,9 +239,8 @@ class Outbox:
 
         return progress
 
-    def _tell(self, folder: ReportFolder, *, busy: bool | None = None) -> None:
-        busy = folder.id in self._busy if busy is None else busy
-        self._notify(DeliveryChanged(read_delivery(folder, busy=busy)))
+    def _tell(self, folder: ReportFolder) -> None:
+        self._notify(DeliveryChanged(read_delivery(folder, busy=folder.id in self._busy)))
 
     def _set_aside(self, folder: ReportFolder) -> None:
         place = self._shelf.set_aside(folder)

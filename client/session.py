@@ -319,10 +319,8 @@ class Session:
         return settings.load(self.paths.settings_file, self.paths.data / "settings.good.toml", self._flags)
 
     def _deliver(self, report: Report, journal: Journal, progress: FileProgress) -> Delivered:
-        desk = self.desk(report.desk)
-        _, large = split(report.attachments, desk.limits)
-        share = self.share(report.share) if large else None
-        return deliver(report, self.settings.general, desk, share, journal, progress)
+        desk, who = self.desk(report.desk), self.settings.general
+        return deliver(report, who, desk, lambda: self.share(report.share), journal, progress)
 
     def _tell(self, event: Event) -> None:
         for listener in tuple(self._listeners):

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.delivery import split
+from client.report import Section
+from client.session import NotReady, Session
+from uploader.ticket import LINK_ABOVE_BYTES, Attachment, Limits
+
+
+def file(name: str, size_bytes: int) -> Attachment:
+    return Attachment(name, Path(name), size_bytes, "", "")
+
+
+def test_strictly_over_25_million_bytes_goes_as_a_link() -> None:
+    at, over = file("at", LINK_ABOVE_BYTES), file("over", LINK_ABOVE_BYTES + 1)
+    assert split((at, over), Limits()) == ((at,), (over,))
+
+
+def test_the_desks_own_lower_limit_counts_and_a_higher_one_does_not() -> None:
+    small, large = file("s", 10), file("l", 11)
+    assert split((small, large), Limits(file_bytes=10)) == ((small,), (large,))
+    huge = file("h", LINK_ABOVE_BYTES + 1)
+    assert split((huge,), Limits(file_bytes=10**12)) == ((), (huge,))
+
+
+def test_a_blocked_suffix_goes_as_a_link() -> None:
+    program = file("Setup.EXE", 10)
+    assert split((program,), Limits(blocked_suffixes=frozenset({".exe"}))) == ((), (program,))
+
+
+@given(st.lists(st.integers(0, 100), max_size=12), st.integers(0, 300), st.integers(0, 100))
+def test_the_rest_fits_and_the_largest_go_first(sizes: list[int], total: int, limit: int) -> None:
+    files = tuple(file(str(n), size) for n, size in enumerate(sizes))
+    inside, large = split(files, Limits(file_bytes=limit, total_bytes=total))
+    assert sorted([*inside, *large], key=lambda a: int(a.name)) == list(files)
+    assert sum(a.size_bytes for a in inside) <= total
+    assert all(a.size_bytes <= limit for a in inside)
+    moved = [a for a in large if a.size_bytes <= limit]
+    if moved and inside:
+        assert min(a.size_bytes for a in moved) >= max(a.size_bytes for a in inside)
+
+
+def test_from_draft_to_desk_and_share(session: Session, tmp_path: Path) -> None:
+    session.change({"general.name": "Lucía", "general.mail": "lucia@example.org"})
+    draft = session.new_draft(summary="Ñandú 🐦 no carga", kind="claim", priority="high", language="es")
+    (tmp_path / "big.bin").write_bytes(b"\1" * (LINK_ABOVE_BYTES + 1))
+    (tmp_path / "small.txt").write_text("x")
+    draft.add_file(tmp_path / "big.bin")
+    draft.add_file(tmp_path / "small.txt")
+    draft.set_sections((Section("os", "Sistema", "Debian"), Section("gpu", "GPU", "", "skipped")))
+    assert session.ways(draft) == {"big.bin": "link", "small.txt": "ticket"}
+    delivery = session.send_now(session.submit(draft))
+    assert delivery.state == "sent"
+    assert [(s.name, s.via) for s in delivery.attachments] == [("big.bin", "link"), ("small.txt", "ticket")]
+    page = (next(session.paths.default_desk.glob("T-000001*")) / "ticket.html").read_text()
+    assert "Lucía" in page
+    assert "Reclamo" in page
+    assert delivery.attachments[0].url in page
+    assert [item.summary for item in session.history("nandu carg")] == ["Ñandú 🐦 no carga"]
+
+
+def test_the_editable_picture_never_leaves(session: Session) -> None:
+    draft = session.new_draft(summary="x")
+    private = draft.folder.pictures / "capture-1.png"
+    private.mkdir(parents=True)
+    (private / "base.png").write_bytes(b"SECRET-BASE")
+    (private / "marks.json").write_bytes(b"SECRET-MARKS")
+    draft.add_content("capture-1.png", b"flattened")
+    session.send_now(session.submit(draft))
+    left = [p.read_bytes() for p in session.paths.default_desk.rglob("*") if p.is_file()]
+    assert b"flattened" in left
+    assert not [content for content in left if b"SECRET" in content]
+
+
+def test_a_report_that_is_not_ready_is_not_sent_and_says_why(session: Session) -> None:
+    draft = session.new_draft()
+    gone = draft.add_content("a.txt", b"x")
+    gone.path.unlink()
+    with pytest.raises(NotReady) as caught:
+        session.submit(draft)
+    assert {p.code for p in caught.value.problems} == {"summary_missing", "file_missing"}
+    assert draft.folder.path.is_dir()
+
+
+def test_a_large_file_without_a_share_is_a_problem_before_sending(session: Session, tmp_path: Path) -> None:
+    session.change({"shares.gone.kind": "folder", "report.share": "other"})
+    draft = session.new_draft(summary="x")
+    (tmp_path / "big.bin").write_bytes(b"\0" * (LINK_ABOVE_BYTES + 1))
+    draft.add_file(tmp_path / "big.bin")
+    (problem,) = session.problems(draft)
+    assert (problem.code, problem.blocking, problem.attachment) == ("no_share", True, "big.bin")
+
+
+def test_a_share_that_refuses_asks_the_person_who_may_go_on_without_the_file(session: Session, tmp_path: Path) -> None:
+    draft = session.new_draft(summary="x")
+    (tmp_path / "big.bin").write_bytes(b"\0" * (LINK_ABOVE_BYTES + 1))
+    draft.add_file(tmp_path / "big.bin")
+    report_id = session.submit(draft)
+    session.change({"shares.broken.kind": "nonsense", "report.share": "broken"})
+    delivery = session.send_now(report_id)
+    assert delivery.state == "needs_you"
+    session.leave_out(report_id, "big.bin")
+    delivery = session.send_now(report_id)
+    assert delivery.state == "sent"
+    assert delivery.attachments == ()
+
+
+def test_the_embedded_desk_is_made_once_and_not_made_anew_when_somebody_moved_it(session: Session) -> None:
+    session.check_desk()
+    moved = session.paths.default_desk.rename(session.paths.data / "elsewhere")
+    delivery = session.send_now(session.submit(session.new_draft(summary="x")))
+    assert delivery.state == "queued"
+    assert delivery.last_error is not None
+    assert delivery.last_error.code == "unreachable"
+    moved.rename(session.paths.default_desk)
+    assert session.send_now(delivery.report_id).state == "sent"
+    assert len(list(session.paths.default_desk.glob("T-*"))) == 1
+
+
+def test_a_report_that_waits_can_be_taken_back_and_sent_changed(session: Session) -> None:
+    report_id = session.submit(session.new_draft(summary="first"))
+    draft = session.take_back(report_id)
+    draft.set(summary="second")
+    assert session.send_now(session.submit(draft)).summary == "second"
+
+
+def test_a_lost_or_broken_history_is_built_anew(session: Session) -> None:
+    session.send_now(session.submit(session.new_draft(summary="Impresora del piso 3")))
+    assert len(session.history("impres")) == 1
+    index = session.paths.data / "history.sqlite"
+    index.write_bytes(b"this is no database" * 100)
+    assert len(session.history("piso 3")) == 1
+    index.unlink()
+    assert len(session.history()) == 1
+    assert session.history("nothing like it") == ()
+    assert session.history('"; DROP TABLE report; --') == ()

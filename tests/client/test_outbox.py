@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from client.delivery import Delivered, ShareRefused
+from client.draft import Draft
+from client.folder import Log, Shelf
+from client.lock import Busy, ProcessLock
+from client.outbox import RETRY_AFTER_S, Outbox, seconds_left
+from client.report import DeliveryChanged, Event, Report
+from uploader.errors import Cancelled, Refused, Temporary, UploaderError
+from uploader.journal import Journal
+from uploader.ticket import TicketRef
+
+Act = Callable[[Report, Journal], None]
+
+
+class Bench:
+    """An outbox whose desk does what a test says."""
+
+    def __init__(self, root: Path) -> None:
+        self.shelf = Shelf(root)
+        self.events: list[Event] = []
+        self.heard = threading.Condition()
+        self.act: Act = lambda report, journal: None
+        self.outbox = Outbox(self.shelf, self.deliver, self.hear)
+
+    def deliver(self, report: Report, journal: Journal, progress: Callable[[str, int, int], None]) -> Delivered:
+        progress("", 0, 1)
+        self.act(report, journal)
+        progress("", 1, 1)
+        return Delivered(TicketRef("T-1", "file:///t"), ())
+
+    def hear(self, event: Event) -> None:
+        with self.heard:
+            self.events.append(event)
+            self.heard.notify_all()
+
+    def put(self, summary: str = "x") -> str:
+        return self.shelf.move(self.shelf.create(summary=summary), "outbox").id
+
+    def wait_for(self, report_id: str, *states: str) -> None:
+        def there() -> bool:
+            return any(
+                isinstance(e, DeliveryChanged) and e.delivery.report_id == report_id and e.delivery.state in states
+                for e in self.events
+            )
+
+        with self.heard:
+            assert self.heard.wait_for(there, 20), f"{report_id} never became {states}"
+
+    def log(self, report_id: str) -> Log:
+        folder = self.shelf.find(report_id)
+        assert folder is not None
+        return folder.read_log()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.outbox.close()
+
+
+def fail(error: UploaderError) -> Act:
+    def act(report: Report, journal: Journal) -> None:
+        raise error
+
+    return act
+
+
+def test_what_lies_there_at_the_start_is_sent(bench: Bench) -> None:
+    ids = [bench.put(str(n)) for n in range(5)]
+    bench.outbox.start()
+    for report_id in ids:
+        bench.wait_for(report_id, "sent")
+    assert [f.id for f in bench.shelf.list("sent")] == sorted(ids)
+    assert not list(bench.shelf.list("outbox"))
+
+
+def test_a_slow_delivery_does_not_hold_up_the_next(bench: Bench) -> None:
+    go = threading.Event()
+    slow = bench.put("slow")
+
+    def act(report: Report, journal: Journal) -> None:
+        if report.id == slow:
+            assert go.wait(20)
+
+    bench.act = act
+    bench.outbox.start()
+    bench.wait_for(slow, "sending")
+    quick = bench.put("quick")
+    bench.outbox.poke()
+    bench.wait_for(quick, "sent")
+    go.set()
+    bench.wait_for(slow, "sent")
+
+
+@pytest.mark.parametrize("failures", range(1, 8))
+def test_each_failure_waits_longer_by_the_plan(bench: Bench, failures: int) -> None:
+    bench.act = fail(Temporary("down"))
+    report_id = bench.put()
+    for _ in range(failures):
+        delivery = bench.outbox.run_once(report_id)
+    assert delivery.state == "queued"
+    assert delivery.attempts == failures
+    assert delivery.not_before is not None
+    wait_s = (delivery.not_before - datetime.now(UTC)).total_seconds()
+    plan = RETRY_AFTER_S[min(failures, len(RETRY_AFTER_S)) - 1]
+    assert 0.75 * plan < wait_s < 1.25 * plan
+
+
+def test_the_services_own_wish_wins_over_the_plan(bench: Bench) -> None:
+    bench.act = fail(Temporary("busy", retry_after_s=1234))
+    delivery = bench.outbox.run_once(bench.put())
+    assert delivery.not_before is not None
+    assert 1200 < (delivery.not_before - datetime.now(UTC)).total_seconds() < 1235
+
+
+def test_a_refusal_waits_for_the_person_and_says_which_file(bench: Bench) -> None:
+    bench.act = fail(ShareRefused("video.mp4", "quota exceeded"))
+    report_id = bench.put()
+    bench.outbox.start()
+    bench.wait_for(report_id, "needs_you")
+    error = bench.log(report_id).last_error
+    assert error is not None
+    assert (error.code, error.attachment) == ("share_refused", "video.mp4")
+    bench.act = lambda report, journal: None
+    bench.outbox.make_due(report_id)
+    bench.wait_for(report_id, "sent")
+
+
+def test_a_temporary_failure_is_tried_again_by_itself(bench: Bench) -> None:
+    tries: list[int] = []
+
+    def act(report: Report, journal: Journal) -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise Temporary("down", retry_after_s=0.01)
+
+    bench.act = act
+    report_id = bench.put()
+    bench.outbox.start()
+    bench.wait_for(report_id, "sent")
+    assert len(tries) == 3
+
+
+def test_stopping_keeps_the_report_until_it_is_sent_again(bench: Bench) -> None:
+    begun = threading.Event()
+
+    def act(report: Report, journal: Journal) -> None:
+        begun.set()
+        raise Cancelled("stopped")
+
+    bench.act = act
+    report_id = bench.put()
+    bench.outbox.start()
+    bench.wait_for(report_id, "needs_you")
+    assert bench.shelf.find(report_id, "outbox")
+
+
+@pytest.mark.expects_errors
+def test_a_bug_in_an_adapter_stops_neither_the_worker_nor_the_others(bench: Bench) -> None:
+    bad = bench.put("bad")
+
+    def act(report: Report, journal: Journal) -> None:
+        if report.id == bad:
+            raise ZeroDivisionError
+
+    bench.act = act
+    bench.outbox.start()
+    bench.wait_for(bad, "queued")
+    good = [bench.put(str(n)) for n in range(3)]
+    bench.outbox.poke()
+    for report_id in good:
+        bench.wait_for(report_id, "sent")
+    assert bench.shelf.find(bad, "outbox")
+
+
+def test_a_damaged_report_is_moved_aside_and_the_rest_is_sent(bench: Bench) -> None:
+    bad, good = bench.put(), bench.put()
+    (bench.shelf.root / "outbox" / bad / "journal.json").write_text("{")
+    bench.outbox.start()
+    bench.wait_for(good, "sent")
+    bench.outbox.close()
+    assert (bench.shelf.root / "damaged" / bad).is_dir()
+
+
+def test_killed_between_the_answer_and_the_move_it_is_not_sent_again(bench: Bench) -> None:
+    report_id = bench.put()
+    folder = bench.shelf.find(report_id)
+    assert folder is not None
+    folder.write_log(Log(attempts=1, ticket=TicketRef("T-9", "file:///t")))
+    bench.act = fail(Refused("must not be asked"))
+    delivery = bench.outbox.run_once(report_id)
+    assert (delivery.state, delivery.ticket) == ("sent", TicketRef("T-9", "file:///t"))
+
+
+def test_two_processes_never_send_together(bench: Bench, tmp_path: Path) -> None:
+    other = ProcessLock(tmp_path / "outbox" / ".lock")
+    report_id = bench.put()
+    with other.held(0):
+        with pytest.raises(Busy):
+            bench.outbox.run_once(report_id, wait_s=0.05)
+        assert bench.shelf.find(report_id, "outbox")
+    assert bench.outbox.run_once(report_id).state == "sent"
+
+
+def test_a_clock_set_back_makes_nobody_wait_longer() -> None:
+    now = datetime.now(UTC)
+    planned = Log(tried_at=now, not_before=now + timedelta(hours=6))
+    assert seconds_left(planned, now + timedelta(hours=5)) == 3600
+    assert seconds_left(planned, now - timedelta(days=400)) == 0
+    assert seconds_left(Log(), now) == 0
+
+
+def test_a_full_disk_at_any_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk refuses one write after the other; when there is room again, exactly one ticket was made."""
+    import client.folder as folder_module
+
+    real, left = folder_module.write_bytes, [0]
+
+    def write(path: Path, content: bytes) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise OSError(28, "No space left on device", str(path))
+        real(path, content)
+
+    monkeypatch.setattr(folder_module, "write_bytes", write)
+    for fail_at in range(1, 12):
+        bench, made = Bench(tmp_path / str(fail_at)), []
+        bench.act = lambda report, journal, made=made: (
+            journal.once(  # type: ignore[misc]
+                "create", lambda: made.append(1) or "T-1", lambda: "T-1" if made else None
+            )
+            and None
+        )
+        left[0] = 0
+        report_id = bench.put()
+        left[0] = fail_at
+        try:
+            state = bench.outbox.run_once(report_id).state
+        except OSError:
+            state = "queued"
+        if state != "sent":
+            left[0] = 0
+            assert bench.outbox.run_once(report_id).state == "sent"
+        assert made == [1]
+
+
+def test_many_deliveries_in_random_trouble_all_arrive_once(bench: Bench) -> None:
+    dice, made, guard = random.Random(7), [], threading.Lock()
+
+    def act(report: Report, journal: Journal) -> None:
+        with guard:
+            roll = dice.random()
+        if roll < 0.3:
+            raise Temporary("down", retry_after_s=0)
+
+        def create() -> str:
+            with guard:
+                made.append(report.id)
+            return "T"
+
+        journal.once("create", create, lambda: "T" if report.id in made else None)
+        if roll < 0.6:
+            raise Temporary("answer lost", retry_after_s=0)
+
+    bench.act = act
+    ids = [bench.put(str(n)) for n in range(20)]
+    bench.outbox.start()
+    for report_id in ids:
+        bench.wait_for(report_id, "sent")
+    assert sorted(made) == sorted(ids)
+
+
+def test_a_draft_handed_over_keeps_its_content(bench: Bench) -> None:
+    draft = Draft(bench.shelf.create(summary="Ñ"))
+    draft.add_content("a.txt", b"x")
+    report_id = bench.shelf.move(draft.folder, "outbox").id
+    seen: list[Report] = []
+    bench.act = lambda report, journal: seen.append(report)
+    bench.outbox.run_once(report_id)
+    assert seen[0].summary == "Ñ"
+    assert seen[0].attachments[0].name == "a.txt"
