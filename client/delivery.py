@@ -69,7 +69,8 @@ def deliver(
 ) -> Delivered:
     """Brings the report to the desk exactly once, however often it is called with the same journal.
 
-    The share is only opened when a file needs it. Raises: UploaderError; ``ShareRefused`` names the file that a person must decide about.
+    The share is only opened when a file needs it. Raises: UploaderError; ``ShareRefused`` names the file that a
+    person must decide about.
     """
     wanted = tuple(a for a in report.attachments if a.name not in report.leave_out)
     for attachment in wanted:

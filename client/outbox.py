@@ -207,7 +207,6 @@ class Outbox:
         elif isinstance(error, Refused | FileChanged):
             state.needs_you, state.last_error, state.not_before = True, trouble, None
             folder.write_log(state)
-            self._tell(folder)
         else:
             after_s = error.retry_after_s if isinstance(error, Temporary) else None
             self._postpone(folder, trouble, after_s, state)

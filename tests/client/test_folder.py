@@ -19,7 +19,7 @@ def test_a_damaged_report_is_told_and_never_read_as_something_else(
     shelf = Shelf(tmp_path_factory.mktemp("data"))
     folder = shelf.create()
     (folder.path / "report.json").write_bytes(content)
-    with pytest.raises(Damaged, match="report.json"):
+    with pytest.raises(Damaged, match=r"report\.json"):
         folder.read()
 
 
