@@ -42,7 +42,7 @@ _MAC = (
 )
 _IP4 = r"\d{1,3}(?:\.\d{1,3}){3}"
 _VERSION_BEFORE = re.compile(
-    rb"(?i)(?:version|versi\xc3\xb3n|ver|release|build|driver|firmware|revision|rev|bios)\S{0,2}\s{0,3}[=:\"'(]{0,3}\s{0,8}$"
+    rb"(?i)(?:version|versi\xc3\xb3n|ver|release|build|driver|firmware|revision|rev|bios)\S{0,2}\s{0,3}[=:\"'(]{0,3}\s{0,8}\Z"
 )
 _IP6 = (
     r"(?i)(?:[0-9a-f]{1,4}:){6,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{1,4})"
@@ -54,8 +54,8 @@ _PHONE_NAMED = (
     r"(\(?\d(?:[ ./()-]{0,2}\d){6,14})"
 )
 _RUN = r"[A-Za-z0-9+/=_~-]{32,}"
-_NOT_SECRET = re.compile(rb"(?:[0-9A-Fa-f]+|[0-9]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$")
-_DIGEST_BEFORE = re.compile(rb"(?i)(?:sha\d{1,3}|md5|blake\w*|digest|checksum|integrity)\W{0,3}$")
+_NOT_SECRET = re.compile(rb"(?:[0-9A-Fa-f]+|[0-9]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\Z")
+_DIGEST_BEFORE = re.compile(rb"(?i)(?:sha\d{1,3}|md5|blake\w*|digest|checksum|integrity)\W{0,3}\Z")
 
 
 def find_mails(text: bytes) -> list[Hit]:
@@ -159,7 +159,7 @@ def find_ip4(text: bytes) -> list[Hit]:
         if (
             after[:1].isalnum()
             or (after[:1] == b"." and after[1:].isdigit())
-            or re.search(rb"\d\.?$|[A-Za-z]$", before)
+            or re.search(rb"(?:\d\.?|[A-Za-z]|==)\Z", before)
         ):
             continue
         if not private and (before[-1:] in (b"-", b"+", b"~") or after[:1] in (b"-", b"+", b"~")):

@@ -41,7 +41,7 @@ _BENIGN_LAST = words_of(
 )
 _BENIGN_VALUE = re.compile(
     rb"(?i)(?:true|false|null|none|nil|undefined|yes|no|on|off|ok|empty|unset|required|optional|ask|never|default|invalid"
-    rb"|missing|expired|not set|\*+|x+|\.+|<[a-z _-]+>|\$\{?[a-z_]+\}?|%[a-z_]+%|-)?$"
+    rb"|missing|expired|not set|\*+|x+|\.+|<[a-z _-]+>|\$\{?[a-z_]+\}?|%[a-z_]+%|-)?\Z"
 )
 
 _KEY = (
@@ -59,13 +59,13 @@ _FLAG = (
 )
 _ADDRESS = r"://[^\s/:\"'<>\[]*:"
 _ADDRESS_REST = re.compile(rb"""[^\s"'<>]*""")
-_PORT = re.compile(rb"\d{1,5}(?:/|$)")
-_HOST = re.compile(rb"(?:[\w-]+(?:\.[\w-]+)+|localhost|\[[0-9a-f:]+\])(?::\d+)?(?:[/?#,;]|$)")
+_PORT = re.compile(rb"\d{1,5}(?:/|\Z)")
+_HOST = re.compile(rb"(?:[\w-]+(?:\.[\w-]+)+|localhost|\[[0-9a-f:]+\])(?::\d+)?(?:[/?#,;]|\Z)")
 _HEADER = r"(?i)((?:proxy-)?authorization|(?:set-)?cookie2?)(\\*[\"'])?\s{0,4}[:=]"
 _QUOTED = re.compile(rb"""[ \t]*((\\*)(["']))""")
 _COULD_BE = re.compile(rb"""[ \t\\"']{0,8}(?:[0-9]{4,8}\b|(?=[^\s"']{0,64}[0-9])[^\s"'/~]{8})""")
 _HEADED = re.compile(rb"(?:[\w-]+ )?\[(?:token|cookie)\]")
-_LINE_START = re.compile(rb"""(?:[\s\-#;*>|]|//|export |set |setx |env |\$env:)*["']?$""", re.IGNORECASE)
+_LINE_START = re.compile(rb"""(?:[\s\-#;*>|]|//|export |set |setx |env |\$env:)*["']?\Z""", re.IGNORECASE)
 _ONE_TOKEN = re.compile(rb"""(?:Bearer|Basic|Token|Negotiate|NTLM|ApiKey)[ ]+[^\s,;"']+""", re.IGNORECASE)
 _SPACES = re.compile(rb"[ \t]*")
 _UNQUOTED = re.compile(rb"\S+")
