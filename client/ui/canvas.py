@@ -11,6 +11,7 @@ from capture.image import Screenshot
 from client.annotation import Crop, History, Mark, Marks, Pen, Point, Step, Text, crop_region
 from client.ui import look, tools
 from client.ui.geometry import Handle, Rect, bounds, handles, inked
+from client.ui.overlay import draw_shade
 from client.ui.paint import measure, paint
 from client.ui.picture_view import PictureView
 from client.ui.sketch import Sketch
@@ -293,13 +294,11 @@ class Canvas(PictureView):
         part = next((mark for mark in reversed(marks) if isinstance(mark, Crop)), None)
         if part is None:
             return
-        whole = QRectF(*self.view.to_widget(self.view.shown))
-        kept = QRectF(*self.view.to_widget(bounds(part))) & whole
-        shade = QColor(0, 0, 0, 115)
-        painter.fillRect(QRectF(whole.topLeft(), QPointF(whole.right(), kept.top())), shade)
-        painter.fillRect(QRectF(QPointF(whole.left(), kept.bottom()), whole.bottomRight()), shade)
-        painter.fillRect(QRectF(whole.left(), kept.top(), kept.left() - whole.left(), kept.height()), shade)
-        painter.fillRect(QRectF(kept.right(), kept.top(), whole.right() - kept.right(), kept.height()), shade)
+        draw_shade(
+            painter,
+            QRectF(*self.view.to_widget(self.view.shown)),
+            QRectF(*self.view.to_widget(bounds(part))),
+        )
 
     def _draw_frame(self, painter: QPainter, mark: Mark) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
