@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QRegion, QScreen
+from PySide6.QtGui import (
+    QColor,
+    QGuiApplication,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QRegion,
+    QResizeEvent,
+    QScreen,
+)
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from capture.image import Monitor, Region
@@ -40,7 +52,9 @@ class RecordingBar(QWidget):
 
     def __init__(self, monitor: Monitor, region: Region | None = None, limit_bytes: int = LIMIT_BYTES) -> None:
         super().__init__(None, _ON_TOP & ~Qt.WindowType.WindowDoesNotAcceptFocus)
-        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
+        # X11 may run without a compositor, where what is translucent would be black: there a mask cuts the corners.
+        self._is_cut = QGuiApplication.platformName() == "xcb"
+        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground, not self._is_cut)
         self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
         self._limit_bytes = limit_bytes
         self._paused = False
@@ -112,8 +126,17 @@ class RecordingBar(QWidget):
     def mouseReleaseEvent(self, _event: QMouseEvent) -> None:
         self._grip = None
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._is_cut:
+            shape = QPainterPath()
+            shape.addRoundedRect(QRectF(self.rect()), self.height() / 2, self.height() / 2)
+            self.setMask(QRegion(shape.toFillPolygon().toPolygon()))
+
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
+        if self._is_cut:
+            painter.fillRect(self.rect(), look.color("line"))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(look.color("line"), 1))
         painter.setBrush(look.color("raised"))
@@ -182,7 +205,6 @@ class RegionBorder(QWidget):
         )
         self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
         _, area = _place(monitor, region)
         outer = area.adjusted(-self.line, -self.line, self.line, self.line)
         self.setGeometry(outer)
