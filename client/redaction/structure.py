@@ -63,7 +63,7 @@ _PORT = re.compile(rb"\d{1,5}(?:/|\Z)")
 _HOST = re.compile(rb"(?:[\w-]+(?:\.[\w-]+)+|localhost|\[[0-9a-f:]+\])(?::\d+)?(?:[/?#,;]|\Z)")
 _HEADER = r"(?i)((?:proxy-)?authorization|(?:set-)?cookie2?)(\\*[\"'])?\s{0,4}[:=]"
 _QUOTED = re.compile(rb"""[ \t]*((\\*)(["']))""")
-_COULD_BE = re.compile(rb"""[ \t\\"']{0,8}(?:[0-9]{4,8}\b|(?=[^\s"']{0,64}[0-9])[^\s"'/~]{8})""")
+_COULD_BE = re.compile(rb"""[ \t\\"']{0,8}(?:[0-9]{4,8}\b|(?=[^\s"']{0,64}[0-9])[^\s"'/~][^\s"']{7})""")
 _HEADED = re.compile(rb"(?:[\w-]+ )?\[(?:token|cookie)\]")
 _LINE_START = re.compile(rb"""(?:[\s\-#;*>|]|//|export |set |setx |env |\$env:)*["']?\Z""", re.IGNORECASE)
 _ONE_TOKEN = re.compile(rb"""(?:Bearer|Basic|Token|Negotiate|NTLM|ApiKey)[ ]+[^\s,;"']+""", re.IGNORECASE)
@@ -327,7 +327,7 @@ def _worth(key: str, value: bytes, strength: str) -> bool:
     if strength == "strong":
         if words in ("pwd", "oldpwd") and (value[:1] in (b"/", b"~", b"[") or value[1:2] == b":"):
             return False
-        return not (words.endswith("s") and not words.endswith("pass") and value.isdigit())
+        return not (words.endswith("s") and not words.endswith("pass") and value.partition(b" ")[0].isdigit())
     if words.endswith(("pin", "otp", "clave")) and value.isdigit():
         return 4 <= len(value) <= 8
     letters = any(chr(c).isalpha() for c in value)

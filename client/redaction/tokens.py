@@ -55,7 +55,7 @@ BLOCKS: tuple[Rule, ...] = (
         r"(?:[A-Za-z0-9+/=]{40,76}\r?\n)+[A-Za-z0-9+/=]*\r?\n?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----",
         ("PRIVATE KEY",),
         (_MIX + _MIX + "\n") * 2 + "-----END PRIV" + "ATE KEY-----",
-        (_MIX + _MIX + "\n") * 2 + "-----END CERTIFICATE-----",
+        "AAAA\n" * 20 + "-----END CERTIFICATE-----",
         "key",
     ),
 )
