@@ -68,11 +68,11 @@ LIGHT = Tokens(
     faint="#666C77",
     disabled="#A3A8B1",
     line="#DADDE2",
-    edge="#8B919C",
+    edge="#868C97",
     accent="#2F5DDE",
     on_accent="#FFFFFF",
-    soft="#E6EDFC",
-    ok="#1B7F4B",
+    soft="#EBF1FD",
+    ok="#1A7946",
     warn="#8A5800",
     bad="#B3261E",
 )
@@ -151,7 +151,7 @@ def _dress(app: QApplication, theme: Theme, high_contrast: bool | None) -> None:
         _now = _native_tokens(QGuiApplication.palette(), dark=dark)
         app.setStyleSheet("")
         return
-    _now = _with_accent(DARK if dark else LIGHT, _system_accent(app))
+    _now = with_accent(DARK if dark else LIGHT, _system_accent(app))
     app.setPalette(_palette(_now))
     app.setStyleSheet(_sheet(_now))
 
@@ -172,14 +172,14 @@ def _system_accent(app: QApplication) -> QColor | None:
     return QGuiApplication.palette().color(QPalette.ColorRole.Accent)
 
 
-def _with_accent(plain: Tokens, accent: QColor | None) -> Tokens:
+def with_accent(plain: Tokens, accent: QColor | None) -> Tokens:
     """The theme with the system's accent, made to read on our grounds: contrast 4.5 as text."""
     if accent is None:
         return plain
     for _ in range(40):
         if contrast(accent.name(), plain.sunken) >= 4.5:
             break
-        accent = accent.lighter(106) if plain.dark else accent.darker(106)
+        accent = QColor(mix(plain.text, accent.name(), 0.06))
     on_accent = max(("#FFFFFF", "#10131A"), key=lambda ink: contrast(ink, accent.name()))
     return replace(plain, accent=accent.name(), on_accent=on_accent, soft=mix(accent.name(), plain.raised, 0.13))
 
@@ -307,7 +307,7 @@ def font(size: Size = "body", *, strong: bool = False) -> QFont:
 
 def text_scale() -> float:
     """1.0 for text of the usual size, 2.0 where the user asked for twice that."""
-    return max(QApplication.font().pixelSize(), 1) / _SIZES_PX["body"]
+    return max(QFontInfo(QApplication.font()).pixelSize(), 1) / _SIZES_PX["body"]
 
 
 def key_name(keys: str) -> str:

@@ -1,0 +1,32 @@
+"""One application for all windows of a test run, in English and light until a test says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from client import words
+from client.ui import look
+
+
+@pytest.fixture(scope="session", autouse=True)
+def application() -> QApplication:
+    app = QApplication.instance() or QApplication(["testigo"])
+    assert isinstance(app, QApplication)
+    return app
+
+
+@pytest.fixture
+def app(application: QApplication) -> Iterator[QApplication]:
+    look.apply(application, "light", high_contrast=False)
+    font = application.font()
+    yield application
+    for window in application.topLevelWidgets():
+        window.close()
+        window.deleteLater()
+    application.processEvents()
+    words.speak("en")
+    application.setFont(font)
+    look.apply(application, "light", high_contrast=False)
