@@ -8,6 +8,7 @@ import platform
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -260,6 +261,18 @@ def crash_lines(context: Context) -> tuple[list[str], bool]:
     return lines, fresh
 
 
+def crashes_text(found: list[tuple[float, str, str]], missing: list[str], own_lines: list[str], fresh: bool) -> Facts:
+    """What crashed, as (time, program, how), and what could not be asked, as text and values."""
+    rows = [(moment(at_s)[:16], program, how) for at_s, program, how in sorted(found, reverse=True)[:50]]
+    text = table(("When", "Program", "How"), rows) if rows else "No crashes are recorded for the last 7 days"
+    if missing:
+        text += "\nNot asked: " + "; ".join(missing)
+    if own_lines:
+        text += "\n\nTestigo's own last crash:\n" + "\n".join(own_lines)
+    recent = [program for at_s, program, _ in found if time.time() - at_s < 86_400] + (["Testigo"] if fresh else [])
+    return Facts(text, {"recent": recent}, "partial" if missing else "ok", "; ".join(missing))
+
+
 def environment_proxies() -> list[tuple[str, str]]:
     """Proxy settings of the environment, without credentials; the redaction would see them too, but why carry them."""
     entries = []
@@ -275,43 +288,37 @@ def without_credentials(address: str) -> str:
     return scheme + mark + rest.rpartition("@")[2]
 
 
-MEMORY = Collector(
-    "memory",
-    "Memory",
-    "A full memory makes everything slow and closes programs.",
-    QUICK,
-    2.0,
-    memory,
-)
-DISPLAYS = Collector(
-    "displays",
-    "Screens",
-    "Size and scale of your screens explain misplaced or blurred windows.",
-    QUICK,
-    1.0,
-    displays,
-)
-DESK = Collector(
-    "desk",
-    "Connection to the help desk",
-    "Shows whether your reports can get through from here.",
-    QUICK,
-    2.5,
-    desk,
-)
-PROCESSES = Collector(
-    "processes",
-    "Programs running",
-    "Which programs run and which use most; names only, never what they were started with.",
-    STANDARD,
-    5.0,
-    processes,
-)
-OWN = Collector(
-    "testigo",
-    "Testigo itself",
-    "Version, state and latest log lines of this program.",
-    QUICK,
-    2.5,
-    own,
-)
+# One declaration for all systems: id → title, why, profiles, seconds.
+_DECLARED: dict[str, tuple[str, str, frozenset[str], float]] = {
+    "os": ("System", "Which system this is and since when it runs.", QUICK, 2.0),
+    "cpu": ("Processor and power", "A busy or hot processor makes everything slow.", QUICK, 2.0),
+    "memory": ("Memory", "A full memory makes everything slow and closes programs.", QUICK, 2.0),
+    "displays": ("Screens", "Size and scale of your screens explain misplaced or blurred windows.", QUICK, 1.0),
+    "gpu": ("Graphics", "Card and driver explain flicker, black windows and slow drawing.", STANDARD, 6.0),
+    "disks": ("Disks", "A full disk stops programs from saving.", QUICK, 2.5),
+    "network": ("Network", "Connections, routes and proxy explain what cannot be reached.", QUICK, 2.5),
+    "desk": ("Connection to the help desk", "Shows whether your reports can get through from here.", QUICK, 2.5),
+    "processes": (
+        "Programs running",
+        "Which programs run and which use most; names only, never what they were started with.",
+        STANDARD,
+        5.0,
+    ),
+    "services": ("Failed services", "Parts of the system that did not start.", STANDARD, 7.0),
+    "journal": ("Warnings of the system", "What the system complained about in the last 24 hours.", STANDARD, 10.0),
+    "crashes": ("Crashes", "Which programs crashed lately; names and times, never their memory.", STANDARD, 5.0),
+    "language": (
+        "Language and keyboard",
+        "Language, keyboard and time zone explain wrong signs and dates.",
+        QUICK,
+        2.0,
+    ),
+    "clock": ("Clock", "A wrong clock breaks sign-ins and secure connections.", STANDARD, 4.0),
+    "testigo": ("Testigo itself", "Version, state and latest log lines of this program.", QUICK, 2.5),
+}
+
+
+def declare(id_: str, collect: Callable[[Context], Facts], most_bytes: int = 32_000) -> Collector:
+    """The collector of this name, as one system does it."""
+    title, why, profiles, limit_s = _DECLARED[id_]
+    return Collector(id_, title, why, profiles, limit_s, collect, most_bytes)

@@ -77,6 +77,8 @@ def _mounts(partitions: Iterable[object], system: str) -> list[tuple[str, str]]:
             ("/snap/", "/var/lib/docker", "/var/lib/containers", "/boot/efi")
         ):
             continue
+        if mount.startswith("/System/Volumes/") and mount != system:
+            continue
         if "cdrom" in options or "remote" in options.split(",") or not kind:
             continue
         known = devices.get(device)

@@ -138,14 +138,7 @@ def crashes(context: Context) -> Facts:
     except PermissionError:
         missing.append("/var/crash may not be read by this user")
     lines, fresh = common.crash_lines(context)
-    rows = [(common.moment(at_s)[:16], program, signal) for at_s, program, signal in sorted(found, reverse=True)[:50]]
-    text = table(("When", "Program", "How"), rows) if rows else "No crashes are recorded for the last 7 days"
-    if missing:
-        text += "\nNot asked: " + "; ".join(missing)
-    if lines:
-        text += "\n\nTestigo's own last crash:\n" + "\n".join(lines)
-    recent = [program for at_s, program, _ in found if time.time() - at_s < 86_400] + (["Testigo"] if fresh else [])
-    return Facts(text, {"recent": recent}, "partial" if missing else "ok", "; ".join(missing))
+    return common.crashes_text(found, missing, lines, fresh)
 
 
 def parse_coredumps(text: str) -> list[tuple[float, str, str]]:

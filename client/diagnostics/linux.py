@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from client.diagnostics import common
-from client.diagnostics.collector import QUICK, STANDARD, Absent, Collector, Context, Facts, pairs, span, table
+from client.diagnostics.collector import Absent, Collector, Context, Facts, pairs, span, table
 from client.diagnostics.command import TooSlow, ask
 from client.diagnostics.disks import disks
 from client.diagnostics.journal import crashes, journal
@@ -222,45 +222,19 @@ def parse_show(text: str) -> dict[str, str]:
 
 
 COLLECTORS: tuple[Collector, ...] = (
-    Collector("os", "System", "Which system this is and since when it runs.", QUICK, 2.0, os_facts),
-    Collector("cpu", "Processor and power", "A busy or hot processor makes everything slow.", QUICK, 2.0, cpu),
-    Collector("memory", common.MEMORY.title, common.MEMORY.why, QUICK, 2.0, memory),
-    common.DISPLAYS,
-    Collector(
-        "gpu", "Graphics", "Card and driver explain flicker, black windows and slow drawing.", STANDARD, 6.0, gpu
-    ),
-    Collector("disks", "Disks", "A full disk stops programs from saving.", QUICK, 2.5, disks),
-    Collector(
-        "network", "Network", "Connections, routes and proxy explain what cannot be reached.", QUICK, 2.5, network
-    ),
-    common.DESK,
-    common.PROCESSES,
-    Collector("services", "Failed services", "Parts of the system that did not start.", STANDARD, 7.0, services),
-    Collector(
-        "journal",
-        "Warnings of the system",
-        "What the system complained about in the last 24 hours.",
-        STANDARD,
-        10.0,
-        journal,
-        400_000,
-    ),
-    Collector(
-        "crashes",
-        "Crashes",
-        "Which programs crashed lately; names and times, never their memory.",
-        STANDARD,
-        5.0,
-        crashes,
-    ),
-    Collector(
-        "language",
-        "Language and keyboard",
-        "Language, keyboard and time zone explain wrong signs and dates.",
-        QUICK,
-        2.0,
-        language,
-    ),
-    Collector("clock", "Clock", "A wrong clock breaks sign-ins and secure connections.", STANDARD, 4.0, clock),
-    common.OWN,
+    common.declare("os", os_facts),
+    common.declare("cpu", cpu),
+    common.declare("memory", memory),
+    common.declare("displays", common.displays),
+    common.declare("gpu", gpu),
+    common.declare("disks", disks),
+    common.declare("network", network),
+    common.declare("desk", common.desk),
+    common.declare("processes", common.processes),
+    common.declare("services", services),
+    common.declare("journal", journal, 400_000),
+    common.declare("crashes", crashes),
+    common.declare("language", language),
+    common.declare("clock", clock),
+    common.declare("testigo", common.own, 64_000),
 )

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from client.redaction.hit import PSEUDONYM, PSEUDONYM_BYTES, Hit, compiled, words_of
 
@@ -70,8 +71,9 @@ def own_identity() -> Identity:
 
 def _account() -> tuple[list[str], list[str], list[str]]:
     """Name, home and full name from the account list, where the system has one (not on Windows)."""
+    system: Any = os
     try:
-        entry = importlib.import_module("pwd").getpwuid(os.getuid())
+        entry = importlib.import_module("pwd").getpwuid(system.getuid())
     except (ImportError, KeyError, AttributeError):
         return [], [], _windows_full_name()
     return [entry.pw_name], [entry.pw_dir], [entry.pw_gecos.partition(",")[0]]
