@@ -29,11 +29,13 @@ _FINISHING_S = 300
 
 def child_command() -> tuple[list[str], dict[str, str]]:
     """The command that runs the recorder's process, and its environment: from source, from a wheel, from a bundle."""
+    # numpy's linear algebra, which nobody here uses, would start threads of its own.
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     if getattr(sys, "frozen", False):
-        return [sys.executable, CHILD_FLAG], dict(os.environ)
+        return [sys.executable, CHILD_FLAG], environment
     root = str(Path(__file__).parents[2])
     before = os.environ.get("PYTHONPATH")
-    environment = {**os.environ, "PYTHONPATH": root + (os.pathsep + before if before else "")}
+    environment["PYTHONPATH"] = root + (os.pathsep + before if before else "")
     # -P: the folder we happen to be in is nowhere to load modules from.
     return [sys.executable, "-P", "-m", "capture.video.child"], environment
 
