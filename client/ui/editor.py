@@ -100,13 +100,13 @@ class Editor(QWidget):
         """Puts the picture on the clipboard; True, and said so, only when the clipboard took it."""
         shot = self.picture()
         image = to_qimage(shot).copy()
-        parcel = QMimeData()
+        parcel, content = QMimeData(), png.encode(shot)
         parcel.setImageData(image)
-        parcel.setData("image/png", png.encode(shot))
+        parcel.setData("image/png", content)
         clipboard = QGuiApplication.clipboard()
         clipboard.setMimeData(parcel)
         held = clipboard.mimeData()
-        taken = clipboard.ownsClipboard() and held is not None and held.hasImage()
+        taken = clipboard.ownsClipboard() or (held is not None and held.data("image/png").data() == content)
         if taken:
             self._tell_note(say("Copied"))
         else:

@@ -218,7 +218,7 @@ def snapped_line(anchor: Point, to: Point) -> Point:
 
 def snapped_square(anchor: Point, to: Point, width: float = 1.0, height: float = 1.0) -> Point:
     """The corner opposite of the anchor that keeps these proportions; a square by default."""
-    ratio = width / height if width > 0 and height > 0 else 1.0
+    ratio = width / height if width >= 1 and height >= 1 else 1.0
     dx, dy = to[0] - anchor[0], to[1] - anchor[1]
     tall = max(abs(dx) / ratio, abs(dy))
     return (anchor[0] + math.copysign(tall * ratio, dx), anchor[1] + math.copysign(tall, dy))
