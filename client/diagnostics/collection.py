@@ -135,7 +135,8 @@ def _results(
                 )
         while waiting and (cancelled or now > end):
             one = waiting.popleft()
-            yield _nothing(one, "skipped", "cancelled" if cancelled else "the time for all of them was over")
+            over = "the time for all of them was over"
+            yield _nothing(one, "skipped", "cancelled") if cancelled else _nothing(one, "timeout", over)
 
 
 def _start(one: Collector, context: Context, redactor: Redactor, answers: queue.SimpleQueue[Collected]) -> None:

@@ -18,6 +18,7 @@ from client.diagnostics.disks import disks
 from client.diagnostics.journal import crashes, journal
 from client.diagnostics.network import network
 
+SYSTEMD = Path("/run/systemd/system")
 _SOFTWARE_DRIVERS = frozenset({"simpledrm", "simple-framebuffer", "vesafb", "efifb", "vgem", "bochs-drm", "cirrus"})
 
 
@@ -140,7 +141,7 @@ def parse_glxinfo(text: str) -> str:
 
 def services(context: Context) -> Facts:
     """Units of the system and of this user that failed."""
-    if not Path("/run/systemd/system").is_dir():
+    if not SYSTEMD.is_dir():
         raise Absent("systemd does not run here")
     rows: list[tuple[str, str, str]] = []
     missing = []
