@@ -28,7 +28,7 @@ from uploader.setting import Secret, Setting, build, settings_of
 from uploader.ticket import LINK_ABOVE_BYTES, Attachment, Desk, Link, Progress, Share
 
 if TYPE_CHECKING:
-    from capture import Monitor
+    from capture import Monitor, Region, Screenshot
     from client.diagnostics import Collected, Diagnosis
 
 DEFAULT = "folder"
@@ -107,6 +107,11 @@ class Session:
                 known = {}
             if known.get(name) != value:
                 write_bytes(self._state_file, msgspec.json.encode(known | {name: value}))
+
+    def remember_region(self, shot: Screenshot, region: Region) -> None:
+        """What ``capture last`` takes again."""
+        rect = [region.x, region.y, region.width, region.height]
+        self.remember("last_region", {"screen": shot.monitor.name, "rect": rect})
 
     # -- drafts -----------------------------------------------------------------------------------------------
 
@@ -308,6 +313,12 @@ class Session:
             cancelled=cancelled or threading.Event(),
         )
         return diagnostics.collect(profile, context, only=only, on_done=on_done)
+
+    def explanations(self) -> dict[str, str]:
+        """What each diagnostic is for, in one sentence: collector id → words."""
+        from client import diagnostics
+
+        return {collector.id: words.detail(collector.why, {}) for collector in diagnostics.catalog("standard")}
 
     # -- within -----------------------------------------------------------------------------------------------
 

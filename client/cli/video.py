@@ -89,7 +89,7 @@ def _record(
     arguments: argparse.Namespace, paths: Paths, output: Path, monitor: Monitor, region: Region | None
 ) -> Recording:
     """Records until told to stop: by time, size, Ctrl-C, a signal, or ``record stop``."""
-    from capture.video.recorder import Recorder
+    from capture.video import Recorder
 
     over = threading.Event()
     recorder = Recorder(

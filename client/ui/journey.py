@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
@@ -16,9 +17,12 @@ from client.annotation import History
 from client.draft import Draft
 from client.session import Session
 from client.ui.bridge import Bridge
-from client.ui.once import remember_region
 from client.ui.rolling import Rolling
 from client.words import say, say_n
+
+if TYPE_CHECKING:
+    from client.ui.report_form import ReportForm
+    from client.ui.selector import Selector
 
 Tell = Callable[..., None]
 SETTLE_MS = 250
@@ -44,9 +48,9 @@ class Journey(QObject):
     def __init__(self, session: Session, bridge: Bridge, desktop: Desktop | None, tell: Tell) -> None:
         super().__init__(bridge)
         self._session, self._bridge, self.desktop, self._tell = session, bridge, desktop, tell
-        self._selector: QObject | None = None
+        self._selector: Selector | None = None
         self._editings: list[Editing] = []
-        self._forms: dict[str, QWidget] = {}
+        self._forms: dict[str, ReportForm] = {}
         self._windows: dict[str, QWidget] = {}
         self._last_form = ""
         self._notice: QWidget | None = None
@@ -97,10 +101,10 @@ class Journey(QObject):
 
         def done(choice: tuple[Screenshot, Region] | None) -> None:
             if choice is not None:
-                self._bridge.background(partial(remember_region, self._session, *choice))
+                self._bridge.background(partial(self._session.remember_region, *choice))
             on_done(choice)
 
-        self._overlay().select(frozen, windows, done)  # type: ignore[attr-defined]
+        self._overlay().select(frozen, windows, done)
 
     def edit_new(self, shot: Screenshot) -> None:
         """Opens the editor with a fresh picture, which becomes a draft at once."""
@@ -137,7 +141,7 @@ class Journey(QObject):
     def _open_editor(self, shot: Screenshot, history: History, draft: Draft | None, name: str) -> Editing:
         from client.ui.editor import Editor
 
-        window = Editor(shot, history, shot.window_title or name or say("Capture"))
+        window = Editor(shot, history, shot.window_title or name)
         editing = Editing(shot, window, draft, name)
         self._editings.append(editing)
         editing.timer.timeout.connect(partial(self._save, editing))
@@ -176,7 +180,7 @@ class Journey(QObject):
         self._editings.remove(editing)
         self._save(editing)
         editing.window.deleteLater()
-        form = editing.draft and self._forms.get(editing.draft.id)
+        form = self._forms.get(editing.draft.id) if editing.draft else None
         if editing.reporting or form is not None:
 
             def show(_: object) -> None:
@@ -221,7 +225,7 @@ class Journey(QObject):
             form.closed.connect(partial(self._form_closed, draft.id))
             self._forms[draft.id] = form
         self._last_form = draft.id
-        form.refresh()  # type: ignore[attr-defined]
+        form.refresh()
         _show(form)
 
     def open_draft(self, report_id: str) -> None:
@@ -257,7 +261,7 @@ class Journey(QObject):
 
     def _form_draft(self, report_id: str) -> Draft | None:
         form = self._forms.get(report_id)
-        return form.draft if form is not None else None  # type: ignore[attr-defined,no-any-return]
+        return form.draft if form is not None else None
 
     def _open_form_id(self) -> str:
         """The form a new capture belongs to: the one last used, if it is still open."""
@@ -268,9 +272,9 @@ class Journey(QObject):
             _show(self._forms[report_id])
 
     def _refresh(self, editing: Editing) -> None:
-        form = editing.draft and self._forms.get(editing.draft.id)
+        form = self._forms.get(editing.draft.id) if editing.draft else None
         if form is not None:
-            form.refresh()  # type: ignore[attr-defined]
+            form.refresh()
 
     def _monitors(self) -> tuple[Monitor, ...]:
         try:
@@ -412,15 +416,19 @@ class Journey(QObject):
         if self.desktop is not None:
             self._overlay()
 
-    def _overlay(self) -> QObject:
+    def _overlay(self) -> Selector:
         from client.ui.selector import Selector
 
         if self._selector is None:
-            self._selector = Selector()
+            self._selector = Selector(self, uses=int(self._session.recall("overlay_uses", 0)))
+            self._selector.used.connect(self._overlay_used)
         return self._selector
 
+    def _overlay_used(self, times: int) -> None:
+        self._bridge.background(partial(self._session.remember, "overlay_uses", times))
+
     def _is_selecting(self) -> bool:
-        return self._selector is not None and bool(self._selector.is_active)  # type: ignore[attr-defined]
+        return self._selector is not None and self._selector.is_active
 
     def _failed(self, error: Exception) -> None:
         self._tell(say("Something could not be saved"), str(error))

@@ -29,10 +29,5 @@ def select_region(paths: Paths, desktop: Desktop) -> tuple[Screenshot, Region] |
     app.exec()
     choice = chosen[0] if chosen else None
     if choice is not None:
-        remember_region(session, *choice)
+        session.remember_region(*choice)
     return choice
-
-
-def remember_region(session: Session, shot: Screenshot, region: Region) -> None:
-    rect = [region.x, region.y, region.width, region.height]
-    session.remember("last_region", {"screen": shot.monitor.name, "rect": rect})

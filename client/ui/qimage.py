@@ -49,3 +49,14 @@ def from_qimage(image: QImage) -> NDArray[np.uint8]:
     pixels = rows[:, : plain.width() * 4].reshape(plain.height(), plain.width(), 4).copy()
     pixels[..., 3] = 255
     return pixels
+
+
+def pasted(image: QImage) -> Screenshot:
+    """A picture from the clipboard as a screenshot of no monitor."""
+    from datetime import UTC, datetime
+
+    from capture import Monitor, Screenshot
+
+    pixels = from_qimage(image)
+    height, width = pixels.shape[:2]
+    return Screenshot(pixels, 1.0, Monitor("clipboard", "clipboard", 0, 0, width, height), datetime.now(UTC))

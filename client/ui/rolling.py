@@ -14,7 +14,7 @@ from client.session import Session
 from client.ui.bridge import Bridge
 
 if TYPE_CHECKING:
-    from capture.video.recorder import Recorder, RecordingState
+    from capture.video import Recorder, RecordingState
 
 
 class Rolling(QObject):
@@ -37,7 +37,7 @@ class Rolling(QObject):
 
     def start(self, shot: Screenshot, region: Region, on_done: Callable[[Path], None]) -> None:
         """Raises: CaptureError; OSError when the folder for recordings cannot be made."""
-        from capture.video.recorder import Recorder
+        from capture.video import Recorder
         from client.ui.recording_bar import RecordingBar, RegionBorder
 
         folder = self._session.paths.recordings
@@ -93,7 +93,7 @@ class Rolling(QObject):
         folder = self._session.paths.recordings
         if not folder.is_dir() or not any(folder.iterdir()):
             return ()
-        from capture.video.recorder import orphans, salvage
+        from capture.video import orphans, salvage
 
         saved = [path for path in folder.glob("*.mp4") if not path.name.endswith(".part.mp4")]
         for part in orphans(folder):

@@ -94,7 +94,7 @@ class Tray(QObject):
         self._icon = QSystemTrayIcon(icons.tray_icon("idle"), self)
         self._icon.setContextMenu(self._menu)
         self._icon.activated.connect(self._activated)
-        self._icon.messageClicked.connect(lambda: self._opens())
+        self._icon.messageClicked.connect(self._clicked)
         self._icon.show()
         self._busy: set[str] = set()
         self._home: QObject | None = None
@@ -111,6 +111,9 @@ class Tray(QObject):
             self._icon.showMessage(title, body, icons.app_icon(), 8000)
         else:
             self.journey.notice(title, body, self._opens)
+
+    def _clicked(self) -> None:
+        self._opens()
 
     def show(self) -> None:
         """A second start: whatever is open comes to the front, else a new report."""
@@ -194,7 +197,7 @@ class Tray(QObject):
             return
         try:
             self._stop_keys, taken = self.desktop.listen(
-                keys, lambda name: self.bridge.later(lambda: self._actions[name].trigger())
+                keys, lambda name: self.bridge.later(self._actions[name].trigger)
             )
         except (CaptureError, ValueError) as error:
             self.tell(say("The keys do not work"), str(error), self.journey.open_settings)
