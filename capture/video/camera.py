@@ -202,10 +202,10 @@ class Camera:
     def _look(self, now: float) -> bool:
         """Takes a frame if one is due; False when the monitor is gone, which ends the recording."""
         due = now - self._encoded_at >= HEARTBEAT_S
-        hinted = self._changed is None or self._changed()
-        if not hinted and not due and self._last is not None:
-            return True
         try:
+            hinted = self._changed is None or self._changed()
+            if not hinted and not due and self._last is not None:
+                return True
             shot = self._desktop.frame(self._order.monitor, self._region)
         except CaptureError:
             return False

@@ -204,6 +204,8 @@ def _remux(part: Path, to: Path | None) -> tuple[float, int, int, int]:
                 copy = target.add_stream_from_template(stream)
             with suppress(av.error.InvalidDataError, av.error.EOFError):  # the torn end of a killed recording
                 for packet in source.demux(stream):
+                    if packet.is_corrupt:  # only a part of it is there
+                        break
                     if packet.dts is None or not packet.size:
                         continue
                     frames += 1
