@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Painter
 
 from capture import CaptureError, NoDisplay, Region, open_desktop, png
 from capture.linux_x11 import X11Desktop, scale_of, straight
+from tests.capture.painting import Painter
 from tests.conftest import start_x_server, stop
 
 
