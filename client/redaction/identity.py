@@ -193,18 +193,22 @@ def _find(words: _Words, text: bytes) -> Iterator[Hit]:
     if not words.meanings:
         return
     expression = compiled(words.pattern)
-    at = 0
-    while match := expression.search(text, at):
-        place = match.lastindex - 1
-        start, end = match.span()
-        kind, value = words.meanings[place]
-        shown = b"" if value else f"[{kind}]".encode()
-        hit = Hit(start, end, kind, shown, value)
-        held = _cuts_pseudonym(text, start, end)
-        # A word of several parts that is rejected may hide the beginning of another.
-        at = start + 1 if words.broken[place] and (held or not _stands_alone(text, hit)) else end
-        if not held:
-            yield hit
+    at: int | None = 0
+    while at is not None:
+        again = None
+        for match in expression.finditer(text, at):
+            place = match.lastindex - 1
+            start, end = match.span()
+            kind, value = words.meanings[place]
+            hit = Hit(start, end, kind, b"" if value else f"[{kind}]".encode(), value)
+            held = _cuts_pseudonym(text, start, end)
+            if not held:
+                yield hit
+            if words.broken[place] and (held or not _stands_alone(text, hit)):
+                # A word of several parts that is rejected may hide the beginning of another.
+                again = start + 1
+                break
+        at = again
 
 
 def _stands_alone(text: bytes, hit: Hit) -> bool:
@@ -217,7 +221,10 @@ def _stands_alone(text: bytes, hit: Hit) -> bool:
 
 def _cuts_pseudonym(text: bytes, start: int, end: int) -> bool:
     from_ = max(0, start - 24)
-    for held in PSEUDONYM_BYTES.finditer(text[from_ : end + 24]):
+    around = text[from_ : end + 24]
+    if b"-" not in around and b"[" not in around:
+        return False
+    for held in PSEUDONYM_BYTES.finditer(around):
         first, last = held.start() + from_, held.end() + from_
         if first < end and last > start and (first < start or last > end):
             return True

@@ -57,9 +57,10 @@ _FLAG = (
     r"(?i)(?:^|[\s\"',\[])(?:--?|/)([a-z0-9_-]*(?:pass|pwd|secret|token|key|cred)[a-z0-9_-]*)"
     r"((?:[\"']?\s*,\s*[\"']|\s+))([^\s\"',/-][^\s\"',]*)"
 )
-_ADDRESS = r"://[^\s/:\"'<>\[]*:"
-_ADDRESS_REST = re.compile(rb"""[^\s"'<>]*""")
-_PORT = re.compile(rb"\d{1,5}(?:/|\Z)")
+_ADDRESS = re.compile(rb"""://[^\s/:"'<>\[]*:""")
+_TO_SIGN = re.compile(rb"""[^\s"'<>@]{0,512}@""")
+_PORT = re.compile(rb"\d{1,5}/")
+_LONGEST_PASSWORD = 512
 _HOST = re.compile(rb"(?:[\w-]+(?:\.[\w-]+)+|localhost|\[[0-9a-f:]+\])(?::\d+)?(?:[/?#,;]|\Z)")
 _HEADER = r"(?i)((?:proxy-)?authorization|(?:set-)?cookie2?)(\\*[\"'])?\s{0,4}[:=]"
 _QUOTED = re.compile(rb"""[ \t]*((\\*)(["']))""")
@@ -162,13 +163,15 @@ def find_keyed(text: bytes) -> list[Hit]:
     found = []
     done = 0
     for match in compiled(_KEY).finditer(text):
-        if match.start() < done:
+        key_start, key_end = match.span(1)
+        if key_start < done:
             continue
-        key = text[match.start(1) : match.end(1)].decode("utf-8", "replace")
-        strength = _strength(key)
-        if not strength or (strength == "weak" and not _COULD_BE.match(text, match.end())):
+        at = match.end()
+        strength = _strength(text[key_start:key_end])
+        if not strength or (strength == "weak" and not _COULD_BE.match(text, at)):
             continue
-        start, end = _value(text, match.end(), match.start(1), quoted_key=match.start(2) >= 0)
+        key = text[key_start:key_end].decode("utf-8", "replace")
+        start, end = _value(text, at, key_start, quoted_key=match.start(2) >= 0)
         value = text[start:end]
         if end <= start or PLACEHOLDER.match(value) or not _worth(key, value, strength):
             continue
@@ -180,17 +183,24 @@ def find_keyed(text: bytes) -> list[Hit]:
 
 def find_addresses(text: bytes) -> list[Hit]:
     """Passwords in ``scheme://user:password@host``, whatever signs they hold."""
+    if b"@" not in text:
+        return []
     found = []
-    for match in compiled(_ADDRESS).finditer(text):
+    done = 0
+    for match in _ADDRESS.finditer(text):
         start = match.end()
-        run = _ADDRESS_REST.match(text, start, start + 512)
-        rest = run.group().partition(b"://")[0] if run else b""
-        first, last = rest.find(b"@"), rest.rfind(b"@")
-        if first < 0 or _PORT.match(rest) or PLACEHOLDER.match(rest):
+        first = _TO_SIGN.match(text, start)
+        if start < done or not first or PLACEHOLDER.match(text, start) or _PORT.match(text, start):
             continue
-        end = start + (first if _HOST.match(rest, first + 1) else last)
-        if end > start:
+        end = first.end() - 1
+        while not _HOST.match(text, end + 1):
+            more = _TO_SIGN.match(text, end + 1)
+            if not more or more.end() - start > _LONGEST_PASSWORD or b"://" in more.group():
+                break
+            end = more.end() - 1
+        if end > start and b"://" not in text[start:end]:
             found.append(Hit(start, end, "password", b"[password]"))
+            done = end
     return found
 
 
@@ -212,7 +222,7 @@ def find_flags(text: bytes) -> list[Hit]:
         key = text[match.start(1) : match.end(1)].decode("ascii", "replace")
         start, end = match.span(3)
         value = text[start:end]
-        strength = _strength(key)
+        strength = _strength(key.encode())
         if strength and not PLACEHOLDER.match(value) and _worth(key, value, strength):
             kind = _kind(key)
             found.append(Hit(start, end, kind, f"[{kind}]".encode()))
@@ -294,9 +304,10 @@ def _trimmed(text: bytes, start: int, end: int) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=1024)
-def _strength(key: str) -> str:
+def _strength(raw: bytes) -> str:
     """``strong``, ``weak`` or nothing, by the words the key is made of."""
-    words = [word.lower() for word in _WORDS.findall(key.replace("ñ", "n").replace("Ñ", "N"))]
+    key = raw.decode("utf-8", "replace").replace("ñ", "n").replace("Ñ", "N")
+    words = [word.lower() for word in _WORDS.findall(key)]
     while words and (words[-1].isdigit() or words[-1] in ("value", "plain", "text")):
         words.pop()
     if not words:
