@@ -192,10 +192,8 @@ class _Tile(QWidget):
             painter.setClipPath(outline)
             ratio = self._image.devicePixelRatio()
             width, height = self._image.width() / ratio, self._image.height() / ratio
-            factor = max(box.width() / width, box.height() / height) if width * height else 1
-            factor = min(factor, 1.0)  # never scaled up
-            left = box.center().x() - width * factor / 2
-            top = box.top() if height * factor >= box.height() else box.center().y() - height * factor / 2
+            factor = min(box.width() / width, box.height() / height, 1.0) if width * height else 1  # never scaled up
+            left, top = box.center().x() - width * factor / 2, box.center().y() - height * factor / 2
             painter.drawImage(QRectF(left, top, width * factor, height * factor), self._image)
             painter.restore()
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import shiboken6
 from PySide6.QtCore import QEvent, QObject, QPointF, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor, QGuiApplication, QKeyEvent, QMouseEvent, QScreen
 
@@ -71,6 +72,7 @@ class Selector(QObject):
         """
         if self.is_active:
             return
+        self._prepare()
         screens = [overlay.of_screen for overlay in self._overlays]
         places = match_screens(tuple(shot.monitor for shot in shots), screens)
         if not places:
@@ -221,8 +223,12 @@ class Selector(QObject):
         self._overlays = []
 
     def _prepare(self) -> None:
+        """One hidden window per screen; anew when Qt has other screens than the ones they were made for."""
+        screens = QGuiApplication.screens()
+        if any(not shiboken6.isValid(o.of_screen) or o.of_screen not in screens for o in self._overlays):
+            self._drop()
         if not self._overlays:
-            self._overlays = [Overlay(screen) for screen in QGuiApplication.screens()]
+            self._overlays = [Overlay(screen) for screen in screens]
 
     def _screens_changed(self) -> None:
         if self.is_active:
