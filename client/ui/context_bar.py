@@ -213,7 +213,7 @@ class ContextBar(Panel):
             lambda: say("White"),
         )
         lights = (lambda: say("Yellow"), lambda: say("Green"), lambda: say("Blue"), lambda: say("Pink"))
-        weights = (lambda: say("Thin"), lambda: say("Medium"), lambda: say("Thick"))
+        weights = (lambda: say("Thin"), lambda: say("Usual"), lambda: say("Thick"))
         for row, texts in (
             (self._colors.values(), colors),
             (self._lights.values(), lights),

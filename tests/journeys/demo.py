@@ -206,7 +206,7 @@ class Journey:
         desk = self.home / "data" / "desk"
         with self.step("the ticket is in the desk"):
             ticket = wait_for(lambda: next(iter(sorted(desk.glob("T-*"))), None), 60, "the ticket")
-            wait_for(lambda: (desk / "index.html").exists(), 10, "the index")
+            wait_for((desk / "index.html").exists, 10, "the index")
         time_passes(0.6)
         self.stage.look("8-sent")
         return ticket
