@@ -70,5 +70,7 @@ def collect(
         raise ValueError("no such collector: " + ", ".join(sorted(unknown)))
     if only:
         chosen = tuple(one for one in catalog("standard") if one.id in only)
-    limit_s = total_limit_s if total_limit_s is not None else _TOTAL_LIMITS_S[profile]
-    return run_all(profile, chosen, context, redactor, on_done, limit_s)
+    if total_limit_s is None:
+        within = "quick" if all("quick" in one.profiles for one in chosen) and profile == "quick" else "standard"
+        total_limit_s = _TOTAL_LIMITS_S[within]
+    return run_all(profile, chosen, context, redactor, on_done, total_limit_s)

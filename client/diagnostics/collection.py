@@ -21,6 +21,10 @@ from client.words import say as spoken  # for words that are declared elsewhere
 log = logging.getLogger(__name__)
 
 _SIDE_BY_SIDE = 4
+# Control signs would act on a terminal, and direction marks would make a line read as something else.
+_UNSEEN = dict.fromkeys(
+    (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"
+)
 _LOOK_S = 0.1
 
 
@@ -157,6 +161,7 @@ def _collect(one: Collector, context: Context, redactor: Redactor) -> Collected:
     start = time.monotonic()
     facts = _facts(one, context)
     text, cut = _shortened(facts.text, one.most_bytes)
+    text = text.replace("\r\n", "\n").translate(_UNSEEN)
     status, reason = facts.status, facts.reason
     if cut and status == "ok":
         status, reason = "partial", f"cut at {one.most_bytes // 1000} kB"

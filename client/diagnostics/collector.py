@@ -61,7 +61,7 @@ class Collector:
     profiles: frozenset[str]
     limit_s: float
     collect: Callable[[Context], Facts]
-    most_bytes: int = 32_000
+    most_bytes: int = 16_000
 
 
 def pairs(entries: Iterable[tuple[str, object]]) -> str:

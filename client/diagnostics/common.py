@@ -47,13 +47,17 @@ def cpu(context: Context, model: str = "") -> Facts:
             ("Model", model or platform.processor() or "unknown"),
             ("Architecture", platform.machine()),
             ("Cores", f"{cores or '?'} ({threads} threads)"),
-            ("Clock", f"{clock.current:.0f} MHz (most {clock.max:.0f})" if clock and clock.current else ""),
+            ("Clock", _mhz(clock.current, clock.max) if clock else ""),
             ("In use now", f"{usage:.0f} %"),
             ("Load 1, 5, 15 min", "  ".join(f"{value:.2f}" for value in load)),
             *_power(),
         )
     )
     return Facts(text, {"usage_pct": usage, "threads": threads, "load": load})
+
+
+def _mhz(now: float, most: float) -> str:
+    return (f"{now:.0f} MHz" if now else "") + (f" (most {most:.0f})" if now and most else "")
 
 
 def _power() -> list[tuple[str, str]]:
@@ -318,7 +322,7 @@ _DECLARED: dict[str, tuple[str, str, frozenset[str], float]] = {
 }
 
 
-def declare(id_: str, collect: Callable[[Context], Facts], most_bytes: int = 32_000) -> Collector:
+def declare(id_: str, collect: Callable[[Context], Facts], most_bytes: int = 16_000) -> Collector:
     """The collector of this name, as one system does it."""
     title, why, profiles, limit_s = _DECLARED[id_]
     return Collector(id_, title, why, profiles, limit_s, collect, most_bytes)

@@ -94,34 +94,38 @@ def memory(context: Context) -> Facts:
 
 def gpu(context: Context) -> Facts:
     """Cards and their drivers; what draws the screen where ``glxinfo`` can tell."""
-    cards, drivers = [], []
-    for card in sorted(Path("/sys/class/drm").glob("card[0-9]")) if Path("/sys/class/drm").is_dir() else ():
-        driver = (
-            Path(os.path.realpath(card / "device" / "driver")).name if (card / "device" / "driver").exists() else "?"
-        )
-        identity = f"{read(str(card / 'device/vendor'))}:{read(str(card / 'device/device'))}".strip(":")
-        cards.append((card.name, driver, identity))
-        drivers.append(driver)
+    cards = _cards(Path("/sys/class/drm"))
+    told, missing = [], []
+    for words in (("lspci", "-mm"), ("glxinfo", "-B")):
+        try:
+            told.append(ask(words, context, limit_s=2.5).text)
+        except (Absent, TooSlow) as why:
+            told.append("")
+            missing.append(str(why))
+    renderer = parse_glxinfo(told[1])
     parts = (
-        [table(("Card", "Driver", "Vendor:device"), cards)] if cards else ["No graphics card is visible to the system"]
+        table(("Card", "Driver", "Vendor:device"), cards) if cards else "No graphics card is visible to the system",
+        "\n".join(parse_lspci(told[0])),
+        pairs((("Drawn by", renderer or "unknown"), ("Not asked", "; ".join(missing)))),
     )
-    missing = []
-    try:
-        parts.append("\n".join(parse_lspci(ask(("lspci", "-mm"), context, limit_s=2).text)))
-    except (Absent, TooSlow) as why:
-        missing.append(str(why))
-    renderer = ""
-    try:
-        if os.environ.get("DISPLAY"):
-            renderer = parse_glxinfo(ask(("glxinfo", "-B"), context, limit_s=2.5).text)
-            parts.append(pairs((("Drawn by", renderer),)))
-    except (Absent, TooSlow) as why:
-        missing.append(str(why))
+    drivers = [driver for _, driver, _ in cards]
     software = any(word in renderer.lower() for word in ("llvmpipe", "softpipe", "swrast", "software"))
     software = software or (bool(drivers) and set(drivers) <= _SOFTWARE_DRIVERS)
     values: dict[str, object] = {"drivers": drivers, "renderer": renderer, "software": software}
     text = "\n\n".join(part for part in parts if part)
-    return Facts(text, values, "partial" if missing or not cards else "ok", "; ".join(missing))
+    return Facts(text, values, "ok" if cards else "partial", "" if cards else "; ".join(missing))
+
+
+def _cards(folder: Path) -> list[tuple[str, str, str]]:
+    """(card, driver, vendor:device) of each graphics card."""
+    found = []
+    for card in sorted(folder.glob("card[0-9]")) if folder.is_dir() else ():
+        driver = card / "device/driver"
+        name = Path(os.path.realpath(driver)).name if driver.exists() else "?"
+        found.append(
+            (card.name, name, f"{read(str(card / 'device/vendor'))}:{read(str(card / 'device/device'))}".strip(":"))
+        )
+    return found
 
 
 def parse_lspci(text: str) -> list[str]:
@@ -231,10 +235,10 @@ COLLECTORS: tuple[Collector, ...] = (
     common.declare("disks", disks),
     common.declare("network", network),
     common.declare("desk", common.desk),
-    common.declare("processes", common.processes),
+    common.declare("processes", common.processes, 48_000),
     common.declare("services", services),
     common.declare("journal", journal, 400_000),
-    common.declare("crashes", crashes),
+    common.declare("crashes", crashes, 32_000),
     common.declare("language", language),
     common.declare("clock", clock),
     common.declare("testigo", common.own, 64_000),

@@ -166,8 +166,8 @@ COLLECTORS: tuple[Collector, ...] = (
     common.declare("disks", local_disks),
     common.declare("network", network),
     common.declare("desk", common.desk),
-    common.declare("processes", common.processes),
-    common.declare("crashes", crashes),
+    common.declare("processes", common.processes, 48_000),
+    common.declare("crashes", crashes, 32_000),
     common.declare("language", language),
     common.declare("testigo", common.own, 64_000),
 )

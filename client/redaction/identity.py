@@ -28,6 +28,10 @@ _COMMON = words_of(
     web www mail file files disk name mode word text note log logs error info warning key token password hidden phone
     card account service com net org gov edu new old the and for del los las con por van der den von san santa office
     work data temp tmp bin etc var opt srv lib proc sys run mnt media boot python java node git ssh http https
+    will mark rose grace hope faith joy may june april august art bill frank grant jack dean pat sue drew rob chase ray
+    max guy rich wall park long short small young white black brown green gray field hill wood stone bush rivers banks
+    sol mar paz luz flor alba cruz campo campos rey reyes leon rosa blanca blanco soto vega rios montes calle
+    nieves dolores angel jesus santos bueno bravo franco hermoso castillo iglesias
     """
 )
 _LEAST_LETTERS = 3

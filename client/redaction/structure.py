@@ -37,7 +37,7 @@ _BENIGN_LAST = words_of(
     "type expires expire expiry expired expiration age length len count policy file path url uri endpoint name id ttl "
     "lifetime required enabled disabled min max status state method prompt version size limit timeout store storage "
     "manager provider service changed change set authentication auth format algorithm field label used usage cache "
-    "dir folder issuer hint reset retries attempts quality strength rules support supported error"
+    "dir folder issuer hint reset retries attempts quality strength rules support supported error encryption"
 )
 _BENIGN_VALUE = re.compile(
     rb"(?i)(?:true|false|null|none|nil|undefined|yes|no|on|off|ok|empty|unset|required|optional|ask|never|default|invalid"
@@ -264,7 +264,8 @@ def _inside_quotes(text: bytes, at: int, opener: bytes) -> tuple[int, int]:
     """Up to the closing quote, escaped as often as the opening one; without one, to the end of the line."""
     if len(opener) == 1:
         quote = re.escape(opener)
-        inside = re.compile(rb"(?:[^\\\n" + quote + rb"]|\\.)*(?=" + quote + rb")").match(text, at)
+        plain = rb"[^\\\n" + quote + rb"]*"
+        inside = re.compile(plain + rb"(?:\\." + plain + rb")*(?=" + quote + rb")").match(text, at)
         if inside:
             return at, inside.end()
     else:
@@ -277,7 +278,7 @@ def _inside_quotes(text: bytes, at: int, opener: bytes) -> tuple[int, int]:
 def _inside_brackets(text: bytes, at: int) -> tuple[int, int]:
     """What lies between this bracket and its partner, at most 64 KiB on."""
     depth = 0
-    for match in re.compile(rb"""[\[{]|[\]}]|"(?:[^"\\]|\\.)*\"""").finditer(text, at, at + 65536):
+    for match in re.compile(rb"""[\[{]|[\]}]|"[^"\\]*(?:\\.[^"\\]*)*\"""").finditer(text, at, at + 65536):
         mark = match.group()
         if mark in (b"[", b"{"):
             depth += 1
