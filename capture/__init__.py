@@ -3,8 +3,9 @@
 Importing this door is cheap: numpy, mss, cv2 and av are loaded by the call that needs them.
 """
 
-from capture.desktop import Abilities, CaptureError, Desktop, KeyTaken, NoDisplay, open_desktop
-from capture.image import Cursor, Monitor, Recording, Region, Screenshot, Window
+from capture.desktop import Desktop, open_desktop
+from capture.errors import CaptureError, KeyTaken, NoDisplay
+from capture.image import Abilities, Cursor, Monitor, Recording, Region, Screenshot, Window
 
 __all__ = [
     "Abilities",

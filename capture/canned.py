@@ -11,8 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from capture.desktop import Abilities, CaptureError, NoDisplay
-from capture.image import Monitor, Region, Screenshot, Window
+from capture.errors import CaptureError, NoDisplay
+from capture.image import Abilities, Monitor, Region, Screenshot, Window
 from capture.keys import parse
 
 

@@ -5,41 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
-from capture.image import Monitor, Region, Screenshot, Window
+from capture.errors import CaptureError, KeyTaken, NoDisplay
+from capture.image import Abilities, Monitor, Region, Screenshot, Window
 
-
-class CaptureError(Exception):
-    """The desktop could not do it. ``str()`` says why in plain English; ``advice`` what to do now."""
-
-    def __init__(self, why: str, advice: str = "") -> None:
-        super().__init__(why)
-        self.advice = advice
-
-
-class NoDisplay(CaptureError):
-    """There is no screen to capture: no session, or no permission for it."""
-
-
-class KeyTaken(CaptureError):
-    """Another program holds these keys. ``keys`` are as they were asked for: ``{"region": "Print"}``."""
-
-    def __init__(self, keys: Mapping[str, str]) -> None:
-        super().__init__("another program already uses " + ", ".join(keys.values()))
-        self.keys = dict(keys)
-
-
-@dataclass(frozen=True, slots=True)
-class Abilities:
-    """What this desktop can do, so that nobody offers what will fail."""
-
-    window: bool = False
-    cursor: bool = False
-    hotkeys: bool = False
-    silent: bool = False
-    record: bool = False
+__all__ = ["Abilities", "CaptureError", "Desktop", "KeyTaken", "NoDisplay", "open_desktop"]
 
 
 class Desktop(Protocol):

@@ -15,6 +15,17 @@ if TYPE_CHECKING:  # numpy is heavy; a crop is a slice and needs no import
 
 
 @dataclass(frozen=True, slots=True)
+class Abilities:
+    """What this desktop can do, so that nobody offers what will fail."""
+
+    window: bool = False
+    cursor: bool = False
+    hotkeys: bool = False
+    silent: bool = False
+    record: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Monitor:
     """One monitor in physical pixels of the virtual desktop.
 

@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass
 
 MODIFIERS = ("Ctrl", "Alt", "Shift", "Meta")
-"""In the order in which they are written. ``Meta`` is the Windows or Super key, on a Mac the Command key."""
+"""In the order in which they are written.
+
+``Meta`` is the Windows or Super key. On a Mac, as in Qt, ``Ctrl`` is Command and ``Meta`` is Control.
+"""
 
 _MODIFIER_WORDS = {
     "ctrl": "Ctrl",
@@ -20,8 +23,8 @@ _MODIFIER_WORDS = {
     "super": "Meta",
     "win": "Meta",
     "windows": "Meta",
-    "cmd": "Meta",
-    "command": "Meta",
+    "cmd": "Ctrl",
+    "command": "Ctrl",
 }
 _KEY_WORDS = {
     "print": "Print",

@@ -11,8 +11,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from capture.desktop import Abilities, CaptureError
-from capture.image import Cursor, Monitor, Region, Screenshot, Window
+from capture.errors import CaptureError
+from capture.image import Abilities, Cursor, Monitor, Region, Screenshot, Window
 from capture.x11_damage import Damage
 from capture.x11_keys import KeyListener
 from capture.x11_windows import active_window, visible_windows

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from capture.desktop import CaptureError
+from capture.errors import CaptureError
 from capture.image import Monitor, Screenshot
 
 if TYPE_CHECKING:

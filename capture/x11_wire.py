@@ -11,7 +11,7 @@ import os
 import struct
 from typing import Any
 
-from capture.desktop import CaptureError, NoDisplay
+from capture.errors import CaptureError, NoDisplay
 
 BAD_WINDOW, BAD_ACCESS = 3, 10
 _CHECKED = 1

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from capture.desktop import CaptureError, Desktop
+from capture.desktop import Desktop
+from capture.errors import CaptureError
 from capture.image import Cursor, Monitor, Recording, Region, draw_cursor
 from capture.video.encoder import Encoder, publish
 

@@ -18,7 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from capture.desktop import CaptureError, open_desktop
+from capture.desktop import open_desktop
+from capture.errors import CaptureError
 from capture.image import Recording
 from capture.video.camera import Camera, RecordingCut, order_of, written
 from capture.video.encoder import publish

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from capture.desktop import CaptureError
+from capture.errors import CaptureError
 from capture.image import Recording
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from capture.desktop import CaptureError
+from capture.errors import CaptureError
 from capture.image import Monitor, Recording, Region
 from capture.video.camera import Order, RecordingCut, RecordingState, recording_of, written
 from capture.video.encoder import lock
