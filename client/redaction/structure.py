@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import pairwise
 
+from client.redaction import places
 from client.redaction.hit import PLACEHOLDER, Hit, compiled, words_of
 
 _STRONG = words_of(
@@ -37,7 +37,7 @@ _BENIGN_LAST = words_of(
     "type expires expire expiry expired expiration age length len count policy file path url uri endpoint name id ttl "
     "lifetime required enabled disabled min max status state method prompt version size limit timeout store storage "
     "manager provider service changed change set authentication auth format algorithm field label used usage cache "
-    "dir folder issuer hint reset retries attempts quality strength rules support supported error encryption"
+    "dir folder issuer hint reset retries attempts quality strength rules support supported error encryption stdin"
 )
 _BENIGN_VALUE = re.compile(
     rb"(?i)(?:true|false|null|none|nil|undefined|yes|no|on|off|ok|empty|unset|required|optional|ask|never|default|invalid"
@@ -55,7 +55,7 @@ _KEY_WORDS = ("pass", "pwd", "secret", "token", "key", "auth", "cred", "session"
               "code", "ticket", "saml", "shared")  # fmt: skip
 _FLAG = (
     r"(?i)(?:^|[\s\"',\[])(?:--?|/)([a-z0-9_-]*(?:pass|pwd|secret|token|key|cred)[a-z0-9_-]*)"
-    r"((?:[\"']?\s*,\s*[\"']|\s+))([^\s\"',/-][^\s\"',]*)"
+    r"(?:[\"']?[ \t]*,[ \t]*[\"']|[ \t]+)(?:[\"']([^\"'\n]+)[\"']|([^\s\"'-][^\s\"']*))"
 )
 _ADDRESS = re.compile(rb"""://[^\s/:"'<>\[]*:""")
 _TO_SIGN = re.compile(rb"""[^\s"'<>@]{0,512}@""")
@@ -66,8 +66,9 @@ _HEADER = r"(?i)((?:proxy-)?authorization|(?:set-)?cookie2?)(\\*[\"'])?\s{0,4}[:
 _QUOTED = re.compile(rb"""[ \t]*((\\*)(["']))""")
 _COULD_BE = re.compile(rb"""[ \t\\"']{0,8}(?:[0-9]{4,8}\b|(?=[^\s"']{0,64}[0-9])[^\s"'/~][^\s"']{7})""")
 _HEADED = re.compile(rb"(?:[\w-]+ )?\[(?:token|cookie)\]")
-_LINE_START = re.compile(rb"""(?:[\s\-#;*>|]|//|export |set |setx |env |\$env:)*["']?\Z""", re.IGNORECASE)
+_LINE_START = re.compile(rb"""(?:[\s\-#;*>|$]|//|export |set |setx |env |\$env:)*["']?\Z""", re.IGNORECASE)
 _ONE_TOKEN = re.compile(rb"""(?:Bearer|Basic|Token|Negotiate|NTLM|ApiKey)[ ]+[^\s,;"']+""", re.IGNORECASE)
+_NEXT_LINE = re.compile(rb"([|>][+-]?)?[ \t]*\r?\n")
 _SPACES = re.compile(rb"[ \t]*")
 _UNQUOTED = re.compile(rb"\S+")
 _IN_JSON = re.compile(rb"[^,}\]\s]+")
@@ -76,72 +77,6 @@ _IN_LIST = re.compile(rb"""[^;\r\n"']+""")
 _IN_MARKUP = re.compile(rb"[^<\r\n]+")
 _REST_OF_LINE = re.compile(rb"[^\r\n]+")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-
-
-def _anything(value: bytes) -> bool:
-    return bool(value)
-
-
-def _long(value: bytes) -> bool:
-    return len(value) >= 16
-
-
-def _has_digit(value: bytes) -> bool:
-    return any(48 <= c <= 57 for c in value)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A form in which group 1 is secret if it is ``worth`` it; tried when the text holds ``word`` (lower case)."""
-
-    word: bytes
-    kind: str
-    pattern: str
-    worth: Callable[[bytes], bool] = _anything
-
-
-_PLACES: tuple[Place, ...] = (
-    Place(b"://", "token", r"://([A-Za-z0-9_.~%-]*\d[A-Za-z0-9_.~%-]*)@", _long),
-    Place(b"\\\\", "password", r"\\\\[^\s\\:@]+:([^\s\\@]+)@"),
-    Place(
-        b"net",
-        "password",
-        r"(?i)\bnet\s+use[ \t]+[^\n]*?(?:\\\\[^\s]+|[a-z]:)[ \t]+([^\s/*\\][^\s]*)[ \t]*(?:/|[\r\n]|\z)",
-    ),
-    Place(b"net", "password", r"(?i)\bnet\s+use\s[^\n]*?/user:[^\s]+[ \t]+([^\s/]+)"),
-    Place(b"/", "password", r"(?i)\s/(?:p|pw|pass|password|rp):([^\s]+)"),
-    Place(b"-u", "password", r"\s-u\s*[\"']?[^\s:\"'-][^\s:\"']*:([^\s\"']+)"),
-    Place(
-        b" -",
-        "password",
-        r"(?i)\b(?:sshpass|plink|pscp|psftp|psexec|mysql[a-z]*|mariadb[a-z-]*|redis-cli|ldap[a-z]+|mongo[a-z]*)"
-        r"(?:\.exe)?\b[^\n|;&]*?\s-(?:p|pw|a|w)[ =]?[\"']?([^\s\"'-][^\s\"']*)",
-    ),
-    Place(
-        b"=",
-        "token",
-        r"(?i)[?&#;](?:code|sig|signature|key|ticket|x-(?:amz|goog|ms|oss)-[a-z-]*(?:signature|token|credential)"
-        r"|saml(?:request|response)|state|nonce|sid|se|auth)=([^&#\s\"'<>]{6,})",
-    ),
-    Place(
-        b"<key>",
-        "password",
-        r"(?i)<key>[^<]*(?:password|passwd|secret|token|api ?key)[^<]*</key>\s*<(?:string|data)>([^<]+)",
-    ),
-    Place(
-        b"value",
-        "password",
-        r"(?i)(?:key|name)\s?=\s?[\"'][^\"'\n]*(?:password|passwd|secret|token|api_?key|connectionstring)[^\"'\n]*[\"']"
-        r"\s+value\s?=\s?\"([^\"\n]+)\"",
-    ),
-    Place(
-        b"s",
-        "password",
-        r"(?i)\b(?:password|passphrase|contraseña|clave|token|secret|pin)\s+(?:is|es|was|era)[: ]+"
-        r"[\"'«“]?([^\s\"'»”]{4,})",
-        _has_digit,
-    ),
-)
 
 
 def find_headers(text: bytes) -> list[Hit]:
@@ -168,12 +103,17 @@ def find_keyed(text: bytes) -> list[Hit]:
             continue
         at = match.end()
         strength = _strength(text[key_start:key_end])
+        if strength == "weak" and text[key_end - 4 : key_end].lower() == b"pass":
+            # "PASS: 12" is the line of a test; pass=…, "pass": …, db_pass: … are passwords.
+            strength = (
+                "strong" if text[at - 1 : at] == b"=" or match.start(2) >= 0 or key_end - key_start > 4 else "weak"
+            )
         if not strength or (strength == "weak" and not _COULD_BE.match(text, at)):
             continue
         key = text[key_start:key_end].decode("utf-8", "replace")
         start, end = _value(text, at, key_start, quoted_key=match.start(2) >= 0)
         value = text[start:end]
-        if end <= start or PLACEHOLDER.match(value) or not _worth(key, value, strength):
+        if end <= start or PLACEHOLDER.match(text, start) or not _worth(key, value, strength):
             continue
         kind = _kind(key)
         found.append(Hit(start, end, kind, f"[{kind}]".encode()))
@@ -204,27 +144,16 @@ def find_addresses(text: bytes) -> list[Hit]:
     return found
 
 
-def _find_place(place: Place, text: bytes) -> list[Hit]:
-    if place.word not in text.lower():
-        return []
-    shown = f"[{place.kind}]".encode()
-    return [
-        Hit(match.start(1), match.end(1), place.kind, shown)
-        for match in compiled(place.pattern).finditer(text)
-        if not PLACEHOLDER.match(text, match.start(1)) and place.worth(text[match.start(1) : match.end(1)])
-    ]
-
-
 def find_flags(text: bytes) -> list[Hit]:
     """Values of flags that are named like a secret."""
     found = []
     for match in compiled(_FLAG).finditer(text):
-        key = text[match.start(1) : match.end(1)].decode("ascii", "replace")
-        start, end = match.span(3)
+        key = text[match.start(1) : match.end(1)]
+        start, end = match.span(2) if match.start(2) >= 0 else match.span(3)
         value = text[start:end]
-        strength = _strength(key.encode())
-        if strength and not PLACEHOLDER.match(value) and _worth(key, value, strength):
-            kind = _kind(key)
+        strength = "strong" if key.lower().endswith(b"pass") else _strength(key)
+        if strength and not PLACEHOLDER.match(value) and _worth(key.decode(), value, strength):
+            kind = _kind(key.decode())
             found.append(Hit(start, end, kind, f"[{kind}]".encode()))
     return found
 
@@ -237,6 +166,9 @@ def _value(text: bytes, at: int, key_at: int, *, quoted_key: bool, whole_line: b
     if quoted:
         return _inside_quotes(text, quoted.end(1), quoted.group(1))
     at = _spaces_end(text, at)
+    block = _NEXT_LINE.match(text, at)
+    if block:
+        return _indented(text, block, before.rpartition(b"\n")[2])
     if text[at : at + 1] in (b"{", b"["):
         return _inside_brackets(text, at) if quoted_key and not PLACEHOLDER.match(text, at) else (at, at)
     if text[at : at + 2] == b"//":
@@ -258,6 +190,22 @@ def _value(text: bytes, at: int, key_at: int, *, quoted_key: bool, whole_line: b
     if (line[1] or key_at <= 32) and _LINE_START.match(line[2]):
         return _trimmed(text, *_span(_REST_OF_LINE, text, at))
     return _trimmed(text, *_span(_UNQUOTED, text, at))
+
+
+def _indented(text: bytes, block: re.Match[bytes], before: bytes) -> tuple[int, int]:
+    """The lines below a YAML key that are its value: all of a ``|`` block, or one line that is no key itself."""
+    own = len(before) - len(before.lstrip(b" "))
+    inner = re.compile(rb"(?: {%d,}[^\r\n]*(?:\r?\n|\Z))+" % (own + 1)).match(text, block.end())
+    if not inner or before.strip(b" -\"'"):
+        return block.end(), block.end()
+    if block.group(1):
+        start, end = inner.span()
+    else:
+        start, end = _span(_REST_OF_LINE, text, inner.start())
+        if re.search(rb"[:=](?:\s|$)", text[start:end]):
+            return start, start
+    start = _spaces_end(text, start)
+    return start, start + len(text[start:end].rstrip())
 
 
 def _inside_quotes(text: bytes, at: int, opener: bytes) -> tuple[int, int]:
@@ -353,7 +301,7 @@ def _worth(key: str, value: bytes, strength: str) -> bool:
 LAYERS: tuple[Callable[[bytes], list[Hit]], ...] = (
     find_headers,
     find_addresses,
+    *places.LAYERS,
     find_keyed,
-    *(partial(_find_place, place) for place in _PLACES),
     find_flags,
 )

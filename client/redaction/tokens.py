@@ -35,9 +35,9 @@ _HEX = "9f2c4be01d7a8356e4c0b19d72f5a836"
 BLOCKS: tuple[Rule, ...] = (
     Rule(
         "private-key",
-        r"(?s)-----? ?BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)? ?-----?"
-        r".*?(?:-----? ?END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)? ?-----?|\z)",
-        ("PRIVATE KEY",),
+        r"(?s)-----? ?BEGIN [A-Za-z0-9 ]*(?:PRIVATE KEY(?: BLOCK)?|Static key V1) ?-----?"
+        r".*?(?:-----? ?END [A-Za-z0-9 ]*(?:PRIVATE KEY(?: BLOCK)?|Static key V1) ?-----?|\z)",
+        ("PRIVATE KEY", "Static key V1"),
         "-----BEGIN RSA PRIV" + "ATE KEY-----\nMIIEow==\n-----END RSA PRIV" + "ATE KEY-----",
         "-----BEGIN CERTIFICATE-----\nMIIEow==\n-----END CERTIFICATE-----",
         "key",
@@ -191,6 +191,14 @@ TOKENS: tuple[Rule, ...] = (
         (".webhook.office",),
         "https://x.webhook.office.com/web" + "hookb2/" + _HEX + "@" + _HEX + "/IncomingWebhook/x",
         "https://x.webhook.office.com/webhookb2/x",
+    ),
+    Rule(
+        "password-hash",
+        r"(\$(?:1|2[abxy]?|5|6|7|y|gy|apr1|argon2[a-z]*|pbkdf2[a-z0-9-]*|scrypt|sha1)\$[A-Za-z0-9./$=,+]{16,})",
+        ("$",),
+        "$6$" + "saltsalt$" + _MIX + _MIX,
+        "cost $5$ more",
+        "password",
     ),
     Rule(
         "bearer",

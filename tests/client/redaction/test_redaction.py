@@ -45,6 +45,13 @@ FORMS_OF_PLAIN = (
     "La contraseña es {}", "contraseña: {}", "Password    REG_SZ    {}", '"Password"="{}"',
     "[default]\naws_secret_access_key = {}",
     '{{"name": "DB_PASSWORD", "value": "{}"}}', "session={}", "auth_token: '{}'", "passphrase => {}",
+    "machine api.example.org login luz password {}", "db.example.org:5432:shop:svc:{}", "db_password: |\n  {}\nnext: 1",
+    "password:\n    {}\n", "setx API_TOKEN {}", "docker login -u luz -p {}", "jdbc:oracle:thin:svc/{}@//db:1521/x",
+    "ConvertTo-SecureString '{}' -AsPlainText", "openssl enc -k {} -in x", "openssl rsa -passin pass:{}",
+    "scp luz:{}@host:/x",
+    '{{"pass": "{}"}}', "user=luz&pass={}&submit=1", "--db-pass '{}'", "La clave del wifi: {}", "wifi password {}",
+    "snmp-server community {} RO", '{{"passwords": ["{}"]}}', '{{"secrets": {{"a": "{}"}}}}', "psk=\"{}\"",
+    "otpauth://totp/x?secret={}&issuer=y", "//registry.example.org/:_authToken={}", "$password = '{}'",
 )  # fmt: skip
 FORMS_OF_WILD = (
     "password={}", "API_SECRET={}", '{{"password":"{}"}}', "Authorization: {}", "Cookie: a={}", "  token: {}",
