@@ -9,6 +9,7 @@ from PySide6.QtGui import (
     QColor,
     QFocusEvent,
     QFontMetrics,
+    QKeyEvent,
     QPainter,
     QPainterPath,
     QPaintEvent,
@@ -227,6 +228,21 @@ class _Segment(QRadioButton):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         self.ringed = False
         super().focusOutEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Arrows choose the neighbour; Qt alone would only move the focus there."""
+        step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}.get(
+            Qt.Key(event.key())
+        )
+        owner = self.parentWidget()
+        if step is None or not isinstance(owner, Segmented):
+            super().keyPressEvent(event)
+            return
+        segments = list(owner.segments.values())
+        place = segments.index(self) + step
+        if 0 <= place < len(segments):
+            segments[place].setChecked(True)
+            segments[place].setFocus(Qt.FocusReason.TabFocusReason)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         now, painter = look.tokens(), QPainter(self)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QCursor, QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from capture import CaptureError, Desktop, Monitor, Region, Screenshot
@@ -435,6 +435,13 @@ class Journey(QObject):
 
 
 def _show(window: QWidget) -> None:
+    """To the front; the first time in the middle of the screen the user looks at."""
+    if not window.property("placed"):
+        window.setProperty("placed", True)
+        screen = QGuiApplication.screenAt(QCursor.pos()) or QGuiApplication.primaryScreen()
+        place = window.rect()
+        place.moveCenter(screen.availableGeometry().center())
+        window.move(place.topLeft())
     window.show()
     window.raise_()
     window.activateWindow()

@@ -113,7 +113,7 @@ class Overlay(QWidget):
             return (QRect(), QRect(), QRect())
         region = self.aim.selection or self.aim.hovered_region()
         box = self._to_points(region).toAlignedRect() if region is not None else QRect()
-        return (box, self._label_box().toAlignedRect(), self._lens_box().toAlignedRect().adjusted(-2, -2, 2, 2))
+        return (box, self._label_box().toAlignedRect(), self._lens_box().toAlignedRect().adjusted(-3, -3, 3, 3))
 
     def _label_text(self) -> tuple[str, str]:
         chosen = self.aim.selection if self.aim is not None else None
@@ -205,10 +205,10 @@ class Overlay(QWidget):
                     painter.drawEllipse(QPointF(x, y), HANDLE / 2, HANDLE / 2)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
-    def _draw_plate(self, painter: QPainter, box: QRectF, corner: float) -> None:
+    def _draw_plate(self, painter: QPainter, box: QRectF, corner: float, ground: QColor = _GROUND) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(_GROUND)
+        painter.setBrush(ground)
         painter.drawRoundedRect(box, corner, corner)
 
     def _draw_label(self, painter: QPainter) -> None:
@@ -227,6 +227,7 @@ class Overlay(QWidget):
         assert self.aim is not None
         x, y, box = self.aim.x, self.aim.y, self._lens_box()
         side = LENS // TIMES
+        self._draw_plate(painter, box.adjusted(-2, -2, 2, 2), look.PANEL_CORNER + 1, QColor(255, 255, 255, 90))
         self._draw_plate(painter, box.adjusted(-1, -1, 1, 1), look.PANEL_CORNER)
         painter.save()
         glass, shape = QRectF(box.x(), box.y(), LENS, LENS), QPainterPath()

@@ -295,6 +295,9 @@ class ReportForm(QWidget):
 
         consent.accepted.connect(accepted)
         self._consent = consent
+        place = consent.rect()
+        place.moveCenter(self.geometry().center())
+        consent.move(place.topLeft())
         consent.show()
         consent.activateWindow()
 

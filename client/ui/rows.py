@@ -116,7 +116,9 @@ class _Painter(QStyledItemDelegate):
         )
         inner = rect.adjusted(look.M if self._soft else look.L, 0, -look.L, 0)
         if row.ticked is not None:
-            inner = self._tick(painter, inner, on=index.data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked)
+            inner = self._tick(
+                painter, inner, on=Qt.CheckState(index.data(Qt.ItemDataRole.CheckStateRole)) == Qt.CheckState.Checked
+            )
         if row.state:
             inner = self._state(painter, inner, row)
         if option.widget is not None and option.widget.hasFocus() and state & QStyle.StateFlag.State_HasFocus:

@@ -6,7 +6,7 @@ import faulthandler
 import logging
 import signal
 from collections.abc import Callable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from PySide6.QtCore import QObject, QSocketNotifier, QTimer, QUrl
 from PySide6.QtGui import QAction, QDesktopServices, QKeySequence
@@ -23,6 +23,9 @@ from client.ui.calls import Calls
 from client.ui.instance import AlreadyRunning, Instance, ask
 from client.ui.journey import Journey
 from client.words import explain, say
+
+if TYPE_CHECKING:
+    from client.ui.home_window import HomeWindow
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +100,7 @@ class Tray(QObject):
         self._icon.messageClicked.connect(self._clicked)
         self._icon.show()
         self._busy: set[str] = set()
-        self._home: QObject | None = None
+        self._home: HomeWindow | None = None
         self.bridge.happened.connect(self._on_event)
         self.journey.recording_changed.connect(self._show_state)
         self.journey.settings_changed.connect(self.apply_settings)
@@ -230,8 +233,8 @@ class Tray(QObject):
 
         if self._home is None:
             self._home = HomeWindow(tuple(self._actions[entry[0]] for entry in MENU if entry))
-        self._home.show()  # type: ignore[attr-defined]
-        self._home.raise_()  # type: ignore[attr-defined]
+        self._home.show()
+        self._home.raise_()
 
     def _activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:
         if reason == QSystemTrayIcon.ActivationReason.Trigger:

@@ -84,6 +84,7 @@ class Journey:
             stage.still()
         self.error = error
         self.seen = stage.look("1-shop")
+        button = wait_for(self._pay_button, 5, "the pay button below the error")
         self._capture(error)
         self._mark()
         self._write()

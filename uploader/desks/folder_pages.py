@@ -142,7 +142,8 @@ def _row(row: Row, word: Any) -> str:
 
 def _file(file: dict[str, Any], word: Any) -> str:
     name, address = escape(file["name"]), escape(file["url"] or quote(file["path"] or ""))
-    about = f"{_size(file['size_bytes'])} · SHA-256 {escape(file['sha256'])}"
+    digest = escape(file["sha256"])
+    about = f'{_size(file["size_bytes"])} · <span title="SHA-256 {digest}">SHA-256 {digest[:8]}…{digest[-4:]}</span>'
     if file["url"]:
         until = f" · {word('until')} {_time(file['expires_at'])}" if file["expires_at"] else ""
         if not file["url"].startswith(("https://", "http://", "file:")):
@@ -220,7 +221,7 @@ def _time(moment: str) -> str:
 def _size(size_bytes: int) -> str:
     value, unit = float(size_bytes), "B"
     for larger in ("kB", "MB", "GB"):
-        if value < 1000:
+        if value < 999.5:
             break
         value, unit = value / 1000, larger
-    return f"{value:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{value:.{1 if unit != 'B' and value < 9.95 else 0}f} {unit}"

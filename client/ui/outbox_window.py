@@ -1,0 +1,268 @@
+"""What is on its way: drafts, waiting, needing somebody, sent; and what can be done about each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QPoint, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QMessageBox, QStackedLayout, QVBoxLayout, QWidget
+
+from client.draft import Draft
+from client.lock import Busy
+from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event
+from client.session import Session
+from client.ui import look
+from client.ui.bridge import Bridge
+from client.ui.buttons import LinkButton
+from client.ui.pieces import Divider, EmptyState, OneLine, Tone
+from client.ui.rows import Row, RowList
+from client.words import explain, moment, say, say_n, size
+
+SHOWN_SENT = 1000
+Action = tuple[str, str, Callable[[], object]]
+"""Words, key, what it does."""
+
+
+class OutboxWindow(QWidget):
+    draft_wanted = Signal(str)
+
+    def __init__(self, session: Session, bridge: Bridge) -> None:
+        super().__init__(None)
+        self._session, self._bridge = session, bridge
+        self._drafts: dict[str, Draft] = {}
+        self._deliveries: dict[str, Delivery] = {}
+        self._progress: dict[str, DeliveryProgress] = {}
+        self._phrases = look.Phrases(self)
+        self.list = RowList()
+        self._empty = EmptyState("send")
+        self._bar, self._buttons = QHBoxLayout(), [LinkButton() for _ in range(4)]
+        self._foot = OneLine("faint", "small")
+        self._build()
+        tell = self._phrases.tell
+        tell(self.setWindowTitle, lambda: say("On their way"))
+        tell(self.list.setAccessibleName, lambda: say("Reports"))
+        tell(self._empty.title.setText, lambda: say("Nothing is on its way"))
+        tell(self._empty.detail.setText, lambda: say("Reports that you send appear here until the help desk has them."))
+        tell(self._foot.setText, lambda: say("Nothing gets lost: every report stays here until the desk confirms it."))
+        self.list.currentRowChanged.connect(self._show_actions)
+        self.list.itemActivated.connect(lambda _: self._first_action())
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(self._open_menu)
+        bridge.happened.connect(self._on_event)
+        self._paint_soon = QTimer(self, singleShot=True, interval=100)
+        self._paint_soon.timeout.connect(self._show_rows)
+        tell(lambda _: self._show_rows(), lambda: "")
+        self.resize(look.sized(620), look.sized(480))
+        self.setMinimumSize(look.sized(380), look.sized(260))
+
+    def refresh(self) -> None:
+        """Reads everything anew, in the background."""
+        self._bridge.background(
+            lambda: (self._session.drafts(), self._session.deliveries(sent=SHOWN_SENT)), self._take, lambda _: None
+        )
+
+    # -- within -----------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self._stack = QStackedLayout()
+        self._stack.addWidget(self.list)
+        self._stack.addWidget(self._empty)
+        self._bar.setContentsMargins(look.M, look.XS, look.M, look.XS)
+        self._bar.setSpacing(look.XS)
+        for button in self._buttons:
+            self._bar.addWidget(button)
+            button.hide()
+        self._bar.addStretch()
+        foot = QHBoxLayout()
+        foot.setContentsMargins(look.L, look.S, look.L, look.S)
+        foot.addWidget(self._foot)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addLayout(self._stack, 1)
+        whole.addWidget(Divider())
+        whole.addLayout(self._bar)
+        whole.addWidget(Divider())
+        whole.addLayout(foot)
+
+    def _take(self, found: tuple[tuple[Draft, ...], tuple[Delivery, ...]]) -> None:
+        drafts, deliveries = found
+        self._drafts = {draft.id: draft for draft in drafts}
+        self._deliveries = {delivery.report_id: delivery for delivery in deliveries}
+        self._show_rows()
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, DeliveryProgress):
+            self._progress[event.report_id] = event
+        elif isinstance(event, DeliveryChanged):
+            delivery = event.delivery
+            self._drafts.pop(delivery.report_id, None)
+            if event.gone:
+                self._deliveries.pop(delivery.report_id, None)
+            else:
+                self._deliveries[delivery.report_id] = delivery
+            if delivery.state != "sending":
+                self._progress.pop(delivery.report_id, None)
+        if self.isVisible() and not self._paint_soon.isActive():
+            self._paint_soon.start()
+
+    def _show_rows(self) -> None:
+        rows = [self._draft_row(draft) for draft in reversed(self._drafts.values())]
+        order = {"sending": 0, "needs_you": 1, "queued": 2, "sent": 3}
+        waiting = sorted(self._deliveries.values(), key=lambda d: (order[d.state], -d.created_at.timestamp()))
+        rows += [self._row(delivery) for delivery in waiting]
+        self.list.show_rows(rows)
+        self._stack.setCurrentWidget(self.list if rows else self._empty)
+        self._show_actions()
+
+    def _draft_row(self, draft: Draft) -> Row:
+        report = draft.report
+        files = say_n("{n} file", "{n} files", len(report.attachments))
+        title = report.summary or say("Report without a subject")
+        return Row(report.id, title, f"{moment(report.created_at)} · {files}", say("Draft"), "quiet")
+
+    def _row(self, delivery: Delivery) -> Row:
+        progress = self._progress.get(delivery.report_id) if delivery.state == "sending" else None
+        words, tone = state_words(delivery.state)
+        share = progress.done_bytes / progress.total_bytes if progress and progress.total_bytes else None
+        return Row(delivery.report_id, delivery.summary, self._detail(delivery, progress), words, tone, share)
+
+    def _detail(self, delivery: Delivery, progress: DeliveryProgress | None) -> str:
+        if progress is not None and progress.total_bytes:
+            done, total = size(progress.done_bytes), size(progress.total_bytes)
+            return say("{file} · {done} of {total}", file=progress.file or say("ticket"), done=done, total=total)
+        if delivery.state == "sent" and delivery.ticket is not None:
+            files = say_n("{n} file", "{n} files", len(delivery.attachments))
+            return f"{moment(delivery.sent_at or delivery.created_at)} · {files} · {delivery.ticket.id}"
+        if delivery.last_error is None:
+            return moment(delivery.created_at)
+        title, advice = explain(delivery.last_error.code)
+        name = delivery.last_error.attachment
+        if delivery.not_before is not None:
+            return say("{why}. Next try {when}.", why=title, when=moment(delivery.not_before))
+        return f"{title}: {name}" if name else f"{title}. {advice}"
+
+    def _actions(self, key: str) -> list[Action]:
+        """What can be done about this entry, the most likely first."""
+        if key in self._drafts:
+            return [
+                (say("Continue"), "Return", partial(self.draft_wanted.emit, key)),
+                (say("Discard"), "Delete", partial(self._discard_draft, key)),
+            ]
+        delivery = self._deliveries.get(key)
+        if delivery is None:
+            return []
+        if delivery.state == "sent":
+            return [(say("Open the ticket"), "Return", partial(self._open_ticket, delivery))]
+        if delivery.state == "sending":
+            return [(say("Stop"), "Delete", partial(self._session.cancel, key))]
+        found: list[Action] = [(say("Send now"), "Return", partial(self._try, self._session.retry, key))]
+        error = delivery.last_error
+        if error is not None and error.attachment:
+            without = partial(self._try, self._session.leave_out, key, error.attachment)
+            found.append((say("Send without “{name}”", name=error.attachment), "", without))
+            for share in self._session.share_names():
+                other = partial(self._try, self._session.choose_share, key, share)
+                found.append((say("Share by “{name}”", name=share), "", other))
+        found.append((say("Change"), "F2", partial(self._take_back, key)))
+        found.append((say("Discard"), "Delete", partial(self._discard, key)))
+        return found
+
+    def _show_actions(self) -> None:
+        actions = self._actions(self.list.current_key())
+        for number, button in enumerate(self._buttons):
+            button.setVisible(number < len(actions))
+            if number < len(actions):
+                words, key, act = actions[number]
+                button.setText(words)
+                button.setAccessibleName(words)
+                button.setToolTip(look.key_name(key) if key else "")
+                if button.property("wired"):
+                    button.clicked.disconnect()
+                button.setProperty("wired", True)
+                button.clicked.connect(lambda _=False, act=act: act())
+
+    def _first_action(self) -> None:
+        actions = self._actions(self.list.current_key())
+        if actions:
+            actions[0][2]()
+
+    def _open_menu(self, at: QPoint) -> None:
+        menu = QMenu(self)
+        for words, _, act in self._actions(self.list.current_key()):
+            menu.addAction(words).triggered.connect(lambda _=False, act=act: act())
+        if menu.actions():
+            menu.popup(self.list.viewport().mapToGlobal(at))
+
+    def _try(self, verb: Callable[..., object], *arguments: str) -> None:
+        self._bridge.background(partial(verb, *arguments), None, self._not_now)
+
+    def _not_now(self, error: Exception) -> None:
+        """Somebody else was quicker: the list shows how it stands now."""
+        if not isinstance(error, KeyError | Busy):
+            self._foot.setText(str(error))
+        self.refresh()
+
+    def _take_back(self, key: str) -> None:
+        def back(draft: Draft) -> None:
+            self._deliveries.pop(key, None)
+            self._drafts[draft.id] = draft
+            self._show_rows()
+            self.draft_wanted.emit(draft.id)
+
+        self._bridge.background(partial(self._session.take_back, key), back, self._not_now)
+
+    def _discard_draft(self, key: str) -> None:
+        if self._sure():
+            self._session.discard(self._drafts.pop(key))
+            self._show_rows()
+
+    def _discard(self, key: str) -> None:
+        if self._sure():
+            self._try(self._session.discard_delivery, key)
+
+    def _sure(self) -> bool:
+        box = QMessageBox(self)
+        box.setWindowTitle(say("Discard"))
+        box.setText(say("Discard this report for good?"))
+        box.setInformativeText(say("Its words and files are deleted from this computer."))
+        yes = box.addButton(say("Discard"), QMessageBox.ButtonRole.DestructiveRole)
+        no = box.addButton(say("Keep"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(no)
+        box.setEscapeButton(no)
+        box.exec()
+        return box.clickedButton() is yes
+
+    @staticmethod
+    def _open_ticket(delivery: Delivery) -> None:
+        if delivery.ticket is not None:
+            QDesktopServices.openUrl(QUrl(delivery.ticket.url))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.refresh()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_F2):
+            wanted = "Delete" if event.key() == Qt.Key.Key_Delete else "F2"
+            for _, key, act in self._actions(self.list.current_key()):
+                if key == wanted:
+                    act()
+                    return
+        else:
+            super().keyPressEvent(event)
+
+
+def state_words(state: str) -> tuple[str, Tone]:
+    """A delivery's state in a word, and its tone."""
+    known: dict[str, tuple[str, Tone]] = {
+        "sending": (say("Sending"), "accent"),
+        "queued": (say("Waiting"), "quiet"),
+        "needs_you": (say("Needs you"), "warn"),
+        "sent": (say("Sent"), "ok"),
+    }
+    return known.get(state, (state, "quiet"))
