@@ -24,35 +24,25 @@ IDENTITY = Identity(("jborges",), ("Jorge Luis Borges",), ("tlon-pc7",), ("uqbar
 def log_text(size: int) -> str:
     """A journal as it is: times, units, addresses now and then, a secret every few hundred lines."""
     chance = random.Random(7)
-    messages = [
-        lambda: f"systemd[1]: Started Session {chance.randrange(999)} of User jborges.",
-        lambda: (
-            f"sshd[{chance.randrange(9999)}]: Accepted publickey for jborges from 10.1.{chance.randrange(9)}.{chance.randrange(255)} port 5{chance.randrange(9999)} ssh2"
-        ),
-        lambda: (
-            f"NetworkManager[812]: <info> [17{chance.randrange(10**8)}.1234] dhcp4 (eth0): state changed new lease, address=192.168.1.{chance.randrange(255)}"
-        ),
+    number = chance.randrange
+    messages: list[Callable[[], str]] = [
+        lambda: f"systemd[1]: Started Session {number(999)} of User jborges.",
+        lambda: f"sshd[{number(9999)}]: Accepted publickey for jborges from 10.1.{number(9)}.{number(255)}",
+        lambda: f"NetworkManager[812]: <info> [17{number(10**8)}.1234] dhcp4 (eth0): address=192.168.1.{number(255)}",
         lambda: (
             "kernel: [12345.678901] usb 1-1.4: New USB device found, idVendor=046d, idProduct=c52b, bcdDevice=12.11"
         ),
-        lambda: (
-            f'app: {{"level": "warning", "request_id": "{chance.getrandbits(128):032x}", "path": "/api/v2/tickets/{chance.randrange(9999)}"}}'
-        ),
-        lambda: (
-            "gnome-shell[2211]: Window manager warning: Overwriting existing binding of keysym 31 with keysym 31 (keycode a)."
-        ),
-        lambda: (
-            f"postfix/smtp: to=<person{chance.randrange(99)}@uqbar.example.org>, relay=none, delay=0.03, status=deferred"
-        ),
-        lambda: (
-            f"worker: retry with Authorization: Bearer {''.join(chance.choices(string.ascii_letters + string.digits, k=40))}"
-        ),
+        lambda: f'app: {{"level": "warning", "request_id": "{chance.getrandbits(128):032x}", "n": {number(9999)}}}',
+        lambda: "gnome-shell[2211]: Window manager warning: Overwriting existing binding of keysym 31 with keysym 31.",
+        lambda: f"postfix/smtp: to=<person{number(99)}@uqbar.example.org>, relay=none, delay=0.03, status=deferred",
+        lambda: f"worker: retry with Authorization: Bearer {''.join(chance.choices(string.ascii_letters, k=40))}7",
     ]
     weights = [20, 10, 15, 20, 15, 15, 4, 1]
     lines: list[str] = []
     total = 0
     while total < size:
-        line = f"2026-11-21T10:{chance.randrange(60):02}:{chance.randrange(60):02}+0000 tlon-pc7 {chance.choices(messages, weights)[0]()}"
+        message = chance.choices(messages, weights)[0]()
+        line = f"2026-11-21T10:{number(60):02}:{number(60):02}+0000 tlon-pc7 {message}"
         lines.append(line)
         total += len(line) + 1
     return "\n".join(lines)[:size]

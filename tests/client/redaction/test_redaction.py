@@ -247,6 +247,11 @@ def test_the_redactions_tell_kinds_and_counts_only() -> None:
     assert redacted.counts == {"ip": 2, "password": 1}
 
 
+def test_a_name_that_does_not_fit_does_not_cover_another() -> None:
+    overlapping = Identity(full_names=("Ana Benítez",), hosts=("benítez-pc",))
+    assert Redactor(overlapping).redact("xAna Benítez-pc").text == "xAna host-1"
+
+
 def test_common_words_are_no_identity() -> None:
     common = Identity(
         users=("root", "test", "ana", "x"), hosts=("debian", "localhost"), domains=("local",), homes=("/root",)
