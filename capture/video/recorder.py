@@ -101,8 +101,10 @@ class Recorder:
 
     def stop(self) -> Recording:
         """Ends it and waits for the file; may be called twice. Raises: CaptureError with what was saved where."""
+        if self._child is None:
+            raise CaptureError("the recording has not begun")
         self._send({"do": "stop"})
-        if not self._ended.wait(_FINISHING_S) and self._child is not None:
+        if not self._ended.wait(_FINISHING_S):
             self._child.kill()
             self._ended.wait()
         return self._outcome()

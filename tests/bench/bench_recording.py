@@ -36,7 +36,8 @@ def paint_scene(moving: bool) -> None:
         def paintEvent(self, event: QPaintEvent) -> None:
             painter = QPainter(self)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.fillRect(self.rect(), QColor("#f6f7f9"))
+            painter.scale(self.width() / 1920, self.height() / 1080)
+            painter.fillRect(0, 0, 1920, 1080, QColor("#f6f7f9"))
             painter.setFont(QFont("monospace", 11))
             for row in range(54):
                 line = row + self.tick * 25 // FPS
@@ -62,7 +63,7 @@ def paint_scene(moving: bool) -> None:
     application = QApplication([])
     scene = Scene()
     scene.setWindowFlags(Qt.WindowType.FramelessWindowHint | Qt.WindowType.BypassWindowManagerHint)
-    scene.setGeometry(0, 0, 1920, 1080)
+    scene.setGeometry(application.primaryScreen().geometry())
     scene.show()
 
     def advance() -> None:

@@ -500,3 +500,8 @@ def test_a_written_picture_of_the_first_frame_is_what_was_recorded(tmp_path: Pat
     first = times_and_pictures(tmp_path / "a.mp4")[1][0]
     original = png.read(tmp_path / "m" / "0.png").pixels[..., 2::-1]
     assert np.abs(first.astype(int) - original).mean() < 2
+
+
+def test_what_has_not_begun_cannot_be_stopped(tmp_path: Path) -> None:
+    with pytest.raises(CaptureError, match="not begun"):
+        Recorder(tmp_path / "a.mp4", Monitor("m", "m", 0, 0, 100, 100)).stop()
