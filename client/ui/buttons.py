@@ -284,8 +284,17 @@ class Segmented(QFrame):
             segment = _Segment(self)
             self.segments[key] = segment
             self._group.addButton(segment)
-            segment.toggled.connect(lambda on, key=key: self.chosen.emit(key) if on else None)
+            segment.toggled.connect(lambda on, key=key: self._toggled(key, on))
+            # Tab enters a choice once, where it stands; Qt would stop at every segment.
+            segment.setFocusPolicy(Qt.FocusPolicy.ClickFocus if len(self.segments) > 1 else Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def _toggled(self, key: str, on: bool) -> None:
+        if not on:
+            return
+        for other, segment in self.segments.items():
+            segment.setFocusPolicy(Qt.FocusPolicy.StrongFocus if other == key else Qt.FocusPolicy.ClickFocus)
+        self.chosen.emit(key)
 
     def choose(self, key: str) -> None:
         """Makes this the choice; says so by ``chosen`` if it was another."""

@@ -99,8 +99,11 @@ class _Painter(QStyledItemDelegate):
         super().__init__(owner)
         self._soft = soft
 
-    def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:
-        lines = QFontMetrics(look.font()).height() + QFontMetrics(look.font("small")).height()
+    def sizeHint(self, _option: QStyleOptionViewItem, index: Index) -> QSize:
+        row: Row | None = index.data(ROW)
+        lines = QFontMetrics(look.font()).height()
+        if row is None or row.detail:
+            lines += QFontMetrics(look.font("small")).height()
         return QSize(200, lines + (2 * look.M if not self._soft else 2 * look.S) + look.XS)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
@@ -82,7 +83,7 @@ class SettingField(QWidget):
             box.setFixedWidth(look.sized(110))
             box.setKeyboardTracking(False)
             box.valueChanged.connect(self._say)
-            return box, box.setValue
+            return box, partial(_set_number, box)
         if kind == "keys":
             keys = KeyField(str(value))
             keys.taken.connect(self._say)
@@ -153,6 +154,10 @@ class KeyField(QWidget):
     def _take(self, keys: str) -> None:
         self.show_keys(keys)
         self.taken.emit(keys)
+
+
+def _set_number(box: QSpinBox | QDoubleSpinBox, value: object) -> None:
+    box.setValue(value)  # type: ignore[arg-type]
 
 
 def choice_word(choice: str) -> str:

@@ -158,10 +158,12 @@ class Stage:
         shutil.rmtree(profile, ignore_errors=True)
         quiet = ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
                  "--disable-quic", "--disable-gpu", "--no-default-browser-check", "--disable-dev-shm-usage",
-                 "--password-store=basic", "--lang=es", "--accept-lang=es")  # fmt: skip
+                 "--password-store=basic")  # fmt: skip
         box = (f"--window-size={size[0]},{size[1]}", "--window-position=0,0", "--force-device-scale-factor=1")
         sandbox = ("--no-sandbox", "--test-type") if os.getuid() == 0 else ()
-        return self.start("chromium", f"--user-data-dir={profile}", *quiet, *box, *sandbox, f"--app={address}")
+        return self.start(
+            "chromium", f"--user-data-dir={profile}", *quiet, *box, *sandbox, f"--app={address}", LANGUAGE="es"
+        )
 
     def _start_desktop(self) -> None:
         read, write = os.pipe()
