@@ -4,7 +4,7 @@ Importing this door is cheap: numpy, mss, cv2 and av are loaded by the call that
 """
 
 from capture.desktop import Desktop, open_desktop
-from capture.errors import CaptureError, KeyTaken, NoDisplay
+from capture.errors import CaptureError, KeyTaken, NoDisplay, NoSuchKey
 from capture.image import Abilities, Cursor, Monitor, Recording, Region, Screenshot, Window
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "KeyTaken",
     "Monitor",
     "NoDisplay",
+    "NoSuchKey",
     "Recording",
     "Region",
     "Screenshot",

@@ -56,7 +56,9 @@ class CannedDesktop:
                 {"name": file.stem, "files": [file.name]} for file in sorted(self.folder.glob("*.png"))
             ]
         if not found["monitors"]:
-            raise NoDisplay(f"there is no PNG picture in {self.folder}", "put one picture per monitor there")
+            raise NoDisplay(
+                "there is no PNG picture in {folder}", "put one picture per monitor there", folder=str(self.folder)
+            )
         return found
 
     def _load(self, described: list[dict[str, Any]]) -> tuple[_Canvas, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from capture.errors import NoSuchKey
+
 MODIFIERS = ("Ctrl", "Alt", "Shift", "Meta")
 """In the order in which they are written.
 
@@ -80,7 +82,7 @@ class Key:
 def parse(text: str) -> Key:
     """The key that ``text`` names; letter case and the order of modifiers do not matter.
 
-    Raises: ValueError for an unknown name, no key, or two keys.
+    Raises: NoSuchKey (a ValueError) for an unknown name, no key, or two keys.
     """
     body = re.sub(r"\s*\+\s*", "+", text.strip())
     # "Ctrl++" is the plus sign with Ctrl; "Ctrl+" is unfinished.
@@ -89,7 +91,7 @@ def parse(text: str) -> Key:
     modifiers = set()
     for word in filter(None, (word.strip() for word in head.split("+"))):
         if word.lower() not in _MODIFIER_WORDS:
-            raise ValueError(f"{word} is not a modifier key")
+            raise NoSuchKey("{word} is not a modifier key", word=word)
         modifiers.add(_MODIFIER_WORDS[word.lower()])
     return Key(_key_name(last.strip(), text), frozenset(modifiers))
 
@@ -103,4 +105,4 @@ def _key_name(word: str, text: str) -> str:
     if len(word) == 1 and word.isprintable() and not word.isspace():
         upper = word.upper()
         return upper if len(upper) == 1 else word
-    raise ValueError(f"{text} is not the name of a key")
+    raise NoSuchKey("{word} is not the name of a key", word=text)

@@ -149,7 +149,7 @@ class X11Desktop:
                     self._screen.close()
             self._screen = None
             self._wire.ask(_GET_GEOMETRY, struct.pack("<I", self._wire.root))  # raises when the server is gone
-            raise CaptureError(f"the screen cannot be read: {problem}") from problem
+            raise CaptureError("the screen cannot be read: {why}", why=str(problem)) from problem
         return raw
 
     def _cursor(self, left: int, top: int, width: int, height: int) -> Cursor | None:

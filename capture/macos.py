@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 
 _ON_SCREEN_ONLY, _WITHOUT_DESKTOP = 1, 16
 _BINARY_PLIST = 200
-_PRIVACY = "open System Settings, Privacy & Security, Screen Recording, allow Testigo, and start Testigo anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +173,10 @@ class MacDesktop:
         if not self._asked:
             self._asked = True
             self._graphics.CGRequestScreenCaptureAccess()
-        raise NoDisplay("macOS does not let Testigo see the screen", _PRIVACY)
+        raise NoDisplay(
+            "macOS does not let Testigo see the screen",
+            "open System Settings, Privacy & Security, Screen Recording, allow Testigo, and start Testigo anew",
+        )
 
     def screenshots(self) -> tuple[Screenshot, ...]:
         with self._lock:
@@ -221,7 +223,10 @@ class MacDesktop:
             with suppress(OSError, subprocess.TimeoutExpired):
                 subprocess.run(command, check=False, timeout=15, capture_output=True)
             if not file.exists():
-                raise CaptureError("macOS gave no picture of the screen", _PRIVACY)
+                raise CaptureError(
+                    "macOS gave no picture of the screen",
+                    "open System Settings, Privacy & Security, Screen Recording, allow Testigo, and start Testigo anew",
+                )
             return replace(read(file), monitor=monitor, scale=monitor.scale, taken_at=datetime.now().astimezone())
 
     def windows(self) -> tuple[Window, ...]:

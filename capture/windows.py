@@ -272,7 +272,9 @@ class WindowsDesktop:
             raw = self._screen.grab({"left": left, "top": top, "width": part.width, "height": part.height}).raw
         except ScreenShotError as problem:
             self._screen = None
-            raise CaptureError(f"the screen cannot be read: {problem}", "unlock the screen and try again") from problem
+            raise CaptureError(
+                "the screen cannot be read: {why}", "unlock the screen and try again", why=str(problem)
+            ) from problem
         pixels = np.frombuffer(raw, np.uint8).reshape(part.height, part.width, 4)
         return Screenshot(
             pixels,

@@ -115,8 +115,9 @@ class Wire:
         if self._xcb.xcb_connection_has_error(self._connection):
             self.close()
             raise NoDisplay(
-                f"the X screen {self.display} does not answer, or refuses this program",
+                "the X screen {display} does not answer, or refuses this program",
                 "run Testigo as the user who is logged in at that screen (see DISPLAY and XAUTHORITY)",
+                display=self.display,
             )
         self.descriptor: int = self._xcb.xcb_get_file_descriptor(self._connection)
         self._read_setup(screen.value)

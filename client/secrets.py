@@ -55,6 +55,17 @@ def forget(name: str) -> bool:
     return True
 
 
+def keychain() -> str:
+    """The name of the keychain that would be used; empty when none is open."""
+    import keyring
+    from keyring.backends import fail, null
+
+    backend = keyring.get_keyring()
+    if isinstance(backend, fail.Keyring | null.Keyring):
+        return ""
+    return str(getattr(backend, "name", backend))
+
+
 def environment_name(name: str) -> str:
     """``help-desk`` → ``TESTIGO_SECRET_HELP_DESK``."""
     return "TESTIGO_SECRET_" + re.sub(r"[^A-Z0-9]", "_", name.upper())

@@ -148,13 +148,13 @@ class Session:
         try:
             self.desk(report.desk)
         except UploaderError as error:
-            found.append(Problem("desk_unready", blocking=True, detail=str(error)))
+            found.append(Problem("desk_unready", blocking=True, detail=words.reason(error)))
         large = [name for name, way in self.ways(draft).items() if way == "link"]
         try:
             self.share(report.share)
             found += [Problem("goes_by_link", blocking=False, attachment=name) for name in large]
         except UploaderError as error:
-            found += [Problem("no_share", blocking=True, attachment=name, detail=str(error)) for name in large]
+            found += [Problem("no_share", blocking=True, attachment=name, detail=words.reason(error)) for name in large]
         return tuple(sorted(found, key=lambda problem: not problem.blocking))
 
     def submit(self, draft: Draft) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from capture import CaptureError, Region
+from client.words import say
 
 if TYPE_CHECKING:
     from capture import Desktop, Screenshot
@@ -71,7 +72,7 @@ def choose_screen(shots: tuple[Screenshot, ...], screen: str) -> Screenshot:
     if screen.isdigit() and 1 <= int(screen) <= len(shots):
         return shots[int(screen) - 1]
     names = ", ".join(f"{n} ({shot.monitor.name})" for n, shot in enumerate(shots, 1))
-    raise CaptureError(f"there is no screen “{screen}”; there is {names}", "testigo screens")
+    raise CaptureError("there is no screen “{screen}”; there is {names}", "testigo screens", screen=screen, names=names)
 
 
 def find_window(desktop: Desktop, title: str) -> Any:
@@ -86,7 +87,9 @@ def find_window(desktop: Desktop, title: str) -> Any:
     for window in desktop.windows():
         if title.casefold() in window.title.casefold():
             return window
-    raise CaptureError(f"no window's title has “{title}” in it", "look at its title bar; case does not matter")
+    raise CaptureError(
+        "no window's title has “{title}” in it", "look at its title bar; case does not matter", title=title
+    )
 
 
 def crop_window(shots: tuple[Screenshot, ...], window: Any) -> Screenshot:
@@ -99,7 +102,9 @@ def crop_window(shots: tuple[Screenshot, ...], window: Any) -> Screenshot:
     shot = max(shots, key=lambda s: on(s).width * on(s).height)
     part = on(shot)
     if not part.width or not part.height:
-        raise CaptureError(f"the window “{window.title}” is on no screen", "bring it to the front and try again")
+        raise CaptureError(
+            "the window “{title}” is on no screen", "bring it to the front and try again", title=window.title
+        )
     return replace(shot.crop(part), window_title=window.title)
 
 
@@ -114,12 +119,12 @@ def targets(count: int, output: Path, *, many: bool) -> tuple[Path, ...]:
         output.mkdir(parents=True, exist_ok=True)
         names = [output / f"screen-{n}.png" for n in range(1, count + 1)]
     elif many and count > 1:
-        raise ValueError("several pictures need a folder, or a name with {n}")
+        raise ValueError(say("several pictures need a folder, or a name with {n}", n="{n}"))
     else:
         names = [output]
     for name in names:
         if name.suffix.lower() != ".png":
-            raise ValueError(f"“{name.name}”: pictures are saved as .png")
+            raise ValueError(say("“{name}”: pictures are saved as .png", name=name.name))
     return tuple(names)
 
 

@@ -181,6 +181,18 @@ def detail(text: str, values: Mapping[str, str]) -> str:
     return _fill(found if isinstance(found, str) else found[0], values)
 
 
+def reason(error: BaseException) -> str:
+    """What went wrong, in the current language where the error keeps its sentence apart from its values."""
+    text = getattr(error, "text", "")
+    return detail(text, getattr(error, "values", {})) if text else str(error)
+
+
+def hint(error: BaseException) -> str:
+    """What to do about it now, in the current language; empty when the error does not say."""
+    text = getattr(error, "hint", "")
+    return detail(text, getattr(error, "values", {})) if text else ""
+
+
 def explain_problem(code: str, name: str, why: str) -> str:
     """One sentence for something to mend or know before sending. ``name`` is the attachment's."""
     return {

@@ -108,11 +108,18 @@ def texts_said() -> dict[str, list[str]]:
                     add(word, path, node)
             elif name in ERRORS and words:
                 add(words[-1], path, node)
+            elif name in SCREEN_ERRORS:
+                for word in words:
+                    add(word, path, node)
     return found
 
 
 ERRORS = {"Temporary", "Unreachable", "NoSpace", "OutcomeUnknown", "Refused", "AuthFailed", "InvalidField", "TooLarge",
           "FileChanged", "ShareRefused"}  # fmt: skip
+
+
+SCREEN_ERRORS = {"CaptureError", "NoDisplay", "NoSuchKey", "RecordingCut"}
+"""Both their sentences are shown: why, and what to do now."""
 
 
 @cache

@@ -61,8 +61,8 @@ class Order:
 class RecordingCut(CaptureError):
     """The recording ended before it should. ``recording`` is what was saved, None when it lies in the part."""
 
-    def __init__(self, why: str, advice: str, recording: Recording | None) -> None:
-        super().__init__(why, advice)
+    def __init__(self, text: str, hint: str, recording: Recording | None, **values: str) -> None:
+        super().__init__(text, hint, **values)
         self.recording = recording
 
 
@@ -123,7 +123,7 @@ class Camera:
         self._waiting: deque[tuple[Picture, int, bool]] = deque()
         self._spare: list[Picture] = []
         self._problem: BaseException | None = None
-        self._why_cut = ""
+        self._disk_full = False
         self._dropped = 0
         self._last: tuple[Picture, Cursor | None] | None = None
         self._encoded_at = -HEARTBEAT_S
@@ -274,8 +274,8 @@ class Camera:
 
     def _is_full(self) -> bool:
         if shutil.disk_usage(self._order.part.parent).free < _FREE_AT_LEAST_BYTES:
-            self._why_cut = "the disk is full"
-        return bool(self._why_cut)
+            self._disk_full = True
+        return self._disk_full
 
     def _finish(self) -> Recording:
         """Closes the file. The last picture is repeated at the end, or the recording would be too short."""
@@ -291,13 +291,17 @@ class Camera:
             self._encoder.close()
         except OSError as problem:
             raise RecordingCut(
-                f"the recording could not be written on: {problem.strerror or problem}",
-                f"free some space; what was recorded until then is in {self._order.part}",
+                "the recording could not be written on: {why}",
+                "free some space; what was recorded until then is in {file}",
                 None,
+                why=problem.strerror or str(problem),
+                file=str(self._order.part),
             ) from problem
         recording = publish(self._order.part, self._order.path, self._dropped)
-        if self._why_cut:
-            raise RecordingCut(self._why_cut, f"what was recorded until then is in {recording.path}", recording)
+        if self._disk_full:
+            raise RecordingCut(
+                "the disk is full", "what was recorded until then is in {file}", recording, file=str(recording.path)
+            )
         return recording
 
     def state(self) -> RecordingState:

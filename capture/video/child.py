@@ -45,15 +45,20 @@ def main() -> int:
         tell({"done": written(salvage(first) if first["do"] == "salvage" else record(first, lines, tell))})
     except RecordingCut as cut:
         saved = cut.recording and written(cut.recording)
-        tell({"failed": {"why": str(cut), "advice": cut.advice, "recording": saved}})
+        tell({"failed": _described(cut) | {"recording": saved}})
         return 1
     except CaptureError as problem:
-        tell({"failed": {"why": str(problem), "advice": problem.advice, "recording": None}})
+        tell({"failed": _described(problem)})
         return 1
     except OSError as problem:
-        tell({"failed": {"why": problem.strerror or str(problem), "advice": "", "recording": None}})
+        why = problem.strerror or str(problem)
+        tell({"failed": _described(CaptureError("the recording could not be written: {why}", why=why))})
         return 1
     return 0
+
+
+def _described(problem: CaptureError) -> dict[str, Any]:
+    return {"text": problem.text, "hint": problem.hint, "values": problem.values, "recording": None}
 
 
 def record(first: dict[str, Any], lines: Iterator[dict[str, Any]], tell: Callable[[dict[str, Any]], None]) -> Recording:

@@ -224,7 +224,9 @@ def _remux(part: Path, to: Path | None) -> tuple[float, int, int, int]:
 
 
 def _unusable(part: Path) -> CaptureError:
-    return CaptureError("this recording is damaged and nothing of it can be shown", f"the file is kept: {part}")
+    return CaptureError(
+        "this recording is damaged and nothing of it can be shown", "the file is kept: {file}", file=str(part)
+    )
 
 
 def _milliseconds() -> Any:

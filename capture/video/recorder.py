@@ -145,12 +145,22 @@ class Recorder:
             child.stdout.close()
 
     def _after_a_crash(self, code: int) -> CaptureError:
-        why = f"the recorder ended unexpectedly (code {code})"
         try:
             saved = salvage(self._order.part)
         except (CaptureError, OSError):
-            return RecordingCut(why, "nothing was recorded, or it cannot be shown", None)
-        return RecordingCut(why, f"what was recorded until then is in {saved.path}", saved)
+            return RecordingCut(
+                "the recorder ended unexpectedly (code {code})",
+                "nothing was recorded, or it cannot be shown",
+                None,
+                code=str(code),
+            )
+        return RecordingCut(
+            "the recorder ended unexpectedly (code {code})",
+            "what was recorded until then is in {file}",
+            saved,
+            code=str(code),
+            file=str(saved.path),
+        )
 
     @staticmethod
     def _call(listener: Callable[[Any], None], value: object) -> None:
@@ -171,7 +181,7 @@ def _spawn() -> subprocess.Popen[bytes]:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except OSError as problem:
-        raise CaptureError(f"the recorder cannot be started: {problem.strerror}") from problem
+        raise CaptureError("the recorder cannot be started: {why}", why=problem.strerror or str(problem)) from problem
 
 
 def _messages(child: subprocess.Popen[bytes]) -> Any:
@@ -187,7 +197,7 @@ def _result_in(message: dict[str, Any]) -> Recording | CaptureError | None:
     if "failed" in message:
         failed = message["failed"]
         saved = recording_of(failed["recording"]) if failed["recording"] else None
-        return RecordingCut(failed["why"], failed["advice"], saved)
+        return RecordingCut(failed["text"], failed["hint"], saved, **failed["values"])
     return None
 
 
@@ -226,4 +236,6 @@ def salvage(part: Path) -> Recording:
             return result
         if result is not None:
             raise result
-    raise CaptureError("this recording is damaged and nothing of it can be shown", f"the file is kept: {part}")
+    raise CaptureError(
+        "this recording is damaged and nothing of it can be shown", "the file is kept: {file}", file=str(part)
+    )

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from capture import CaptureError, Desktop, open_desktop
+from client import secrets
 from client.cli import outcome
 from client.cli.outcome import Result
 from client.lock import Busy
@@ -17,7 +18,7 @@ from client.paths import Paths
 from client.session import Session
 from client.settings import Hotkeys
 from client.ui.instance import ask
-from client.words import detail, explain, say, size
+from client.words import explain, hint, reason, say, size
 from uploader.errors import UploaderError
 
 LEAST_FREE_BYTES = 1_000_000_000
@@ -39,9 +40,9 @@ def doctor(arguments: argparse.Namespace, paths: Paths) -> Result:
         try:
             status, about, advice = check()
         except CaptureError as error:
-            status, about, advice = "fail", str(error), error.advice
+            status, about, advice = "fail", reason(error), hint(error)
         except UploaderError as error:
-            status, about, advice = "fail", detail(error.text, error.values), explain(error.code)[1]
+            status, about, advice = "fail", reason(error), explain(error.code)[1]
         except Exception as error:  # noqa: BLE001  # one broken check must not hide the others
             status, about, advice = "fail", f"{type(error).__name__}: {error}", explain("failed")[1]
         checks.append({"id": name, "status": status, "detail": about, "advice": advice})
@@ -50,7 +51,7 @@ def doctor(arguments: argparse.Namespace, paths: Paths) -> Result:
     try:
         desktop = open_desktop()
     except CaptureError as error:
-        missing = ("fail", str(error), error.advice)
+        missing = ("fail", reason(error), hint(error))
         for name in ("capture", "hotkeys"):
             add(name, lambda: missing)
     if desktop is not None:
@@ -132,13 +133,10 @@ def _settings(session: Session) -> Check:
 
 
 def _keychain() -> Check:
-    import keyring
-    from keyring.backends import fail, null
-
-    backend = keyring.get_keyring()
-    if isinstance(backend, fail.Keyring | null.Keyring):
+    name = secrets.keychain()
+    if not name:
         return "warn", say("no keychain is open"), say("Desks with a password need one; a folder does not.")
-    return "ok", str(getattr(backend, "name", backend)), ""
+    return "ok", name, ""
 
 
 def _disk(paths: Paths) -> Check:

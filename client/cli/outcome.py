@@ -13,7 +13,7 @@ from client.draft import CannotAttach
 from client.lock import Busy
 from client.secrets import NoKeychain
 from client.settings import SettingsFault
-from client.words import detail, explain, size
+from client.words import explain, hint, reason, size
 from uploader.errors import Cancelled, InvalidField, Temporary, UploaderError
 
 DONE, UNEXPECTED, USAGE, FORBIDDEN, REFUSED, SAVED, IMPOSSIBLE, CANCELLED = 0, 1, 2, 3, 4, 5, 6, 130
@@ -44,11 +44,11 @@ def classify(error: BaseException) -> Failure | None:
     if isinstance(error, UploaderError):
         exit_code = FORBIDDEN if isinstance(error, InvalidField) else REFUSED
         exit_code = SAVED if isinstance(error, Temporary) else exit_code
-        return Failure(error.code, detail(error.text, error.values), exit_code)
+        return Failure(error.code, reason(error), exit_code)
     if isinstance(error, NoDisplay):
-        return Failure("no_display", str(error), IMPOSSIBLE, error.advice)
+        return Failure("no_display", reason(error), IMPOSSIBLE, hint(error))
     if isinstance(error, CaptureError):
-        return Failure("not_possible", str(error), IMPOSSIBLE, error.advice)
+        return Failure("not_possible", reason(error), IMPOSSIBLE, hint(error))
     if isinstance(error, SettingsFault):
         return Failure("settings_invalid", str(error), FORBIDDEN)
     if isinstance(error, CannotAttach):

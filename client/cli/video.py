@@ -161,7 +161,7 @@ def _choose(monitors: tuple[Monitor, ...], screen: str) -> Monitor:
         if screen in (monitor.name, monitor.id, str(number)):
             return monitor
     names = ", ".join(f"{n} ({m.name})" for n, m in enumerate(monitors, 1))
-    raise CaptureError(f"there is no screen “{screen}”; there is {names}", "testigo screens")
+    raise CaptureError("there is no screen “{screen}”; there is {names}", "testigo screens", screen=screen, names=names)
 
 
 def _overlap(monitor: Monitor, window: Any) -> int:

@@ -13,6 +13,7 @@ from client.shots import Wish
 from client.ui.bridge import Bridge
 from client.ui.instance import Answer
 from client.ui.journey import Journey
+from client.words import hint, reason, say
 
 Reply = Callable[[Answer], None]
 
@@ -37,18 +38,18 @@ class Calls:
         elif verb in ("record-stop", "record-pause", "record-resume"):
             self._bridge.later(lambda: self._record(verb.removeprefix("record-"), reply))
         else:
-            reply(failure("usage", f"there is no verb {verb}", 2))
+            reply(failure("usage", say("there is no verb {verb}", verb=verb), 2))
 
     def _capture(self, asked: dict[str, Any], reply: Reply) -> None:
         wish = Wish.from_json(asked["wish"])
         desktop = self._journey.desktop
         if desktop is None:
-            reply(failure("no_display", "the running program has no screen", 6))
+            reply(failure("no_display", say("the running program has no screen"), 6))
             return
         if wish.mode == "last" and wish.rect is None:
             last = self._session.recall("last_region")
             if not last:
-                reply(failure("not_found", "no region was captured yet", 2))
+                reply(failure("not_found", say("no region was captured yet"), 2))
                 return
             wish = Wish("last", tuple(last["rect"]), last["screen"], "", wish.cursor)
         if wish.mode == "region" and wish.rect is None:
@@ -57,7 +58,7 @@ class Calls:
         try:
             taken = shots.take(desktop, wish)
         except CaptureError as error:
-            reply(failure("not_possible", str(error), 6, error.advice))
+            reply(failure("not_possible", reason(error), 6, hint(error)))
             return
         except ValueError as error:
             reply(failure("usage", str(error), 2))
@@ -98,12 +99,16 @@ class Calls:
 
     def _record(self, verb: str, reply: Reply) -> None:
         if not self._journey.is_recording:
-            reply(failure("not_found", "no recording is running", 2))
+            reply(failure("not_found", say("no recording is running"), 2))
         elif verb == "stop":
-            self._journey.stop_recording(lambda path: reply({"path": str(path)}))
+            self._journey.stop_recording(lambda path: reply({"path": str(path)} if path else _no_film()))
         else:
             self._journey.pause_recording(paused=verb == "pause")
             reply({})
+
+
+def _no_film() -> Answer:
+    return failure("failed", say("the recording ended early, and nothing of it could be saved"), 1)
 
 
 def failure(code: str, detail: str, exit_code: int, advice: str = "") -> Answer:

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtGui import QCursor, QGuiApplication
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from capture import CaptureError, Desktop, Monitor, Region, Screenshot
 from client import shots
-from client.annotation import History
 from client.draft import Draft
 from client.session import Session
 from client.ui.bridge import Bridge
+from client.ui.editors import Editors, bring_up
 from client.ui.rolling import Rolling
-from client.words import say, say_n
+from client.words import hint, reason, say, say_n
 
 if TYPE_CHECKING:
     from client.ui.report_form import ReportForm
@@ -27,18 +27,6 @@ if TYPE_CHECKING:
 Tell = Callable[..., None]
 SETTLE_MS = 250
 """For a window of ours to leave the screen before a picture is taken."""
-SAVE_MS = 300
-"""A change of the marks is on disk this long after it, at the latest."""
-
-
-class Editing:
-    """One open editor and the picture of a draft behind it."""
-
-    def __init__(self, shot: Screenshot, window: QWidget, draft: Draft | None, name: str) -> None:
-        self.shot, self.window, self.draft, self.name = shot, window, draft, name
-        self.unsaved: History | None = None
-        self.timer = QTimer(window, singleShot=True, interval=SAVE_MS)
-        self.reporting = False
 
 
 class Journey(QObject):
@@ -49,11 +37,15 @@ class Journey(QObject):
         super().__init__(bridge)
         self._session, self._bridge, self.desktop, self._tell = session, bridge, desktop, tell
         self._selector: Selector | None = None
-        self._editings: list[Editing] = []
         self._forms: dict[str, ReportForm] = {}
         self._windows: dict[str, QWidget] = {}
         self._last_form = ""
+        self._film: Path | None = None
         self._notice: QWidget | None = None
+        self._editors = Editors(session, bridge, self)
+        self._editors.saved.connect(self._refresh)
+        self._editors.left.connect(self._editor_left)
+        self._editors.failed.connect(self._failed)
         self._rolling = Rolling(session, bridge, self)
         self._rolling.changed.connect(self.recording_changed)
         self._rolling.failed.connect(self._recording_failed)
@@ -78,7 +70,7 @@ class Journey(QObject):
         try:
             taken = shots.take(self.desktop, wish)
         except (CaptureError, ValueError) as error:
-            self._tell(say("No picture was taken"), str(error))
+            self._tell(say("No picture was taken"), reason(error))
             return
         self._captured(taken[0], into)
 
@@ -94,7 +86,7 @@ class Journey(QObject):
         try:
             frozen = self.desktop.screenshots()
         except CaptureError as error:
-            self._tell(say("No picture was taken"), str(error))
+            self._tell(say("No picture was taken"), reason(error))
             on_done(None)
             return
         windows = self.desktop.windows()
@@ -123,89 +115,11 @@ class Journey(QObject):
     # -- editor -----------------------------------------------------------------------------------------------
 
     def _captured(self, shot: Screenshot, into: str) -> None:
-        from client.ui.paint import pointer_mark
+        self._editors.begin(shot, self._form_draft(into or self._open_form_id()))
 
-        pointer = pointer_mark(shot) if self._session.settings.capture.cursor else None
-        history = History((pointer,)) if pointer else History()
-        editing = self._open_editor(shot, history, None, "")
-        form = into or self._open_form_id()
-
-        def save() -> None:
-            draft = self._form_draft(form) or self._session.new_draft()
-            editing.draft, editing.name = draft, draft.add_picture(shot, history.to_json()).name
-
-        self._bridge.background(save, lambda _: self._refresh(editing), self._failed, in_order=True)
-        if history.marks:
-            self._changed(editing, history)
-
-    def _open_editor(self, shot: Screenshot, history: History, draft: Draft | None, name: str) -> Editing:
-        from client.ui.editor import Editor
-
-        window = Editor(shot, history, shot.window_title or name)
-        editing = Editing(shot, window, draft, name)
-        self._editings.append(editing)
-        editing.timer.timeout.connect(partial(self._save, editing))
-        window.changed.connect(partial(self._changed, editing))
-        window.report_wanted.connect(partial(self._report, editing))
-        window.closed.connect(partial(self._editor_closed, editing))
-        _show(window)
-        return editing
-
-    def _changed(self, editing: Editing, history: History) -> None:
-        editing.unsaved = history
-        editing.timer.start()
-
-    def _save(self, editing: Editing) -> None:
-        """Writes marks and the flattened picture, after everything that was asked for earlier."""
-        history, editing.unsaved = editing.unsaved, None
-        editing.timer.stop()
-        if history is None:
-            return
-
-        def write() -> None:
-            from client.ui.paint import flatten
-
-            if editing.draft is not None:
-                editing.draft.set_marks(editing.name, history.to_json(), flatten(editing.shot, history.marks))
-
-        self._bridge.background(write, lambda _: self._refresh(editing), self._failed, in_order=True)
-
-    def _report(self, editing: Editing) -> None:
-        editing.reporting = True
-        editing.window.close()
-
-    def _editor_closed(self, editing: Editing) -> None:
-        if editing not in self._editings:
-            return
-        self._editings.remove(editing)
-        self._save(editing)
-        editing.window.deleteLater()
-        form = self._forms.get(editing.draft.id) if editing.draft else None
-        if editing.reporting or form is not None:
-
-            def show(_: object) -> None:
-                if editing.draft is not None:
-                    self.new_report(editing.draft)
-
-            self._bridge.background(lambda: None, show, in_order=True)
-
-    def _edit_again(self, draft: Draft, name: str) -> None:
-        for editing in self._editings:
-            if editing.draft is draft and editing.name == name:
-                _show(editing.window)
-                return
-        picture = draft.picture(name)
-        if picture is None:
-            return
-        from capture import png
-
-        try:
-            shot = png.read(picture.base)
-            history = History.from_json(picture.marks) if picture.marks else History()
-        except (OSError, ValueError) as error:
-            self._failed(error)
-            return
-        self._open_editor(shot, history, draft, name)
+    def _editor_left(self, draft: Draft, reporting: bool) -> None:
+        if reporting or draft.id in self._forms:
+            self.new_report(draft)
 
     # -- report -----------------------------------------------------------------------------------------------
 
@@ -221,12 +135,12 @@ class Journey(QObject):
             form = ReportForm(self._session, self._bridge, draft, self._monitors)
             form.capture_wanted.connect(partial(self._capture_for, draft.id))
             form.record_wanted.connect(partial(self._record_for, draft.id))
-            form.edit_wanted.connect(partial(self._edit_again, draft))
+            form.edit_wanted.connect(partial(self._editors.edit_again, draft))
             form.closed.connect(partial(self._form_closed, draft.id))
             self._forms[draft.id] = form
         self._last_form = draft.id
         form.refresh()
-        _show(form)
+        bring_up(form)
 
     def open_draft(self, report_id: str) -> None:
         for draft in self._session.drafts():
@@ -269,10 +183,10 @@ class Journey(QObject):
 
     def _show_form(self, report_id: str) -> None:
         if report_id in self._forms:
-            _show(self._forms[report_id])
+            bring_up(self._forms[report_id])
 
-    def _refresh(self, editing: Editing) -> None:
-        form = self._forms.get(editing.draft.id) if editing.draft else None
+    def _refresh(self, draft: Draft) -> None:
+        form = self._forms.get(draft.id)
         if form is not None:
             form.refresh()
 
@@ -301,18 +215,26 @@ class Journey(QObject):
                 return
             try:
                 self._rolling.start(*choice, partial(self._recorded, form))
-            except CaptureError as error:
-                self._tell(say("The recording did not start"), str(error))
+            except (CaptureError, OSError) as error:
+                self._tell(say("The recording did not start"), reason(error))
                 self._show_form(form)
 
         self.select(chosen)
 
-    def _recording_failed(self, why: str) -> None:
-        self._tell(say("The recording ended early"), say("{why}. What was recorded is safe.", why=why))
+    def _recording_failed(self, error: CaptureError, saved: bool) -> None:
+        why = reason(error)
+        body = say("{why}. What was recorded is safe.", why=why) if saved else f"{why}. {hint(error)}"
+        self._tell(say("The recording ended early"), body)
         self._show_form(self._last_form)
 
-    def stop_recording(self, then: Callable[[Path], None] | None = None) -> None:
-        self._rolling.stop(then)
+    def stop_recording(self, then: Callable[[Path | None], None] | None = None) -> None:
+        """Finishes cleanly; ``then`` gets the film where it lies in its report, or None when nothing was saved."""
+
+        def ended(path: Path | None) -> None:
+            if then is not None:  # after it was attached
+                self._bridge.background(lambda: None, lambda _: then(path and self._film), in_order=True)
+
+        self._rolling.stop(ended)
 
     def pause_recording(self, *, paused: bool) -> None:
         self._rolling.pause(paused=paused)
@@ -320,7 +242,7 @@ class Journey(QObject):
     def _recorded(self, form: str, path: Path) -> None:
         def attach() -> Draft:
             draft = self._form_draft(form) or self._session.new_draft()
-            draft.add_file(path, name=say("recording") + ".mp4", move=True)
+            self._film = draft.add_file(path, name=say("recording") + ".mp4", move=True).path
             return draft
 
         self._bridge.background(attach, self.new_report, self._failed, in_order=True)
@@ -350,9 +272,9 @@ class Journey(QObject):
 
     def raise_windows(self) -> bool:
         """Brings what is open to the front; False when nothing is."""
-        windows = [*self._forms.values(), *(e.window for e in self._editings)]
+        windows = [*self._forms.values(), *self._editors.windows]
         for window in windows:
-            _show(window)
+            bring_up(window)
         return bool(windows)
 
     def notice(self, title: str, body: str, opens: Callable[[], None]) -> None:
@@ -393,15 +315,14 @@ class Journey(QObject):
 
     def finish(self, then: Callable[[], None]) -> None:
         """Saves what is open, stops a recording cleanly, then calls ``then``."""
-        for editing in list(self._editings):
-            self._save(editing)
+        self._editors.save()
         if self.is_recording:
             self._rolling.stop(lambda _: self._bridge.background(lambda: None, lambda _: then(), in_order=True))
         else:
             self._bridge.background(lambda: None, lambda _: then(), in_order=True)
 
     def close(self) -> None:
-        for window in [*self._forms.values(), *self._windows.values(), *(e.window for e in self._editings)]:
+        for window in [*self._forms.values(), *self._windows.values(), *self._editors.windows]:
             window.close()
 
     # -- within -----------------------------------------------------------------------------------------------
@@ -409,7 +330,7 @@ class Journey(QObject):
     def _single(self, name: str, make: Callable[[], QWidget]) -> QWidget:
         if name not in self._windows:
             self._windows[name] = make()
-        _show(self._windows[name])
+        bring_up(self._windows[name])
         return self._windows[name]
 
     def _prepare_overlay(self) -> None:
@@ -431,17 +352,4 @@ class Journey(QObject):
         return self._selector is not None and self._selector.is_active
 
     def _failed(self, error: Exception) -> None:
-        self._tell(say("Something could not be saved"), str(error))
-
-
-def _show(window: QWidget) -> None:
-    """To the front; the first time in the middle of the screen the user looks at."""
-    if not window.property("placed"):
-        window.setProperty("placed", True)
-        screen = QGuiApplication.screenAt(QCursor.pos()) or QGuiApplication.primaryScreen()
-        place = window.rect()
-        place.moveCenter(screen.availableGeometry().center())
-        window.move(place.topLeft())
-    window.show()
-    window.raise_()
-    window.activateWindow()
+        self._tell(say("Something could not be saved"), reason(error))

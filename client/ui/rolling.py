@@ -21,22 +21,27 @@ class Rolling(QObject):
     """Lives on Qt's thread; the recorder's callbacks come over the bridge."""
 
     changed = Signal()
-    failed = Signal(str)
+    failed = Signal(object, bool)
+    """The error, and whether what was recorded until then was saved."""
 
     def __init__(self, session: Session, bridge: Bridge, parent: QObject) -> None:
         super().__init__(parent)
         self._session, self._bridge = session, bridge
         self._recorder: Recorder | None = None
         self._windows: list[QObject] = []
-        self._then: list[Callable[[Path], None]] = []
+        self._on_file: Callable[[Path], None] = lambda _: None
+        self._then: list[Callable[[Path | None], None]] = []
         self._stopping = False
 
     @property
     def is_recording(self) -> bool:
         return self._recorder is not None
 
-    def start(self, shot: Screenshot, region: Region, on_done: Callable[[Path], None]) -> None:
-        """Raises: CaptureError; OSError when the folder for recordings cannot be made."""
+    def start(self, shot: Screenshot, region: Region, on_file: Callable[[Path], None]) -> None:
+        """``on_file`` gets what was recorded, also when it ended early.
+
+        Raises: CaptureError; OSError when the folder for recordings cannot be made.
+        """
         from capture.video import Recorder
         from client.ui.recording_bar import RecordingBar, RegionBorder
 
@@ -54,7 +59,7 @@ class Rolling(QObject):
             on_state=lambda state: self._bridge.later(lambda: self._show(state)),
             on_end=lambda end: self._bridge.later(lambda: self._ended(end)),
         )
-        self._then, self._stopping = [on_done], False
+        self._on_file, self._then, self._stopping = on_file, [], False
         try:
             self._recorder.start()
         except CaptureError:
@@ -75,8 +80,8 @@ class Rolling(QObject):
         if self._recorder is not None:
             (self._recorder.pause if paused else self._recorder.resume)()
 
-    def stop(self, then: Callable[[Path], None] | None = None) -> None:
-        """Finishes cleanly; ``then`` is called with the file as well."""
+    def stop(self, then: Callable[[Path | None], None] | None = None) -> None:
+        """Finishes cleanly; ``then`` is called with the file as well, or with None when there is none."""
         if self._recorder is None:
             return
         if then is not None:
@@ -116,8 +121,11 @@ class Rolling(QObject):
             window.deleteLater()
         self._windows = []
         self.changed.emit()
-        if isinstance(end, Recording):
-            for call in self._then:
-                call(end.path)
-        else:
-            self.failed.emit(str(end))
+        saved = end if isinstance(end, Recording) else getattr(end, "recording", None)
+        if isinstance(end, CaptureError):
+            self.failed.emit(end, saved is not None)
+        if saved is not None:
+            self._on_file(saved.path)
+        then, self._then = self._then, []
+        for call in then:
+            call(saved.path if saved else None)

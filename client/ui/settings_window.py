@@ -17,8 +17,7 @@ from client.ui.buttons import LinkButton, PlainButton
 from client.ui.pieces import Choice, Label, OneLine, Panel
 from client.ui.rows import Row, RowList
 from client.ui.setting_fields import SettingField
-from client.words import detail, say
-from uploader.errors import UploaderError
+from client.words import detail, reason, say
 
 PAGES = ("general", "hotkeys", "capture", "recording", "report")
 
@@ -169,7 +168,7 @@ class SettingsWindow(QWidget):
 
         def fails(error: Exception) -> None:
             result.set_tone("bad")
-            result.setText(detail(error.text, error.values) if isinstance(error, UploaderError) else str(error))
+            result.setText(reason(error))
 
         self._bridge.background(verb, works, fails)
 

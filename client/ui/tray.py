@@ -22,7 +22,7 @@ from client.ui.bridge import Bridge
 from client.ui.calls import Calls
 from client.ui.instance import AlreadyRunning, Instance, ask
 from client.ui.journey import Journey
-from client.words import explain, say
+from client.words import explain, hint, reason, say
 
 if TYPE_CHECKING:
     from client.ui.home_window import HomeWindow
@@ -203,7 +203,7 @@ class Tray(QObject):
                 keys, lambda name: self.bridge.later(self._actions[name].trigger)
             )
         except (CaptureError, ValueError) as error:
-            self.tell(say("The keys do not work"), str(error), self.journey.open_settings)
+            self.tell(say("The keys do not work"), reason(error), self.journey.open_settings)
             return
         if taken:
             for name in taken:
@@ -276,7 +276,7 @@ def _open_desktop() -> tuple[Desktop | None, str]:
     try:
         return open_desktop(), ""
     except CaptureError as error:
-        return None, f"{error}. {error.advice}"
+        return None, f"{reason(error)}. {hint(error)}"
 
 
 def _watch_crashes(session: Session) -> TextIO:
