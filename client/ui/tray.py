@@ -127,7 +127,7 @@ class Tray(QObject):
                 self._open_home()
 
     def quit(self) -> None:
-        self.journey.finish(self._app.quit)
+        self.journey.finish(lambda: self._app.exit(0))  # quit() would ask every window first
 
     def close(self) -> None:
         self._stop_keys()
