@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from client.folder import Damaged, ReportFolder, sync_folder, write_bytes
 from client.report import Report, Section
 from client.words import say, size
+from uploader.folder_access import copy_durably
 from uploader.ticket import Attachment, Progress, quiet
 
 if TYPE_CHECKING:
@@ -69,12 +70,30 @@ class Draft:
                 self._folder.write(report)
                 self._report = report
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was written, and no file lies in it, not even one that a crash left unattached."""
+        report = self._report
+        if report.summary.strip() or report.description.strip() or report.attachments:
+            return False
+        return not any(place.is_dir() and any(place.iterdir()) for place in (self._folder.files, self._folder.pictures))
+
+    def mend(self) -> None:
+        """After a crash: a picture that was drawn anew, but not yet measured, is measured now."""
+        written_at = (self._folder.path / "report.json").stat().st_mtime_ns
+        for attachment in self._report.attachments:
+            if (self._folder.pictures / attachment.name).is_dir() and attachment.path.is_file():
+                about = attachment.path.stat()
+                if about.st_mtime_ns > written_at or about.st_size != attachment.size_bytes:
+                    self._attached(attachment.path, *_measure(attachment.path))
+
     def set_sections(self, sections: tuple[Section, ...]) -> None:
         self.set(sections=sections)
 
     def add_file(self, path: Path, *, name: str = "", move: bool = False, progress: Progress = quiet) -> Attachment:
-        """Copies a file into the report (``move``: renames it where that works) and hashes it in the same pass.
+        """Copies a file into the report and hashes it in the same pass; ``move``: it is gone from its old place then.
 
+        A moved file is in both places until the report has it, so that a crash never leaves it in neither.
         A file that grows meanwhile is taken as long as it was at the start. May run on a worker thread.
         Raises: CannotAttach; Cancelled from ``progress``. Either way nothing is left behind.
         """
@@ -82,8 +101,7 @@ class Draft:
         target = self._folder.files / name
         part = self._folder.path / f".{name[:60]}.part"
         try:
-            if move:
-                path.replace(part)
+            if move and _is_linked(path, part):
                 total, digest = part.stat().st_size, hash_file(part, progress)
             else:
                 total, digest = _copy(path, part, progress)
@@ -95,7 +113,10 @@ class Draft:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        return self._attached(target, total, digest)
+        made = self._attached(target, total, digest)
+        if move:
+            path.unlink(missing_ok=True)
+        return made
 
     def add_content(self, name: str, content: bytes) -> Attachment:
         """Attaches a file made of these bytes."""
@@ -133,12 +154,14 @@ class Draft:
         from capture import png
 
         place, target = self._folder.pictures / name, self._folder.files / name
+        # What is hidden is gone from the file that leaves before the marks say so: a crash never shows it.
         try:
-            write_bytes(place / "marks.json", marks)
             png.write(target, flat)
+            made = self._attached(target, *_measure(target))
+            write_bytes(place / "marks.json", marks)
         except OSError as error:
             raise CannotAttach(_why_not(target, error)) from error
-        return self._attached(target, *_measure(target))
+        return made
 
     def picture(self, name: str) -> Picture | None:
         """The editable picture behind an attachment; None when it is an ordinary file."""
@@ -235,6 +258,18 @@ def _measure(path: Path) -> tuple[int, str]:
     return path.stat().st_size, hash_file(path)
 
 
+def _is_linked(source: Path, target: Path) -> bool:
+    """A second name for the same file, where the file system can."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return False
+    return True
+
+
 def _copy(source: Path, target: Path, progress: Progress) -> tuple[int, str]:
     """Copies at most as many bytes as ``source`` has now, keeping holes, and gives size and SHA-256."""
     about = source.stat()
@@ -246,20 +281,7 @@ def _copy(source: Path, target: Path, progress: Progress) -> tuple[int, str]:
     )
     if needed > free:
         raise OSError(28, f"needs {needed}, has {free}")
-    done, digest, empty = 0, hashlib.sha256(), bytes(CHUNK_BYTES)
-    with source.open("rb") as old, target.open("wb") as new:
-        while done < about.st_size and (piece := old.read(min(CHUNK_BYTES, about.st_size - done))):
-            digest.update(piece)
-            if len(piece) == CHUNK_BYTES and piece == empty:
-                new.seek(len(piece), os.SEEK_CUR)
-            else:
-                new.write(piece)
-            done += len(piece)
-            progress(done, about.st_size)
-        new.truncate(done)
-        new.flush()
-        os.fsync(new.fileno())
-    return done, digest.hexdigest()
+    return copy_durably(source, target, about.st_size, progress)
 
 
 def _why_not(path: Path, error: OSError) -> str:

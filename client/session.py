@@ -205,9 +205,9 @@ class Session:
         """Another process has put a report into the outbox."""
         self.outbox.poke()
 
-    def needs_somebody(self) -> bool:
-        """Whether a report waits for a person to act."""
-        return any(delivery.state == "needs_you" for delivery in self.deliveries(sent=0))
+    def waiting_for_somebody(self) -> frozenset[str]:
+        """The reports that wait for a person to act."""
+        return frozenset(d.report_id for d in self.deliveries(sent=0) if d.state == "needs_you")
 
     def cancel(self, report_id: str) -> None:
         self.outbox.cancel(report_id)

@@ -13,7 +13,6 @@ from capture import CaptureError, Desktop, open_desktop
 from client import secrets
 from client.cli import outcome
 from client.cli.outcome import Result
-from client.lock import Busy
 from client.paths import Paths
 from client.session import Session
 from client.settings import Hotkeys
@@ -33,7 +32,7 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def doctor(arguments: argparse.Namespace, paths: Paths) -> Result:
     session = Session(paths)
-    running = _is_running(paths)
+    running = _running(paths)
     checks: list[dict[str, Any]] = []
 
     def add(name: str, check: Callable[[], Check]) -> None:
@@ -60,7 +59,7 @@ def doctor(arguments: argparse.Namespace, paths: Paths) -> Result:
         add("hotkeys", lambda: _hotkeys(opened, session.settings.hotkeys, running))
         opened.close()
     add("record", _record)
-    add("tray", lambda: _tray(running))
+    add("tray", lambda: _tray(running is not None))
     add("desk", lambda: _reach(session.desk().check))
     add("share", lambda: _reach(session.share().check))
     add("settings", lambda: _settings(session))
@@ -75,11 +74,12 @@ def doctor(arguments: argparse.Namespace, paths: Paths) -> Result:
     return {"checks": checks}, outcome.DONE
 
 
-def _is_running(paths: Paths) -> bool:
+def _running(paths: Paths) -> dict[str, Any] | None:
+    """What the running program says of itself; None when it does not run."""
     try:
-        return ask(paths, "tray", "ping", {}, wait_s=3) is not None
-    except (TimeoutError, Busy):
-        return True
+        return ask(paths, "tray", "ping", {}, wait_s=3)
+    except TimeoutError:
+        return {}
 
 
 def _capture(desktop: Desktop) -> Check:
@@ -91,14 +91,15 @@ def _capture(desktop: Desktop) -> Check:
     return "ok", f"{desktop.name}: {sizes}", ""
 
 
-def _hotkeys(desktop: Desktop, keys: Hotkeys, running: bool) -> Check:
+def _hotkeys(desktop: Desktop, keys: Hotkeys, running: dict[str, Any] | None) -> Check:
     wanted = {name: key for name in ("region", "window", "record", "report") if (key := getattr(keys, name))}
     if not desktop.abilities.hotkeys:
         return "warn", say("this desktop gives programs no keys"), say("Bind “testigo capture” in its settings.")
-    if running:
-        return "ok", ", ".join(wanted.values()), ""
-    stop, taken = desktop.listen(wanted, lambda _: None)
-    stop()
+    if running is None:
+        stop, taken = desktop.listen(wanted, lambda _: None)
+        stop()
+    else:  # its own keys would look taken to this process
+        taken = running.get("keys_taken", {})
     if taken:
         names = ", ".join(taken.values())
         advice = say("Choose others: testigo settings set hotkeys.{name} KEYS", name=next(iter(taken)))

@@ -13,7 +13,7 @@ from client.draft import CannotAttach
 from client.lock import Busy
 from client.secrets import NoKeychain
 from client.settings import SettingsFault
-from client.words import explain, hint, reason, size
+from client.words import explain, hint, reason, say, size
 from uploader.errors import Cancelled, InvalidField, Temporary, UploaderError
 
 DONE, UNEXPECTED, USAGE, FORBIDDEN, REFUSED, SAVED, IMPOSSIBLE, CANCELLED = 0, 1, 2, 3, 4, 5, 6, 130
@@ -57,6 +57,8 @@ def classify(error: BaseException) -> Failure | None:
         return Failure("no_keychain", str(error), IMPOSSIBLE)
     if isinstance(error, Busy):
         return Failure("busy", "", SAVED)
+    if isinstance(error, TimeoutError):
+        return Failure("failed", say("the running program does not answer"), UNEXPECTED)
     if isinstance(error, OSError) and error.errno == 28:
         return Failure("disk_full", f"{error.filename or ''}: {error.strerror}".strip(": "), UNEXPECTED)
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):

@@ -21,12 +21,20 @@ Reply = Callable[[Answer], None]
 class Calls:
     """``handle`` is called on the instance's threads; whatever touches windows goes over the bridge."""
 
-    def __init__(self, session: Session, bridge: Bridge, journey: Journey, show: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        bridge: Bridge,
+        journey: Journey,
+        show: Callable[[], None],
+        taken: Callable[[], dict[str, str]],
+    ) -> None:
         self._session, self._bridge, self._journey, self._show = session, bridge, journey, show
+        self._taken = taken
 
     def handle(self, verb: str, arguments: dict[str, Any], reply: Reply) -> None:
         if verb == "ping":
-            reply({})
+            reply({"keys_taken": self._taken()})
         elif verb == "show":
             self._bridge.later(self._show)
             reply({})

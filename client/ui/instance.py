@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Client, Connection
@@ -97,6 +98,17 @@ class Instance:
         except Exception:  # one bad call must not take the program
             log.exception("the handed-over verb %r failed", verb)
             reply({"error": {"code": "failed", "title": "", "advice": "", "detail": "see the log"}, "exit": 1})
+
+
+def call(paths: Paths, name: str, verb: str, wait_s: float = 5) -> bool:
+    """Hands a verb over to a process that holds the name but may not listen yet; False when it never did."""
+    pause, end = threading.Event(), time.monotonic() + wait_s
+    while time.monotonic() < end:
+        with suppress(TimeoutError):
+            if ask(paths, name, verb, {}, wait_s) is not None:
+                return True
+        pause.wait(0.05)
+    return False
 
 
 def ask(paths: Paths, name: str, verb: str, arguments: dict[str, Any], wait_s: float | None = None) -> Answer | None:

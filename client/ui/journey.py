@@ -41,7 +41,6 @@ class Journey(QObject):
         self._windows: dict[str, QWidget] = {}
         self._last_form = ""
         self._film: Path | None = None
-        self._notice: QWidget | None = None
         self._editors = Editors(session, bridge, self)
         self._editors.saved.connect(self._refresh)
         self._editors.left.connect(self._editor_left)
@@ -277,17 +276,16 @@ class Journey(QObject):
             bring_up(window)
         return bool(windows)
 
-    def notice(self, title: str, body: str, opens: Callable[[], None]) -> None:
-        """A notification of our own, where no tray host shows them."""
-        from client.ui.notice import Notice
-
-        self._notice = Notice(title, body, opens)
-        self._notice.show()
-
     def offer_unfinished(self) -> None:
         """Rescues recordings of a run that was killed, and offers unfinished reports back."""
         self._bridge.background(self._rolling.rescue, self._rescued)
-        drafts = self._session.drafts()
+        drafts = []
+        for draft in self._session.drafts():
+            if draft.is_empty:
+                self._session.discard(draft)
+            else:
+                draft.mend()
+                drafts.append(draft)
         if self._session.set_aside:
             place = self._session.set_aside[-1]
             self._tell(say("A draft was damaged"), say("It was moved to {place}. The others are fine.", place=place))

@@ -12,7 +12,8 @@ from PySide6.QtCore import QObject, QSocketNotifier, QTimer, QUrl
 from PySide6.QtGui import QAction, QDesktopServices, QKeySequence
 from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon
 
-from capture import CaptureError, Desktop, open_desktop
+from capture import CaptureError, Desktop, NoSuchKey, open_desktop
+from capture.keys import parse
 from client import words
 from client.paths import Paths
 from client.report import DeliveryChanged, Event
@@ -20,8 +21,10 @@ from client.session import Session
 from client.ui import icons, look
 from client.ui.bridge import Bridge
 from client.ui.calls import Calls
-from client.ui.instance import AlreadyRunning, Instance, ask
+from client.ui.instance import AlreadyRunning, Instance, call
 from client.ui.journey import Journey
+from client.ui.notice import Notices
+from client.ui.settings_watch import SettingsWatch
 from client.words import explain, hint, reason, say
 
 if TYPE_CHECKING:
@@ -63,7 +66,7 @@ def run(paths: Paths) -> int:
     try:
         tray = Tray(app, session)
     except AlreadyRunning:
-        ask(paths, "tray", "show", {}, wait_s=5)
+        call(paths, "tray", "show")
         return 0
     crash = _watch_crashes(session)
     with _Signals(app, tray.quit):
@@ -82,11 +85,11 @@ class Tray(QObject):
         self._app, self._session = app, session
         self.bridge = Bridge(session, self)
         self.desktop, self._no_desktop = _open_desktop()
-        self.journey = Journey(session, self.bridge, self.desktop, self.tell)
-        self._calls = Calls(session, self.bridge, self.journey, self.show)
+        self.journey = Journey(session, self.bridge, self.desktop, self._tell)
+        self._taken: dict[str, str] = {}
+        self._calls = Calls(session, self.bridge, self.journey, self.show, lambda: self._taken)
         self._instance = Instance(session.paths, "tray", self._calls.handle)
         self._stop_keys: Callable[[], None] = lambda: None
-        self._opens: Callable[[], None] = lambda: None
         self._actions = {name: self._make_action(name, icon) for name, icon in (e for e in MENU if e)}
         self._menu = QMenu()
         for entry in MENU:
@@ -97,26 +100,18 @@ class Tray(QObject):
         self._icon = QSystemTrayIcon(icons.tray_icon("idle"), self)
         self._icon.setContextMenu(self._menu)
         self._icon.activated.connect(self._activated)
-        self._icon.messageClicked.connect(self._clicked)
         self._icon.show()
+        self.tell = Notices(self._icon).tell
+        self._fault = ""
         self._busy: set[str] = set()
+        self._stuck: set[str] = set()
         self._home: HomeWindow | None = None
         self.bridge.happened.connect(self._on_event)
         self.journey.recording_changed.connect(self._show_state)
         self.journey.settings_changed.connect(self.apply_settings)
+        SettingsWatch(session.paths.settings_file, self).changed.connect(self._settings_written)
         self.apply_settings()
         QTimer.singleShot(0, self._after_start)
-
-    def tell(self, title: str, body: str, opens: Callable[[], None] | None = None) -> None:
-        """A notification: the result, the next step, and what a click opens."""
-        self._opens = opens or (lambda: None)
-        if QSystemTrayIcon.isSystemTrayAvailable() and QSystemTrayIcon.supportsMessages():
-            self._icon.showMessage(title, body, icons.app_icon(), 8000)
-        else:
-            self.journey.notice(title, body, self._opens)
-
-    def _clicked(self) -> None:
-        self._opens()
 
     def show(self) -> None:
         """A second start: whatever is open comes to the front, else a new report."""
@@ -148,8 +143,14 @@ class Tray(QObject):
         look.retranslate()
         self._retitle()
         self._listen()
+        if chosen.fault and chosen.fault != self._fault:
+            self.tell(explain("settings_invalid")[0], chosen.fault, self.journey.open_settings)
+        self._fault = chosen.fault
 
     # -- within -----------------------------------------------------------------------------------------------
+
+    def _tell(self, title: str, body: str, opens: Callable[[], None] | None = None) -> None:
+        self.tell(title, body, opens)
 
     def _make_action(self, name: str, icon: str) -> QAction:
         calls: dict[str, Callable[[], object]] = {
@@ -198,30 +199,43 @@ class Tray(QObject):
             self._actions[name].setShortcut(QKeySequence(keys.get(name, "")))
         if self.desktop is None or not self.desktop.abilities.hotkeys:
             return
+        for name in list(keys):
+            try:
+                parse(keys[name])
+            except NoSuchKey as error:  # the others work all the same
+                del keys[name]
+                self._actions[name].setShortcut(QKeySequence())
+                self.tell(say("The keys do not work"), reason(error), self.journey.open_settings)
         try:
             self._stop_keys, taken = self.desktop.listen(
                 keys, lambda name: self.bridge.later(self._actions[name].trigger)
             )
-        except (CaptureError, ValueError) as error:
+        except CaptureError as error:
             self.tell(say("The keys do not work"), reason(error), self.journey.open_settings)
             return
-        if taken:
-            for name in taken:
-                self._actions[name].setShortcut(QKeySequence())
+        for name in taken:
+            self._actions[name].setShortcut(QKeySequence())
+        if taken and taken != self._taken:
             self.tell(
                 say("Another program already uses {keys}", keys=", ".join(taken.values())),
                 say("Choose other keys in the settings. The menu works all the same."),
                 self.journey.open_settings,
             )
+        self._taken = dict(taken)
+
+    def _settings_written(self) -> None:
+        """The file was changed by hand, or by the command line."""
+        before = self._session.settings
+        if self._session.reload() != before:
+            self.apply_settings()
 
     def _after_start(self) -> None:
         """What can wait until the icon is there."""
         self._session.start()
+        self.bridge.background(self._session.waiting_for_somebody, self._know_stuck)
         self.journey.offer_unfinished()
         if self._no_desktop:
             self.tell(say("Testigo cannot see the screen"), self._no_desktop)
-        if self._session.settings.fault:
-            self.tell(explain("settings_invalid")[0], self._session.settings.fault, self.journey.open_settings)
         QTimer.singleShot(HOST_WAIT_MS, self._check_host)
 
     def _check_host(self) -> None:
@@ -248,7 +262,13 @@ class Tray(QObject):
             self._busy.add(delivery.report_id)
         else:
             self._busy.discard(delivery.report_id)
+        if delivery.state == "needs_you" and not event.gone:
+            self._stuck.add(delivery.report_id)
+        else:
+            self._stuck.discard(delivery.report_id)
         self._show_state()
+        if event.gone:
+            return
         if delivery.state == "sent" and delivery.ticket is not None:
             url = delivery.ticket.url
             self.tell(
@@ -261,10 +281,13 @@ class Tray(QObject):
         ):
             self.tell(*explain(delivery.last_error.code), self.journey.open_outbox)
 
+    def _know_stuck(self, report_ids: frozenset[str]) -> None:
+        self._stuck |= report_ids
+        self._show_state()
+
     def _show_state(self) -> None:
-        waiting = self._session.needs_somebody()
         state = "recording" if self.journey.is_recording else "sending" if self._busy else "idle"
-        self._icon.setIcon(icons.tray_icon("needs_you" if state == "idle" and waiting else state))  # type: ignore[arg-type]
+        self._icon.setIcon(icons.tray_icon("needs_you" if state == "idle" and self._stuck else state))  # type: ignore[arg-type]
         self._retitle()
 
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capture import Monitor, Screenshot
 from client.draft import CannotAttach, Draft, clean_name
 from client.folder import Shelf
 from uploader.errors import Cancelled
@@ -157,3 +159,37 @@ def test_moving_a_recording_in_leaves_no_second_copy(draft: Draft, tmp_path: Pat
     made = draft.add_file(source, name="grabación.mp4", move=True)
     assert not source.exists()
     assert (made.name, made.media_type) == ("grabación.mp4", "video/mp4")
+
+
+def grey() -> Screenshot:
+    import numpy as np
+
+    monitor = Monitor("1", "one", 0, 0, 64, 64, 1.0, primary=True)
+    return Screenshot(np.full((64, 64, 4), 90, np.uint8), 1.0, monitor, datetime.now(UTC))
+
+
+def test_a_moved_file_is_gone_from_its_old_place_only_when_the_report_has_it(draft: Draft, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"frames")
+    there: list[bool] = []
+    made = draft.add_file(film, name="recording.mp4", move=True, progress=lambda *_: there.append(film.exists()))
+    assert there == [True]
+    assert not film.exists()
+    assert again(draft).report.attachments == (made,)
+    assert made.path.read_bytes() == b"frames"
+
+
+def test_a_picture_drawn_anew_just_before_a_crash_is_measured_at_the_next_start(draft: Draft) -> None:
+    made = draft.add_picture(grey())
+    os.utime(draft.folder.path / "report.json", ns=(1, 1))
+    made.path.write_bytes(b"drawn anew")
+    found = again(draft)
+    found.mend()
+    assert found.report.attachments[0].sha256 == hashlib.sha256(b"drawn anew").hexdigest()
+    assert again(draft).report == found.report
+
+
+def test_a_draft_is_empty_until_something_lies_in_it(draft: Draft) -> None:
+    assert draft.is_empty
+    (draft.folder.files / "orphan.png").write_bytes(b"left by a crash")
+    assert not draft.is_empty
