@@ -14,7 +14,7 @@ from uploader.errors import FileChanged, NoSpace, Temporary, Unreachable, Upload
 from uploader.ticket import Attachment, Progress
 
 REACH_S = 10
-CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 4 * 1024 * 1024
 
 _stuck: dict[str, threading.Thread] = {}
 
@@ -75,26 +75,34 @@ def _sort(folder: Path, error: OSError) -> UploaderError:
     return Temporary("the folder {folder} failed: {why}", folder=str(folder), why=error.strerror or str(error))
 
 
-def copy_verified(file: Attachment, target: Path, progress: Progress) -> None:
-    """Copies durably, keeping holes, and only what was attached. Raises: FileChanged; OSError; from ``progress``."""
+def copy_durably(source: Path, target: Path, most_bytes: int, progress: Progress) -> tuple[int, str]:
+    """Copies at most so many bytes, keeping holes, and gives size and SHA-256 (hex) of what was copied.
+
+    Raises: OSError; whatever ``progress`` raises.
+    """
     done, digest, empty = 0, hashlib.sha256(), bytes(CHUNK_BYTES)
-    try:
-        source = file.path.open("rb")
-    except OSError as error:
-        raise FileChanged("“{name}” is no longer in the report's folder", name=file.name) from error
-    with source, target.open("wb") as copy:
-        while piece := source.read(CHUNK_BYTES):
+    with source.open("rb") as old, target.open("wb") as new:
+        while done < most_bytes and (piece := old.read(min(CHUNK_BYTES, most_bytes - done))):
             digest.update(piece)
             if piece == empty:
-                copy.seek(len(piece), os.SEEK_CUR)
+                new.seek(len(piece), os.SEEK_CUR)
             else:
-                copy.write(piece)
+                new.write(piece)
             done += len(piece)
-            progress(done, file.size_bytes)
-        copy.truncate(done)
-        copy.flush()
-        os.fsync(copy.fileno())
-    if done != file.size_bytes or digest.hexdigest() != file.sha256:
+            progress(done, most_bytes)
+        new.truncate(done)
+        new.flush()
+        os.fsync(new.fileno())
+    return done, digest.hexdigest()
+
+
+def copy_verified(file: Attachment, target: Path, progress: Progress) -> None:
+    """Copies only what was attached. Raises: FileChanged; OSError; whatever ``progress`` raises."""
+    try:
+        whole = file.path.stat().st_size == file.size_bytes
+    except OSError as error:
+        raise FileChanged("“{name}” is no longer in the report's folder", name=file.name) from error
+    if not whole or copy_durably(file.path, target, file.size_bytes, progress) != (file.size_bytes, file.sha256):
         target.unlink(missing_ok=True)
         raise FileChanged("“{name}” has changed since it was attached", name=file.name)
 
