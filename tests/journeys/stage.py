@@ -103,9 +103,10 @@ class Stage:
         raw = subprocess.run(
             ["maim", "-u", "--format", "png", "--quality", "1"], env=self.environment, capture_output=True, check=True
         ).stdout
+        picture = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
         if name:
-            (self.folder / f"{name}.png").write_bytes(raw)
-        return cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
+            cv2.imwrite(str(self.folder / f"{name}.png"), picture)
+        return picture
 
     def find_color(self, bgr: tuple[int, int, int], least: int = 200) -> tuple[int, int, int, int] | None:
         """The box (x, y, width, height) around everything of this colour; None when there is little of it."""
