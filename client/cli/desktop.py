@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import threading
 from pathlib import Path
@@ -26,9 +27,16 @@ def tray(arguments: argparse.Namespace, paths: Paths) -> Result:
         if not arguments.quiet:
             outcome.say_aloud(say("Testigo is already running; it was brought to the front."))
         return {}, outcome.DONE
+    _need_screen()
     from client.ui.tray import run
 
     return {}, run(paths)
+
+
+def _need_screen() -> None:
+    """Qt ends the whole process when there is no screen, so we ask before it does. Raises: NoDisplay."""
+    if not (os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM")):
+        open_desktop().close()
 
 
 def add_capture(parser: argparse.ArgumentParser) -> None:

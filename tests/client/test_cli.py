@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def call(*arguments: str, display: str = "", stdin: str | None = None, **environment: str) -> tuple[int, str, str]:
     given = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    given.pop("DISPLAY", None)
+    for name in ("DISPLAY", "QT_QPA_PLATFORM"):
+        given.pop(name, None)
     if display:
         given["DISPLAY"] = display
     ran = subprocess.run(
@@ -108,7 +109,7 @@ def test_a_wrong_call_gives_its_code_and_says_what_to_do(
 
 
 @pytest.mark.parametrize(
-    "verb", [("capture", "screen", "-o", "x.png"), ("screens",), ("record", "screen", "-o", "x.mp4")]
+    "verb", [("tray",), ("capture", "screen", "-o", "x.png"), ("screens",), ("record", "screen", "-o", "x.mp4")]
 )
 def test_without_a_display_it_says_so_and_exits_with_six(verb: tuple[str, ...]) -> None:
     code, said = answer(*verb)
