@@ -84,7 +84,7 @@ def _deliver(arguments: argparse.Namespace, paths: Paths, session: Session, repo
     """Now with ``--wait``; else the running program is told, and sends it by itself."""
     if arguments.wait is None:
         ask(paths, "tray", "poke", {}, wait_s=2)
-        return _told(arguments, result(session.delivery(report_id))), SAVED
+        return _told(arguments, result(session.delivery(report_id))), outcome.DONE
     session.listen(_show_progress)
     try:
         delivery = session.send_now(report_id, max(arguments.wait, 0))
