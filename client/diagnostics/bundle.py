@@ -10,11 +10,10 @@ import json
 import os
 import zipfile
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from client.diagnostics.collection import Diagnosis
+from client.diagnostics.collection import Diagnosis, findings_text, rfc3339
 from client.redaction import find_secrets
 
 SCHEMA = 1
@@ -100,29 +99,10 @@ def _entries(diagnosis: Diagnosis) -> dict[str, str]:
         "schema": SCHEMA,
         "version": diagnosis.version,
         "profile": diagnosis.profile,
-        "taken_at": _rfc3339(diagnosis.taken_at),
+        "taken_at": rfc3339(diagnosis.taken_at),
         "collectors": _collectors(diagnosis),
         "findings": [asdict(finding) for finding in diagnosis.findings],
         "redactions": diagnosis.redactions,
         "files": hashes,
     }
     return {**entries, "manifest.json": json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"}
-
-
-def findings_text(diagnosis: Diagnosis) -> str:
-    """What an agent reads first: findings, what is missing, what was hidden."""
-    lines = [f"Taken {_rfc3339(diagnosis.taken_at)}, profile {diagnosis.profile}, Testigo {diagnosis.version}", ""]
-    if not diagnosis.findings:
-        lines += ["Nothing stood out in what could be collected.", ""]
-    for finding in diagnosis.findings:
-        lines += [f"[{finding.severity}] {finding.title}", f"       {finding.evidence}", f"       {finding.advice}", ""]
-    missing = [one for one in diagnosis.collected if one.status != "ok"]
-    if missing:
-        lines += ["Not complete:", *(f"  {one.id}: {one.status}, {one.reason or 'no reason'}" for one in missing), ""]
-    hidden = ", ".join(f"{kind} {n}" for kind, n in diagnosis.redactions.items())
-    lines.append(f"Hidden before anyone saw it: {hidden or 'nothing'}")
-    return "\n".join(lines) + "\n"
-
-
-def _rfc3339(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -20,6 +20,9 @@ from client.words import say as spoken  # for words that are declared elsewhere
 
 log = logging.getLogger(__name__)
 
+FINDINGS = "findings"
+"""The id of the section that holds what stood out; desks show it on top."""
+
 _SIDE_BY_SIDE = 4
 # Control signs would act on a terminal, and direction marks would make a line read as something else.
 _UNSEEN = dict.fromkeys(
@@ -56,10 +59,14 @@ class Diagnosis:
     version: str = ""
 
     def sections(self) -> tuple[Section, ...]:
-        """The report's sections, titles and notes in the user's language."""
-        return tuple(
+        """The report's sections, titles and notes in the user's language; what stood out comes first."""
+        collected = tuple(
             Section(one.id, spoken(one.title), one.text, one.status, note(one), one.hidden) for one in self.collected
         )
+        if not self.findings:
+            return collected
+        text = findings_text(self)
+        return Section(FINDINGS, say("Findings"), text, note=size(len(text.encode()))), *collected
 
 
 def note(one: Collected) -> str:
@@ -80,6 +87,25 @@ def note(one: Collected) -> str:
             return say("not collected")
         case _:
             return say("could not be collected")
+
+
+def findings_text(diagnosis: Diagnosis) -> str:
+    """What an agent reads first: findings, what is missing, what was hidden."""
+    lines = [f"Taken {rfc3339(diagnosis.taken_at)}, profile {diagnosis.profile}, Testigo {diagnosis.version}", ""]
+    if not diagnosis.findings:
+        lines += ["Nothing stood out in what could be collected.", ""]
+    for finding in diagnosis.findings:
+        lines += [f"[{finding.severity}] {finding.title}", f"       {finding.evidence}", f"       {finding.advice}", ""]
+    missing = [one for one in diagnosis.collected if one.status != "ok"]
+    if missing:
+        lines += ["Not complete:", *(f"  {one.id}: {one.status}, {one.reason or 'no reason'}" for one in missing), ""]
+    hidden = ", ".join(f"{kind} {n}" for kind, n in diagnosis.redactions.items())
+    lines.append(f"Hidden before anyone saw it: {hidden or 'nothing'}")
+    return "\n".join(lines) + "\n"
+
+
+def rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def run_all(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -29,11 +30,16 @@ from PySide6.QtWidgets import (
 from client.ui import look
 from client.ui.icons import draw_icon
 
-_BY_KEYBOARD = (
+BY_KEYBOARD = (
     Qt.FocusReason.TabFocusReason,
     Qt.FocusReason.BacktabFocusReason,
     Qt.FocusReason.ShortcutFocusReason,
 )
+
+
+def _held(event: QKeyEvent) -> bool:
+    """Whether Ctrl, Alt or the like is held; the number pad's own mark is none of them."""
+    return bool(event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier)
 
 
 class _Button(QPushButton):
@@ -67,8 +73,15 @@ class _Button(QPushButton):
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter presses the button that has the focus; Qt would leave it to the window's primary one."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not _held(event):
+            self.click()
+        else:
+            super().keyPressEvent(event)
+
     def focusInEvent(self, event: QFocusEvent) -> None:
-        self._ringed = event.reason() in _BY_KEYBOARD
+        self._ringed = event.reason() in BY_KEYBOARD
         super().focusInEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
@@ -222,7 +235,7 @@ class _Segment(QRadioButton):
         return self.rect().contains(at)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        self.ringed = event.reason() in _BY_KEYBOARD or self.ringed
+        self.ringed = event.reason() in BY_KEYBOARD or self.ringed
         super().focusInEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
@@ -352,7 +365,9 @@ class Segmented(QFrame):
         painter.setBrush(QColor(now.raised))
         used = QRectF(self.used())
         painter.drawRoundedRect(used.adjusted(-0.5, -0.5, 0.5, 0.5), look.CORNER, look.CORNER)
-        for segment in list(self.segments.values())[:-1]:
+        for segment, follower in pairwise(self.segments.values()):
+            if follower.y() != segment.y():
+                continue
             right = QPointF(segment.geometry().right() + 1, segment.geometry().top())
             painter.drawLine(right, right + QPointF(0, segment.height()))
         painter.end()

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import (
+    QAction,
     QCloseEvent,
     QColor,
+    QContextMenuEvent,
     QFont,
     QFontDatabase,
     QKeyEvent,
+    QKeySequence,
     QSyntaxHighlighter,
     QTextCharFormat,
     QTextDocument,
 )
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QListWidgetItem, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QListWidgetItem, QMenu, QPlainTextEdit, QVBoxLayout, QWidget
 
 from client.redaction import PSEUDONYM
 from client.report import Section
 from client.ui import look
 from client.ui.buttons import LinkButton, PlainButton, PrimaryButton, QuietButton
+from client.ui.icons import icon
 from client.ui.pieces import Divider, Label, OneLine
+from client.ui.reviewed import Reviewed, leaves, text_of, whole_words
 from client.ui.rows import Row, RowList
 from client.words import say, say_n, size
-
-HIDDEN = "[hidden]"
-"""What stands in the text instead of words the user hid."""
 
 
 class Consent(QWidget):
@@ -38,104 +39,62 @@ class Consent(QWidget):
 
     def __init__(self, sections: tuple[Section, ...], whys: dict[str, str], send_words: bool) -> None:
         super().__init__(None)
-        self._sections, self._whys = list(sections), whys
-        self._kept = [bool(section.text) for section in sections]
+        self._reviewed, self._whys, self._send_words = Reviewed(sections), whys, send_words
         self._done = False
+        self._told = ""
         self._phrases = look.Phrases(self)
-        self._phrases.tell(self.setWindowTitle, lambda: say("This is what will be sent"))
         self.list = RowList(soft=True)
         self._title, self._why = Label(strong=True), Label("quiet", wrap=True)
-        self.text = QPlainTextEdit()
+        self.text = _Sheet(self)
         self._tint = _Tint(self.text.document())
-        self._hide = LinkButton("eye-off")
+        self._hint, self._hide = OneLine("faint", "small"), LinkButton("eye-off")
         self._total = OneLine("faint")
         self._no, self._copy = QuietButton(), PlainButton("download")
         self.primary = PrimaryButton("send" if send_words else "check")
         self._build()
-        self._speak(send_words)
         self._wire()
-        self._show_rows()
+        self._speak()
         self.list.setCurrentRow(0)
+        self.list.setFocus()
         self.resize(look.sized(860), look.sized(600))
-        self.setMinimumSize(look.sized(560), look.sized(380))
+        self.setMinimumSize(look.sized(620), look.sized(380))
 
     def sections(self) -> tuple[Section, ...]:
         """Byte for byte what will leave."""
-        return tuple(
-            section
-            if kept or not section.text
-            else dataclasses.replace(section, text="", status="skipped", note=say("taken out by the user"), hidden=0)
-            for section, kept in zip(self._sections, self._kept, strict=True)
-        )
+        return self._reviewed.sections()
 
     def hide_everywhere(self, word: str) -> int:
         """Puts ``[hidden]`` in place of these words in every section; how often they stood there."""
-        count = 0
-        for number, section in enumerate(self._sections):
-            times = section.text.count(word) if word.strip() else 0
-            if times:
-                count += times
-                changed = section.text.replace(word, HIDDEN)
-                self._sections[number] = dataclasses.replace(section, text=changed, hidden=section.hidden + times)
-        self._show_rows()
-        self._show_text()
+        count = self._reviewed.hide(word)
+        if count:
+            self._tell(say_n("Hidden in {n} place", "Hidden in {n} places", count))
         return count
 
-    def closeEvent(self, event: QCloseEvent) -> None:
-        if not self._done:
-            self._done = True
-            self.declined.emit()
-        super().closeEvent(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self.close()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._accept()
-        else:
-            super().keyPressEvent(event)
-
-    def eventFilter(self, watched: object, event: QEvent) -> bool:
-        """In the text: Delete cuts the selected lines, Ctrl+H hides the selected words everywhere."""
-        if watched is self.text and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-                self.cut_lines()
-                return True
-            if event.key() == Qt.Key.Key_H and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-                self._hide_selected()
-                return True
-            if event.key() == Qt.Key.Key_Tab:
-                self.focusNextChild()
-                return True
-        return super().eventFilter(watched, event)  # type: ignore[arg-type]
+    def hide_selected(self) -> None:
+        """Hides the selected words everywhere; pseudonyms that the selection cuts are taken whole."""
+        cursor, shown = self.text.textCursor(), self.text.toPlainText()
+        if cursor.hasSelection():
+            self.hide_everywhere(whole_words(shown, cursor.selectionStart(), cursor.selectionEnd()))
 
     def cut_lines(self) -> None:
         """Takes the lines that the selection (or the caret) touches out of the section."""
-        number, cursor = self.list.currentRow(), self.text.textCursor()
-        document = self.text.document()
+        number, cursor, document = self.list.currentRow(), self.text.textCursor(), self.text.document()
         first = document.findBlock(cursor.selectionStart()).blockNumber()
         last = document.findBlock(max(cursor.selectionEnd() - 1, cursor.selectionStart())).blockNumber()
-        lines = self._sections[number].text.split("\n")
-        del lines[first : last + 1]
-        self._sections[number] = dataclasses.replace(self._sections[number], text="\n".join(lines))
-        self._show_rows()
-        self._show_text()
+        if self._reviewed.cut(number, first, last):
+            self._tell(say_n("{n} line taken out", "{n} lines taken out", last - first + 1))
+            cursor = self.text.textCursor()
+            cursor.setPosition(document.findBlockByNumber(min(first, document.blockCount() - 1)).position())
+            self.text.setTextCursor(cursor)
+
+    def undo(self) -> None:
+        """Takes back the last change."""
+        if self._reviewed.undo():
+            self._tell(say("Taken back"))
 
     # -- within -----------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.text.setReadOnly(True)
-        self.text.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
-        mono = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-        mono.setPixelSize(look.sized(12))
-        mono.setStyleHint(QFont.StyleHint.Monospace)
-        self.text.setFont(mono)
-        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.text.setFrameShape(QPlainTextEdit.Shape.NoFrame)
-        self.text.setProperty("sheet", True)
-        self.text.installEventFilter(self)
         head = QVBoxLayout()
         head.setContentsMargins(look.L, look.M, look.L, look.M)
         head.setSpacing(look.XS)
@@ -143,20 +102,24 @@ class Consent(QWidget):
         head.addWidget(self._why)
         hint = QHBoxLayout()
         hint.setContentsMargins(look.L, look.XS, look.S, look.XS)
-        self._hint = OneLine("faint", "small")
         hint.addWidget(self._hint, 1)
         hint.addWidget(self._hide)
-        right = QVBoxLayout()
+        sheet = QWidget()
+        sheet.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        sheet.setProperty("raised", True)
+        right = QVBoxLayout(sheet)
+        right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(0)
         right.addLayout(head)
         for part in (Divider(), self.text, Divider()):
             right.addWidget(part)
         right.addLayout(hint)
-        self.list.setFixedWidth(look.sized(300))
+        self.list.setFixedWidth(look.sized(270))
+        self.list.setProperty("side", True)
         body = QHBoxLayout()
         body.setSpacing(0)
         body.addWidget(self.list)
-        body.addLayout(right, 1)
+        body.addWidget(sheet, 1)
         foot = QHBoxLayout()
         foot.setContentsMargins(look.L, look.M, look.L, look.M)
         foot.setSpacing(look.S)
@@ -170,89 +133,180 @@ class Consent(QWidget):
         whole.addWidget(Divider())
         whole.addLayout(foot)
 
-    def _speak(self, send_words: bool) -> None:
+    def _speak(self) -> None:
         tell = self._phrases.tell
+        tell(self.setWindowTitle, lambda: say("This is what will be sent") if self._send_words else say("Diagnostics"))
         tell(self.list.setAccessibleName, lambda: say("Sections"))
         tell(self.text.setAccessibleName, lambda: say("What this section says"))
         tell(self._hint.setText, lambda: say("Select words to hide them everywhere · Delete takes out lines"))
         tell(self._hide.setText, lambda: say("Hide everywhere"))
+        tell(self._hide.setToolTip, lambda: look.key_name("Ctrl+H"))
         tell(self._no.setText, lambda: say("Cancel"))
         tell(self._copy.setText, lambda: say("Save a copy"))
-        tell(self.primary.setText, lambda: say("Send report") if send_words else say("Done"))
-        tell(self._total.setText, self._total_words)
+        tell(self.primary.setText, lambda: say("Send report") if self._send_words else say("Done"))
+        tell(lambda _: self._show(), lambda: "")
 
     def _wire(self) -> None:
         self.list.currentRowChanged.connect(self._show_text)
         self.list.itemChanged.connect(self._ticked)
         self.text.selectionChanged.connect(lambda: self._hide.setEnabled(self.text.textCursor().hasSelection()))
         self._hide.setEnabled(False)
-        self._hide.clicked.connect(self._hide_selected)
+        self._hide.clicked.connect(self.hide_selected)
         self._no.clicked.connect(self.close)
-        self._copy.clicked.connect(self._save_copy)
+        self._copy.clicked.connect(self._choose_copy)
         self.primary.clicked.connect(self._accept)
 
-    def _show_rows(self) -> None:
+    def _tell(self, words: str) -> None:
+        """What just happened, beside the total; and all rows anew."""
+        self._told = words
+        self._show()
+
+    def _show(self) -> None:
+        rows = [
+            Row(one.id, one.title, self._detail(one), ticked=kept, muted=one.status not in ("ok", "partial"))
+            for one, kept in self._reviewed.shown()
+        ]
         self.list.blockSignals(True)
-        self.list.show_rows(
-            [
-                Row(section.id, section.title, self._detail(section), ticked=kept)
-                for section, kept in zip(self._sections, self._kept, strict=True)
-            ]
-        )
+        self.list.show_rows(rows)
         self.list.blockSignals(False)
         self._total.setText(self._total_words())
+        self._show_text()
 
-    def _detail(self, section: Section) -> str:
-        parts = [size(len(section.text.encode())) if section.text else section.note or say("nothing")]
+    @staticmethod
+    def _detail(section: Section) -> str:
+        length = size(len(section.text.encode()))
+        if not section.text:
+            parts = [say("nothing")]
+        elif section.status == "partial":
+            parts = [say("{size}, incomplete", size=length)]
+        else:
+            parts = [length if section.status == "ok" else section.note or length]
         if section.hidden:
             parts.append(say_n("{n} thing hidden", "{n} things hidden", section.hidden))
         return " · ".join(parts)
 
     def _total_words(self) -> str:
-        leaving = [s for s in self.sections() if s.text]
-        total = size(sum(len(s.text.encode()) for s in leaving))
-        return say_n("{n} section, {total}", "{n} sections, {total}", len(leaving), total=total)
+        leaving = [section for section in self.sections() if leaves(section)]
+        total = size(sum(len(section.text.encode()) for section in leaving))
+        words = say_n("{n} section, {total}", "{n} sections, {total}", len(leaving), total=total)
+        if self._told and self._reviewed.can_undo:
+            return f"{words} · {self._told} ({look.key_name('Ctrl+Z')})"
+        return f"{words} · {self._told}" if self._told else words
 
     def _show_text(self) -> None:
         number = self.list.currentRow()
-        if not 0 <= number < len(self._sections):
+        if not 0 <= number < len(self._reviewed.shown()):
             return
-        section = self._sections[number]
+        section, kept = self._reviewed.shown()[number]
         self._title.setText(section.title)
         self._why.setText(self._whys.get(section.id, ""))
         self._why.setVisible(bool(self._why.text()))
-        shown = section.text if self._kept[number] else ""
+        shown = section.text if kept else ""
         if self.text.toPlainText() != shown:
+            place = self.text.verticalScrollBar().value()
             self.text.setPlainText(shown)
-        self.text.setPlaceholderText(say("This section is not sent.") if not shown else "")
+            self.text.verticalScrollBar().setValue(place)
+        self.text.setPlaceholderText("" if shown else say("This section is not sent."))
 
     def _ticked(self, item: QListWidgetItem) -> None:
-        number = self.list.row(item)
-        kept = item.checkState() == Qt.CheckState.Checked and bool(self._sections[number].text)
-        if kept != self._kept[number]:
-            self._kept[number] = kept
-            self._total.setText(self._total_words())
-        self._show_text()
+        self._reviewed.keep(self.list.row(item), item.checkState() == Qt.CheckState.Checked)
+        self._tell("")
 
-    def _hide_selected(self) -> None:
-        word = self.text.textCursor().selectedText().replace("\u2029", "\n")
-        if word:
-            self.hide_everywhere(word)
+    def _choose_copy(self) -> None:
+        dialog = QFileDialog(self, say("Save a copy"))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilter("*.txt")
+        dialog.setDefaultSuffix("txt")
+        dialog.selectFile(say("diagnostics") + ".txt")
+        dialog.fileSelected.connect(lambda name: self.save_copy(Path(name)))
+        dialog.open()
 
-    def _save_copy(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, say("Save a copy"), say("diagnostics") + ".txt", "*.txt")
-        if not name:
-            return
-        text = "".join(f"== {s.title} ==\n{s.text.rstrip()}\n\n" for s in self.sections() if s.text)
+    def save_copy(self, path: Path) -> None:
+        """Writes what would leave as one text file."""
         try:
-            Path(name).write_text(text, "utf-8")
+            path.write_bytes(text_of(self.sections()).encode())
         except OSError as error:
-            self._total.setText(say("Not saved: {why}", why=error.strerror))
+            self._tell(say("Not saved: {why}", why=error.strerror))
+        else:
+            self._tell(say("Saved as {name}", name=path.name))
 
     def _accept(self) -> None:
-        self._done = True
-        self.accepted.emit(self.sections())
-        self.close()
+        if not self._done:
+            self._done = True
+            self.accepted.emit(self.sections())
+            self.close()
+
+    # -- events -----------------------------------------------------------------------------------------------
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self._done:
+            self._done = True
+            self.declined.emit()
+        super().closeEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._accept()
+        elif event.matches(QKeySequence.StandardKey.Undo):
+            self.undo()
+        else:
+            super().keyPressEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._tint.rehighlight()
+
+
+class _Sheet(QPlainTextEdit):
+    """The text of one section: to read and select by mouse and keys; Delete cuts lines, Ctrl+H hides words."""
+
+    def __init__(self, owner: Consent) -> None:
+        super().__init__()
+        self._owner = owner
+        self.setUndoRedoEnabled(False)
+        by_mouse, by_keys = (
+            Qt.TextInteractionFlag.TextSelectableByMouse,
+            Qt.TextInteractionFlag.TextSelectableByKeyboard,
+        )
+        self.setTextInteractionFlags(by_mouse | by_keys)
+        mono = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+        mono.setPixelSize(look.sized(12))
+        mono.setStyleHint(QFont.StyleHint.Monospace)
+        self.setFont(mono)
+        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.setFrameShape(QPlainTextEdit.Shape.NoFrame)
+        self.setTabChangesFocus(True)
+        self.setProperty("sheet", True)
+        self.document().setDocumentMargin(0)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self._owner.cut_lines()
+        elif event.key() == Qt.Key.Key_H and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self._owner.hide_selected()
+        elif event.matches(QKeySequence.StandardKey.Undo) or event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        menu, there = QMenu(self), self.textCursor().hasSelection()
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for words, picture, keys, act in (
+            (say("Hide everywhere"), "eye-off", "Ctrl+H", self._owner.hide_selected),
+            (say("Take out these lines"), "minus", "Del", self._owner.cut_lines),
+            (say("Copy"), "copy", "Ctrl+C", self.copy),
+        ):
+            action = QAction(icon(picture), words, menu)
+            action.setShortcut(QKeySequence(keys))
+            action.setEnabled(there or keys == "Del")
+            action.triggered.connect(act)
+            menu.addAction(action)
+        menu.popup(event.globalPos())
 
 
 class _Tint(QSyntaxHighlighter):
@@ -262,12 +316,13 @@ class _Tint(QSyntaxHighlighter):
         super().__init__(document)
 
     def highlightBlock(self, text: str) -> None:
-        look_ = QTextCharFormat()
-        look_.setForeground(QColor(look.tokens().accent))
-        look_.setBackground(QColor(look.tokens().soft))
+        tinted = QTextCharFormat()
+        tinted.setForeground(QColor(look.tokens().accent))
+        tinted.setBackground(QColor(look.tokens().soft))
         for found in PSEUDONYM.finditer(text):
-            self.setFormat(found.start(), len(found[0]), look_)
-        start = text.find(HIDDEN)
-        while start >= 0:
-            self.setFormat(start, len(HIDDEN), look_)
-            start = text.find(HIDDEN, start + 1)
+            self.setFormat(_units(text[: found.start()]), _units(found[0]), tinted)
+
+
+def _units(text: str) -> int:
+    """The length Qt counts: in UTF-16."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from capture import Monitor
@@ -15,10 +16,11 @@ from client.draft import Draft
 from client.report import Section
 from client.session import Session
 from client.ui import look
+from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.buttons import LinkButton
 from client.ui.pieces import OneLine, Panel, Tick
-from client.words import say, say_n, size
+from client.words import reason, say, say_n, size
 
 if TYPE_CHECKING:
     from client.diagnostics import Diagnosis
@@ -48,7 +50,7 @@ class DiagnosticsRow(Panel):
         self.review = LinkButton()
         row = QHBoxLayout(self)
         row.setContentsMargins(look.M, look.S, look.S, look.S)
-        row.setSpacing(look.M)
+        row.setSpacing(look.XS)
         words = QVBoxLayout()
         words.setSpacing(0)
         words.addWidget(self._title)
@@ -85,11 +87,11 @@ class DiagnosticsRow(Panel):
         """The user saw these and let them go."""
         self._sections, self._reviewed = sections, True
         self._show()
-        self._store(sections)
+        self._store()
 
-    def settle(self) -> None:
-        """Writes down what goes along, after all earlier changes: nothing, when it is switched off."""
-        self._store(self._sections if self.tick.isChecked() else ())
+    def leaving(self) -> tuple[Section, ...]:
+        """What goes along: nothing, when it is switched off."""
+        return self._sections if self.tick.isChecked() else ()
 
     def stop(self) -> None:
         """The form closes: what is being collected is not needed."""
@@ -100,7 +102,7 @@ class DiagnosticsRow(Panel):
         if on and not self._sections and self._collecting is None:
             self._collect()
         self._show()
-        self.settle()
+        self._store()
         if self.is_ready:
             self.ready.emit()
 
@@ -115,8 +117,8 @@ class DiagnosticsRow(Panel):
                 monitors=monitors,
                 cancelled=stop,
             ),
-            partial(self._collected, stop),
-            partial(self._not_collected, stop),
+            while_alive(self, partial(self._collected, stop)),
+            while_alive(self, partial(self._not_collected, stop)),
         )
 
     def _collected(self, stop: threading.Event, diagnosis: Diagnosis) -> None:
@@ -124,19 +126,20 @@ class DiagnosticsRow(Panel):
             return
         self._collecting, self._failed = None, ""
         self._sections = diagnosis.sections()
-        if self.tick.isChecked():
-            self._store(self._sections)
+        self._store()
         self._show()
         self.ready.emit()
 
     def _not_collected(self, stop: threading.Event, error: Exception) -> None:
         if stop is self._collecting:
-            self._collecting, self._failed = None, str(error)
+            self._collecting, self._failed = None, reason(error)
             self._show()
             self.ready.emit()
 
-    def _store(self, sections: tuple[Section, ...]) -> None:
-        self._bridge.background(partial(self._draft.set_sections, sections), None, lambda _: None, in_order=True)
+    def _store(self) -> None:
+        """Keeps the draft up to date; whatever fails here is told when it is sent, which writes them once more."""
+        work = partial(self._draft.set_sections, self.leaving())
+        self._bridge.background(work, None, lambda _: None, in_order=True)
 
     def _words(self) -> str:
         if not self.tick.isChecked():
@@ -146,12 +149,23 @@ class DiagnosticsRow(Panel):
         if self._failed:
             return say("Could not be collected: {why}", why=self._failed)
         there = [section for section in self._sections if section.text]
+        if not there:
+            return say("Nothing is sent")
         total = size(sum(len(section.text.encode()) for section in there))
-        parts = [say_n("{n} section", "{n} sections", len(there)), total]
+        full = sum(1 for section in there if section.status in ("ok", "partial"))
+        parts = [say_n("{n} section", "{n} sections", full), total]
         hidden = sum(section.hidden for section in there)
         if hidden:
             parts.append(say_n("{n} thing hidden", "{n} things hidden", hidden))
         return " · ".join(parts)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """The words belong to the tick: a click on them turns it over."""
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.tick.toggle()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.accept()
 
     def _show(self) -> None:
         self._detail.setText(self._words())

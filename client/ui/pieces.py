@@ -6,7 +6,7 @@ from typing import Literal
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from client.ui import look
 from client.ui.buttons import LinkButton, draw_ring
@@ -118,6 +118,37 @@ class Panel(QFrame):
         painter.end()
 
 
+class Caution(Panel):
+    """Something to look at, in place: a shield and a few wrapped lines. Hidden while there is nothing to tell."""
+
+    def __init__(self) -> None:
+        super().__init__(warn=True)
+        self._words = Label(wrap=True)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(look.M, look.S, look.M, look.S)
+        self._row.setSpacing(look.M)
+        self._row.addWidget(_Picture("triangle-alert", self, "warn", look.ICON), 0, Qt.AlignmentFlag.AlignTop)
+        self._row.addWidget(self._words, 1)
+        self.hide()
+
+    def add(self, widget: QWidget) -> None:
+        """An action beside the words."""
+        self._row.addWidget(widget)
+
+    def tell(self, words: str) -> bool:
+        """Shows these words, or nothing when they are empty; whether that is another picture than before."""
+        if words == self._words.text() and self.isHidden() != bool(words):
+            return False
+        self._words.setText(words)
+        self.setAccessibleName(words)
+        self.setVisible(bool(words))
+        return True
+
+    @property
+    def words(self) -> str:
+        return self._words.text()
+
+
 class Tick(QCheckBox):
     """A check box with our corners and check."""
 
@@ -163,17 +194,17 @@ class Choice(QComboBox):
 
 
 class _Picture(QWidget):
-    """A large faint icon."""
+    """An icon that is only to be seen."""
 
-    def __init__(self, name: str, parent: QWidget) -> None:
+    def __init__(self, name: str, parent: QWidget, tone: Tone = "faint", side_px: int = look.XXL) -> None:
         super().__init__(parent)
-        self._name = name
-        side = look.sized(look.XXL)
+        self._name, self._tone = name, tone
+        side = look.sized(side_px)
         self.setFixedSize(side, side)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        draw_icon(painter, self._name, QRectF(self.rect()), look.color("faint"))
+        draw_icon(painter, self._name, QRectF(self.rect()), look.color(self._tone))
         painter.end()
 
 

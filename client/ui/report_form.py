@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
@@ -14,26 +14,32 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
-    QImage,
     QKeyEvent,
     QKeySequence,
+    QShowEvent,
 )
-from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from capture import Monitor
 from client.draft import Draft
-from client.report import KINDS, PRIORITIES, Section
+from client.report import Problem, Section
 from client.session import NotReady, Session
 from client.ui import look
-from client.ui.attachment_strip import AttachmentStrip
+from client.ui.alive import while_alive
+from client.ui.attachment_strip import AttachmentStrip, paths_in, picture_in
 from client.ui.bridge import Bridge
-from client.ui.buttons import PrimaryButton, QuietButton, Segmented
+from client.ui.buttons import PrimaryButton, QuietButton
 from client.ui.diagnostics_row import DiagnosticsRow
-from client.ui.growing_text import GrowingText
-from client.ui.pieces import Divider, Label, OneLine, Panel
-from client.words import explain_problem, say
+from client.ui.pieces import Caution, Divider, OneLine
+from client.ui.report_fields import ReportFields
+from client.ui.report_words import desk_word, told, trouble_words
+from client.words import say
 
 SAVE_MS = 250
+ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+Stage = Literal["writing", "waiting", "sending", "sent"]
+"""Waiting: Send was pressed, and copies or diagnostics are not complete yet."""
 
 
 class ReportForm(QWidget):
@@ -51,26 +57,26 @@ class ReportForm(QWidget):
         super().__init__(None)
         self.draft = draft
         self._session, self._bridge = session, bridge
-        self._sent = False
-        self._sending = False
+        self._stage: Stage = "writing"
+        self._copying = 0
+        self._troubles: list[str] = []
+        self._asked = False
         self._consent: QWidget | None = None
-        self._trouble = ""
         self._phrases = look.Phrases(self)
-        self.subject, self.description = QLineEdit(), GrowingText(3, 10)
-        self.kind, self.priority = Segmented(KINDS), Segmented(PRIORITIES)
+        self.fields = ReportFields(draft.report, self._phrases)
         self.strip = AttachmentStrip(bridge, self._phrases)
         self.diagnostics = DiagnosticsRow(session, bridge, draft, monitors, self._phrases)
-        self.warning, self._warning_words = Panel(warn=True), Label(wrap=True)
-        self._criteria, self._target = Label("quiet", wrap=True), OneLine("faint")
+        self.warning = Caution()
+        self._target = OneLine("faint")
         self.keep, self.send = QuietButton(), PrimaryButton("send")
         self._timer = QTimer(self, singleShot=True, interval=SAVE_MS)
         self._build()
+        self._wanted = self.fields.values()
         self._speak()
-        self._fill()
         self._wire()
         self.refresh()
-        self.resize(look.sized(520), min(look.sized(700), self._most_height()))
-        self.setMinimumSize(look.sized(420), look.sized(360))
+        self.resize(look.sized(520), look.sized(400))
+        self.setMinimumSize(look.sized(420), look.sized(320))
         self.setAcceptDrops(True)
 
     def refresh(self) -> None:
@@ -78,73 +84,52 @@ class ReportForm(QWidget):
         report = self.draft.report
         own = frozenset(a.name for a in report.attachments if self.draft.picture(a.name))
         self.strip.show_attachments(report.attachments, self._session.ways(self.draft), own)
-        self._show_problems(blocking=False)
+        self._show_problems()
 
     def attach(self, paths: list[Path]) -> None:
         """Copies files into the draft in the background; each shows as soon as it is whole."""
-        for path in paths:
-            self._bridge.background(partial(self.draft.add_file, path), self._attached, self._refused, in_order=True)
+        self._add_all([partial(self.draft.add_file, path) for path in paths])
 
     def submit(self) -> None:
         """Sends, or shows what is missing; what has not been reviewed is shown first."""
-        if self._sending:
+        if self._stage != "writing":
             return
-        self._save_now()
-        self._show_problems(blocking=True)
-        blocking = [p for p in self._session.problems(self.draft) if p.blocking]
+        self._asked = True
+        self._troubles.clear()
+        if not self._save_now():
+            return
+        self._show_problems()
+        blocking = [p for p in self._problems() if p.blocking]
         if blocking:
-            self.subject.setFocus() if blocking[0].code == "summary_missing" else self.strip.setFocus()
-            return
-        if not self.diagnostics.is_ready:
-            self._sending = True
-            self.send.setEnabled(False)
-            self.diagnostics.ready.connect(self._go_on, Qt.ConnectionType.SingleShotConnection)
-            return
-        if self.diagnostics.needs_review:
+            self._lead_to(blocking[0])
+        elif self._copying or not self.diagnostics.is_ready:
+            self._set_stage("waiting")
+        elif self.diagnostics.needs_review:
             self._review(send=True)
-            return
-        self._hand_over()
+        else:
+            self._hand_over()
 
     # -- within -----------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.subject.setFont(look.font("large"))
-        self.subject.setMaxLength(300)
-        inner = QWidget()
-        form = QVBoxLayout(inner)
+        self._inner = QWidget()
+        form = self._column = QVBoxLayout(self._inner)
         form.setContentsMargins(look.XL, look.XL, look.XL, look.L)
         form.setSpacing(look.M)
-        form.addWidget(self.subject)
-        form.addWidget(self.description)
-        self._kind_label, self._priority_label = Label("faint", "small"), Label("faint", "small")
-        for label, choice in ((self._kind_label, self.kind), (self._priority_label, self.priority)):
-            box = QVBoxLayout()
-            box.setSpacing(look.XS)
-            box.addWidget(label)
-            row = QHBoxLayout()
-            row.setSpacing(look.M)
-            row.addWidget(choice)
-            if choice is self.priority:
-                row.addWidget(self._criteria, 1)
-            else:
-                row.addStretch()
-            box.addLayout(row)
-            form.addLayout(box)
+        form.addWidget(self.fields)
         form.addSpacing(look.XS)
         form.addWidget(self.strip)
         form.addWidget(self.diagnostics)
-        shield = QHBoxLayout(self.warning)
-        shield.setContentsMargins(look.M, look.S, look.M, look.S)
-        shield.addWidget(self._warning_words)
         form.addWidget(self.warning)
         form.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        foot = QHBoxLayout()
+        self._scroll = QScrollArea()
+        self._scroll.setWidget(self._inner)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._foot = QWidget()
+        foot = QHBoxLayout(self._foot)
         foot.setContentsMargins(look.XL, look.M, look.XL, look.M)
         foot.setSpacing(look.S)
         foot.addWidget(self._target, 1)
@@ -153,109 +138,76 @@ class ReportForm(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
-        whole.addWidget(scroll, 1)
+        whole.addWidget(self._scroll, 1)
         whole.addWidget(Divider())
-        whole.addLayout(foot)
+        whole.addWidget(self._foot)
 
     def _speak(self) -> None:
-        tell, name = self._phrases.tell, self._phrases.name
+        tell = self._phrases.tell
         tell(self.setWindowTitle, lambda: say("Report a problem"))
-        tell(self.subject.setPlaceholderText, lambda: say("What happens, in one line"))
-        name(self.subject, lambda: say("Subject"))
-        tell(self.description.setPlaceholderText, lambda: say("What did you do, what did you expect"))
-        name(self.description, lambda: say("Description"))
-        tell(self._kind_label.setText, lambda: say("Kind"))
-        tell(self._priority_label.setText, lambda: say("Priority"))
-        tell(self.kind.setAccessibleName, lambda: say("Kind"))
-        tell(self.priority.setAccessibleName, lambda: say("Priority"))
-        for kind in KINDS:
-            tell(self.kind.set_words(kind), partial(kind_word, kind))
-        for priority in PRIORITIES:
-            tell(self.priority.set_words(priority), partial(priority_word, priority))
-        tell(self._criteria.setText, self._criterion)
         tell(self._target.setText, self._target_words)
         tell(self.keep.setText, lambda: say("Save draft"))
         tell(self.send.setText, lambda: say("Send"))
         tell(self.send.setToolTip, lambda: look.key_name("Ctrl+Return"))
         tell(lambda _: self.refresh() if self.isVisible() else None, lambda: "")
 
-    def _fill(self) -> None:
-        report = self.draft.report
-        self.subject.setText(report.summary)
-        self.description.setPlainText(report.description)
-        self.kind.choose(report.kind)
-        self.priority.choose(report.priority)
-        self._criteria.setText(self._criterion())
-
     def _wire(self) -> None:
-        self.subject.textChanged.connect(self._timer.start)
-        self.description.textChanged.connect(self._timer.start)
-        self.kind.chosen.connect(self._save)
-        self.priority.chosen.connect(self._save)
-        self.priority.chosen.connect(lambda _: self._criteria.setText(self._criterion()))
+        self.fields.typed.connect(self._timer.start)
+        self.fields.chosen.connect(self._save)
         self._timer.timeout.connect(self._save)
-        self.subject.returnPressed.connect(self.description.setFocus)
         self.strip.opened.connect(self._open)
         self.strip.removed.connect(self._remove)
         self.strip.wanted.connect(self._add)
         self.diagnostics.review_wanted.connect(partial(self._review, send=False))
+        self.diagnostics.ready.connect(self._go_on)
         self.keep.clicked.connect(self.close)
         self.send.clicked.connect(self.submit)
-        for field in (self.subject, self.description):
+        for field in (self.fields.subject, self.fields.description):
             field.installEventFilter(self)
 
-    def _criterion(self) -> str:
-        return {
-            "high": say("Work or security stops"),
-            "medium": say("It hinders"),
-            "low": say("It can wait"),
-        }.get(self.priority.choice(), "")
-
-    def _target_words(self) -> str:
-        name = self.draft.report.desk or self._session.settings.report.desk or self._session.desk_names()[0]
-        return say("To {desk}", desk=say("the folder on this computer") if name == "folder" else name)
-
-    def _values(self) -> dict[str, Any]:
-        return {
-            "summary": self.subject.text(),
-            "description": self.description.toPlainText(),
-            "kind": self.kind.choice(),
-            "priority": self.priority.choice(),
-        }
+    # -- on disk ----------------------------------------------------------------------------------------------
 
     def _save(self, *_: object) -> None:
-        self._bridge.background(partial(self.draft.set, **self._values()), None, self._refused, in_order=True)
-        if self.warning.isVisible():
-            QTimer.singleShot(50, partial(self._show_problems, blocking=False))
+        """In the background, behind copies that may take long; it writes what is wanted when its turn comes."""
+        self._wanted = self.fields.values()
+        shown, failed = while_alive(self, lambda _: self._show_problems()), while_alive(self, self._refused)
+        self._bridge.background(lambda: self.draft.set(**self._wanted), shown, failed, in_order=True)
 
-    def _save_now(self) -> None:
+    def _save_now(self) -> bool:
         self._timer.stop()
+        self._wanted = self.fields.values()
         try:
-            self.draft.set(**self._values())
+            self.draft.set(**self._wanted)
         except OSError as error:
             self._refused(error)
+            return False
+        return True
 
-    def _show_problems(self, *, blocking: bool) -> None:
-        """The warning panel; an empty subject is only told once the user wanted to send."""
-        lines = [self._trouble] if self._trouble else []
-        for problem in self._session.problems(self.draft):
-            if problem.code == "goes_by_link" or (problem.code == "summary_missing" and not blocking):
-                continue
-            lines.append(explain_problem(problem.code, problem.attachment, problem.detail))
-        self._warning_words.setText("\n".join(lines))
-        self.warning.setVisible(bool(lines))
+    # -- attachments ------------------------------------------------------------------------------------------
+
+    def _add_all(self, works: list[Callable[[], object]]) -> None:
+        done, failed = while_alive(self, self._attached), while_alive(self, self._not_attached)
+        for work in works:
+            self._troubles.clear()
+            self._copying += 1
+            self._bridge.background(work, done, failed, in_order=True)
 
     def _attached(self, _: object) -> None:
-        self._trouble = ""
+        self._copying -= 1
         self.refresh()
+        self._grow()
+        self._go_on()
 
-    def _refused(self, error: Exception) -> None:
-        self._trouble = str(error)
-        self.refresh()
+    def _not_attached(self, error: Exception) -> None:
+        """What was to be sent is not complete: the user decides anew."""
+        self._copying -= 1
+        self._set_stage("writing")
+        self._refused(error)
 
     def _add(self, what: str) -> None:
         if what == "file":
             dialog = QFileDialog(self, say("Attach files"))
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
             dialog.filesSelected.connect(lambda names: self.attach([Path(name) for name in names]))
             dialog.open()
@@ -276,10 +228,58 @@ class ReportForm(QWidget):
         self.draft.remove(name)
         self.refresh()
 
+    def _take(self, offered: QMimeData) -> bool:
+        """Attaches the files or the picture of a drop or the clipboard; False when it holds neither."""
+        paths, picture = paths_in(offered), picture_in(offered)
+        if picture is not None and not paths:
+            from client.ui.qimage import pasted
+
+            self._add_all([lambda: self.draft.add_picture(pasted(picture))])
+        self.attach(paths)
+        return bool(paths) or picture is not None
+
+    # -- what is in the way -----------------------------------------------------------------------------------
+
+    def _problems(self) -> tuple[Problem, ...]:
+        """Without what a tile says already; an empty subject is only told once the user wanted to send."""
+        silent = {"goes_by_link"} if self._asked else {"goes_by_link", "summary_missing"}
+        return tuple(problem for problem in self._session.problems(self.draft) if problem.code not in silent)
+
+    def _show_problems(self) -> None:
+        if self.warning.tell(told(self._troubles, self._problems())):
+            QTimer.singleShot(0, while_alive(self, self._grow))
+
+    def _refused(self, error: Exception) -> None:
+        self._troubles.append(trouble_words(error))
+        self.refresh()
+
+    def _lead_to(self, problem: Problem) -> None:
+        if problem.code == "summary_missing":
+            self.fields.subject.setFocus(Qt.FocusReason.TabFocusReason)
+        elif problem.attachment:
+            self.strip.focus_on(problem.attachment)
+
+    # -- sending ----------------------------------------------------------------------------------------------
+
+    def _set_stage(self, stage: Stage) -> None:
+        self._stage = stage
+        self.send.setEnabled(stage == "writing")
+        self._inner.setEnabled(stage != "sending")
+        self._target.setText(self._target_words())
+
+    def _target_words(self) -> str:
+        if self._stage == "waiting":
+            return say("Goes as soon as all is collected…")
+        if self._stage == "sending":
+            return say("Sending…")
+        name = self.draft.report.desk or self._session.settings.report.desk or self._session.desk_names()[0]
+        return say("To {desk}", desk=desk_word(name))
+
     def _go_on(self) -> None:
-        self._sending = False
-        self.send.setEnabled(True)
-        self.submit()
+        """Something became complete: if Send waited for it, it goes on."""
+        if self._stage == "waiting" and not self._copying and self.diagnostics.is_ready:
+            self._set_stage("writing")
+            self.submit()
 
     def _review(self, *, send: bool) -> None:
         from client.ui.consent import Consent
@@ -291,53 +291,63 @@ class ReportForm(QWidget):
         def accepted(sections: tuple[Section, ...]) -> None:
             self.diagnostics.reviewed(sections)
             if send:
-                QTimer.singleShot(0, self._hand_over)
+                self._hand_over()
 
         consent.accepted.connect(accepted)
+        consent.destroyed.connect(lambda: setattr(self, "_consent", None))
         self._consent = consent
-        place = consent.rect()
-        place.moveCenter(self.geometry().center())
-        consent.move(place.topLeft())
+        consent.move(self.frameGeometry().center() - consent.rect().center())
+        consent.winId()
+        consent.windowHandle().setTransientParent(self.windowHandle())
         consent.show()
         consent.activateWindow()
 
     def _hand_over(self) -> None:
-        self._sending = True
-        self.send.setEnabled(False)
-        self.diagnostics.settle()
-        self._bridge.background(
-            partial(self._session.submit, self.draft), self._handed_over, self._not_handed_over, in_order=True
-        )
+        """What was reviewed is written and sent in one go: if the first fails, the second does not happen."""
+        self._set_stage("sending")
+        sections = self.diagnostics.leaving()
+
+        def hand() -> str:
+            self.draft.set_sections(sections)
+            return self._session.submit(self.draft)
+
+        done, failed = while_alive(self, self._handed_over), while_alive(self, self._not_handed_over)
+        self._bridge.background(hand, done, failed, in_order=True)
 
     def _handed_over(self, report_id: str) -> None:
-        self._sent = True
+        self._set_stage("sent")
         self.sent.emit(report_id)
         self.close()
 
     def _not_handed_over(self, error: Exception) -> None:
-        self._sending = False
-        self.send.setEnabled(True)
-        self._trouble = "" if isinstance(error, NotReady) else str(error)
-        self._show_problems(blocking=True)
+        self._set_stage("writing")
+        if not isinstance(error, NotReady):
+            self._troubles.append(trouble_words(error))
+        self._show_problems()
+        self.send.setFocus()
 
     # -- events -----------------------------------------------------------------------------------------------
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Pasting a picture or files into a field attaches them."""
+        """In a field: pasting attaches pictures and files, leaving saves, Enter goes on, Ctrl+Enter sends."""
+        if event.type() == QEvent.Type.FocusOut and self._timer.isActive():
+            self._timer.stop()
+            self._save()
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             if event.matches(QKeySequence.StandardKey.Paste) and self._take(QGuiApplication.clipboard().mimeData()):
                 return True
-            if event.key() == Qt.Key.Key_Tab and watched is self.description and not event.modifiers():
-                self.description.nextInFocusChain()
-                self.focusNextChild()
+            if _sends(event):
+                self.submit()
+                return True
+            if watched is self.fields.subject and event.key() in ENTER:
+                self.fields.description.setFocus(Qt.FocusReason.TabFocusReason)
                 return True
         return super().eventFilter(watched, event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        with_control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and with_control:
+        if _sends(event):
             self.submit()
-        elif event.key() == Qt.Key.Key_Escape:
+        elif event.key() == Qt.Key.Key_Escape and self._stage != "sending":
             self.close()
         elif event.matches(QKeySequence.StandardKey.Paste):
             self._take(QGuiApplication.clipboard().mimeData())
@@ -345,53 +355,46 @@ class ReportForm(QWidget):
             super().keyPressEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls() or event.mimeData().hasImage():
+        if paths_in(event.mimeData()) or event.mimeData().hasImage():
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         if self._take(event.mimeData()):
             event.acceptProposedAction()
 
-    def _take(self, offered: QMimeData) -> bool:
-        paths = [Path(url.toLocalFile()) for url in offered.urls() if url.isLocalFile()]
-        if paths:
-            self.attach(paths)
-            return True
-        if offered.hasImage() and not offered.hasText():
-            image = QImage(offered.imageData())
-            if not image.isNull():
-                from client.ui.qimage import pasted
-
-                self._bridge.background(
-                    partial(self.draft.add_picture, pasted(image)), self._attached, self._refused, in_order=True
-                )
-                return True
-        return False
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._grow()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self._sent and not self._sending:
+        if self._stage == "sending" and event.spontaneous():
+            event.ignore()  # a moment only; were it to fail, nobody would be told
+            return
+        if self._stage in ("writing", "waiting"):
             self._save_now()
             report = self.draft.report
-            if not (report.summary.strip() or report.description.strip() or report.attachments):
+            if not (report.summary.strip() or report.description.strip() or report.attachments or self._copying):
                 self._session.discard(self.draft)
         self.diagnostics.stop()
+        if self._consent is not None:
+            self._consent.close()
         self.closed.emit()
         super().closeEvent(event)
 
-    def _most_height(self) -> int:
-        screen = QGuiApplication.primaryScreen()
-        return screen.availableGeometry().height() - look.XXL if screen else 700
+    def _grow(self) -> None:
+        """As high as what it holds, where the screen allows; never smaller than the user made it."""
+        if not self.isVisible() or self.isMaximized():
+            return
+        column = self._column
+        column.activate()
+        height = column.totalHeightForWidth(self.width()) if column.hasHeightForWidth() else column.sizeHint().height()
+        most = self.screen().availableGeometry().height() - 2 * look.XXL
+        needed = min(height + 1 + self._foot.sizeHint().height(), most)
+        if needed > self.height():
+            self.resize(self.width(), needed)
+        if self.warning.isVisible():
+            QTimer.singleShot(0, while_alive(self, lambda: self._scroll.ensureWidgetVisible(self.warning)))
 
 
-def kind_word(kind: str) -> str:
-    return {
-        "incident": say("Incident"),
-        "petition": say("Petition"),
-        "complaint": say("Complaint"),
-        "claim": say("Claim"),
-        "suggestion": say("Suggestion"),
-    }[kind]
-
-
-def priority_word(priority: str) -> str:
-    return {"high": say("High"), "medium": say("Medium"), "low": say("Low")}[priority]
+def _sends(event: QKeyEvent) -> bool:
+    return event.key() in ENTER and bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)

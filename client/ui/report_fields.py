@@ -1,0 +1,94 @@
+"""What a person writes and chooses in a report: subject, description, kind and priority."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from client.report import KINDS, PRIORITIES, Report
+from client.ui import look
+from client.ui.buttons import Segmented
+from client.ui.growing_text import GrowingText
+from client.ui.pieces import Label
+from client.ui.report_words import criterion, kind_word, priority_word
+from client.words import say
+
+MOST_SIGNS = 300
+"""Of a subject: longer ones are cut by most desks."""
+
+
+class ReportFields(QWidget):
+    """``typed`` at every sign, ``chosen`` when a kind or priority was chosen."""
+
+    typed = Signal()
+    chosen = Signal()
+
+    def __init__(self, report: Report, phrases: look.Phrases) -> None:
+        super().__init__()
+        self.subject, self.description = QLineEdit(), GrowingText(3, 10)
+        self.kind, self.priority = Segmented(KINDS), Segmented(PRIORITIES)
+        self._kind_label, self._priority_label = Label("faint", "small"), Label("faint", "small")
+        self._criteria = Label("quiet", wrap=True)
+        self._build()
+        self.subject.setText(report.summary)
+        self.description.setPlainText(report.description)
+        self.kind.choose(report.kind)
+        self.priority.choose(report.priority)
+        self._speak(phrases)
+        self.subject.textChanged.connect(lambda _: self.typed.emit())
+        self.description.textChanged.connect(self.typed)
+        self.kind.chosen.connect(lambda _: self.chosen.emit())
+        self.priority.chosen.connect(lambda _: self.chosen.emit())
+        self.priority.chosen.connect(lambda key: self._criteria.setText(criterion(key)))
+        for field in (self.subject, self.description):
+            field.setAcceptDrops(False)  # a file dropped on a field is meant as an attachment, not as its name
+
+    def values(self) -> dict[str, Any]:
+        """As ``Draft.set`` takes them."""
+        return {
+            "summary": self.subject.text(),
+            "description": self.description.toPlainText(),
+            "kind": self.kind.choice(),
+            "priority": self.priority.choice(),
+        }
+
+    def _build(self) -> None:
+        self.subject.setFont(look.font("large"))
+        self.subject.setMaxLength(MOST_SIGNS)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(look.M)
+        column.addWidget(self.subject)
+        column.addWidget(self.description)
+        for label, choice in ((self._kind_label, self.kind), (self._priority_label, self.priority)):
+            box = QVBoxLayout()
+            box.setSpacing(look.XS)
+            row = QHBoxLayout()
+            row.setSpacing(look.M)
+            row.addWidget(choice, 0 if choice is self.priority else 1)
+            if choice is self.priority:
+                row.addWidget(self._criteria, 1)
+            box.addWidget(label)
+            box.addLayout(row)
+            column.addLayout(box)
+
+    def _speak(self, phrases: look.Phrases) -> None:
+        tell, name = phrases.tell, phrases.name
+        tell(self.subject.setPlaceholderText, lambda: say("What happens, in one line"))
+        name(self.subject, lambda: say("Subject"))
+        tell(self.description.setPlaceholderText, lambda: say("What did you do, what did you expect"))
+        name(self.description, lambda: say("Description"))
+        for label, choice, word in (
+            (self._kind_label, self.kind, lambda: say("Kind")),
+            (self._priority_label, self.priority, lambda: say("Priority")),
+        ):
+            tell(label.setText, word)
+            tell(choice.setAccessibleName, word)
+        for kind in KINDS:
+            tell(self.kind.set_words(kind), partial(kind_word, kind))
+        for priority in PRIORITIES:
+            tell(self.priority.set_words(priority), partial(priority_word, priority))
+        tell(self._criteria.setText, lambda: criterion(self.priority.choice()))

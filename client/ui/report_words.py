@@ -1,0 +1,55 @@
+"""The words of the report that more than one window says."""
+
+from __future__ import annotations
+
+import errno
+
+from client.report import Problem
+from client.words import explain, explain_problem, reason, say, say_n
+
+MOST_TOLD = 4
+
+
+def kind_word(kind: str) -> str:
+    return {
+        "incident": say("Incident"),
+        "petition": say("Petition"),
+        "complaint": say("Complaint"),
+        "claim": say("Claim"),
+        "suggestion": say("Suggestion"),
+    }[kind]
+
+
+def priority_word(priority: str) -> str:
+    return {"high": say("High"), "medium": say("Medium"), "low": say("Low")}[priority]
+
+
+def criterion(priority: str) -> str:
+    """When this priority is the right one; empty for none."""
+    return {
+        "high": say("Work or security stops"),
+        "medium": say("It hinders"),
+        "low": say("It can wait"),
+    }.get(priority, "")
+
+
+def desk_word(name: str) -> str:
+    return say("the folder on this computer") if name == "folder" else name
+
+
+def trouble_words(error: Exception) -> str:
+    """Why something of the report was not done, for a person."""
+    if isinstance(error, OSError):
+        if error.errno == errno.ENOSPC:
+            return " ".join(f"{part.rstrip('.')}." for part in explain("disk_full"))
+        return say("It could not be saved: {why}.", why=error.strerror or error)
+    return reason(error)
+
+
+def told(troubles: list[str], problems: tuple[Problem, ...]) -> str:
+    """A few lines about what is in the way; the rest is counted."""
+    lines = [*troubles, *(explain_problem(p.code, p.attachment, p.detail) for p in problems)]
+    if len(lines) > MOST_TOLD:
+        more = len(lines) - MOST_TOLD + 1
+        lines[MOST_TOLD - 1 :] = [say_n("And {n} more.", "And {n} more.", more)]
+    return "\n".join(lines)
