@@ -11,9 +11,12 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QListWidgetItem, QStackedL
 from client.history import Item
 from client.session import Session
 from client.ui import look
+from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
-from client.ui.outbox_window import state_words
+from client.ui.icons import icon
+from client.ui.outbox_window import files_word, joined, state_words
 from client.ui.pieces import Divider, EmptyState, OneLine
+from client.ui.report_words import trouble_words
 from client.ui.rows import ROW, Row, RowList
 from client.words import moment, say, say_n
 
@@ -48,11 +51,15 @@ class HistoryWindow(QWidget):
         self.setMinimumSize(look.sized(380), look.sized(260))
 
     def refresh(self) -> None:
-        self._bridge.background(partial(self._session.history, self.search.text()), self._take, lambda _: None)
+        """Searches in the background; an answer to words that are no longer there is not shown."""
+        asked = self.search.text()
+        take = while_alive(self, lambda items: self._take(items) if asked == self.search.text() else None)
+        self._bridge.background(partial(self._session.history, asked), take, while_alive(self, self._not_read))
 
     def _build(self) -> None:
         top = QHBoxLayout()
         top.setContentsMargins(look.L, look.M, look.L, look.M)
+        self.search.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
         top.addWidget(self.search)
         self._stack = QStackedLayout()
         self._stack.addWidget(self.list)
@@ -73,18 +80,20 @@ class HistoryWindow(QWidget):
         self._items = items
         self._show_rows()
 
+    def _not_read(self, error: Exception) -> None:
+        self._count.setText(trouble_words(error))
+
     def _show_rows(self) -> None:
         rows = []
         for item in self._items:
             words, tone = state_words(item.state)
-            files = say_n("{n} file", "{n} files", len(item.attachments))
-            detail = " · ".join(part for part in (moment(item.created_at), files, item.ticket_id) if part)
+            detail = joined(moment(item.created_at), files_word(len(item.attachments)), item.ticket_id)
             rows.append(Row(item.report_id, item.summary, detail, words, tone))
         self.list.show_rows(rows)
         self._stack.setCurrentWidget(self.list if rows else self._empty)
         self._empty.title.setText(self._empty_title())
         self._empty.detail.setText(self._empty_detail())
-        self._count.setText(say_n("{n} report", "{n} reports", len(rows)))
+        self._count.setText(say_n("{n} report", "{n} reports", len(rows)) if rows else "")
 
     def _empty_title(self) -> str:
         return say("Nothing found") if self.search.text().strip() else say("Nothing was sent yet")
@@ -109,7 +118,7 @@ class HistoryWindow(QWidget):
         if event.key() == Qt.Key.Key_Escape:
             self.close()
         elif event.key() == Qt.Key.Key_Down and self.search.hasFocus():
-            self.list.setFocus()
+            self.list.setFocus(Qt.FocusReason.TabFocusReason)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.list.currentItem():
             self._open(self.list.currentItem())
         else:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QCloseEvent, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from functools import partial
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QAction, QCloseEvent, QColor, QFontMetrics, QKeyEvent, QKeySequence, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from client.ui import look
-from client.ui.buttons import PlainButton, PrimaryButton, QuietButton
+from client.ui.buttons import PlainButton, QuietButton
+from client.ui.icons import draw_icon
 from client.ui.pieces import Divider, Label
 from client.words import say
 
 ICONS = {
+    "report": "message-square-warning",
     "region": "scan",
     "window": "app-window",
     "screen": "monitor",
@@ -22,6 +26,8 @@ ICONS = {
     "history": "inbox",
     "settings": "settings-2",
 }
+GROUPS = ("report", "delayed", "record", "settings")
+"""After each of these comes a line, as in the menu."""
 
 
 class HomeWindow(QWidget):
@@ -30,71 +36,119 @@ class HomeWindow(QWidget):
     def __init__(self, actions: tuple[QAction, ...]) -> None:
         super().__init__(None)
         self._phrases = look.Phrases(self)
-        self._leaving = False
         self._actions = {action.objectName(): action for action in actions}
+        self.entries: dict[str, _Entry] = {}
         column = QVBoxLayout(self)
-        column.setContentsMargins(look.XL, look.XL, look.XL, look.L)
-        column.setSpacing(look.XS)
+        column.setContentsMargins(look.S, look.S, look.S, look.L)
+        column.setSpacing(2)
         for name, action in self._actions.items():
             if name == "quit":
                 continue
-            button = PrimaryButton("send") if name == "report" else QuietButton(ICONS.get(name, ""))
-            button.setMinimumWidth(look.sized(280))
-            action.changed.connect(lambda button=button, action=action: _follow(button, action))
-            button.clicked.connect(action.trigger)
-            _follow(button, action)
-            column.addWidget(button)
-            if name == "report":
-                column.addSpacing(look.S)
-        column.addSpacing(look.S)
-        column.addWidget(Divider())
-        why = Label("faint", "small", wrap=True)
-        self._phrases.tell(why.setText, lambda: say("This desktop has no tray, so Testigo shows a window instead."))
-        column.addWidget(why)
-        self._question, self._ask = QWidget(), Label(wrap=True)
-        answers = QHBoxLayout()
-        stay, leave = PlainButton(), QuietButton()
-        self._phrases.tell(self._ask.setText, lambda: say("Keep Testigo running without this window?"))
-        self._phrases.tell(stay.setText, lambda: say("Keep running"))
-        self._phrases.tell(leave.setText, lambda: say("Quit"))
-        answers.addWidget(stay)
-        answers.addWidget(leave)
-        answers.addStretch()
-        box = QVBoxLayout(self._question)
-        box.setContentsMargins(0, look.S, 0, 0)
-        box.addWidget(self._ask)
-        box.addLayout(answers)
-        self._question.hide()
-        column.addWidget(self._question)
+            self.entries[name] = entry = _Entry(ICONS.get(name, ""), strong=name == "report")
+            action.changed.connect(partial(_follow, entry, action))
+            entry.clicked.connect(action.trigger)
+            _follow(entry, action)
+            column.addWidget(entry)
+            if name in GROUPS:
+                column.addSpacing(look.XS)
+                column.addWidget(Divider())
+                column.addSpacing(look.XS)
+        foot = QVBoxLayout()
+        foot.setContentsMargins(look.M, look.XS, look.M, 0)
+        self._why = Label("faint", "small", wrap=True)
+        foot.addWidget(self._why)
+        self._question = self._build_question()
+        foot.addWidget(self._question)
+        column.addLayout(foot)
         column.addStretch()
-        stay.clicked.connect(self._stay)
-        leave.clicked.connect(self._actions["quit"].trigger)
-        self._stay_button = stay
-        self._phrases.tell(self.setWindowTitle, lambda: "Testigo")
+        tell = self._phrases.tell
+        tell(self._why.setText, lambda: say("This desktop has no tray, so Testigo shows a window instead."))
+        tell(self.setWindowTitle, lambda: "Testigo")
+        self.setMinimumWidth(look.sized(320))
+
+    def _build_question(self) -> QWidget:
+        question, words = QWidget(), Label(wrap=True)
+        self.stay, self.leave = PlainButton(), QuietButton()
+        self._phrases.tell(words.setText, lambda: say("Keep Testigo running without this window?"))
+        self._phrases.tell(self.stay.setText, lambda: say("Keep running"))
+        self._phrases.tell(self.leave.setText, lambda: say("Quit"))
+        answers = QHBoxLayout()
+        answers.addWidget(self.stay)
+        answers.addWidget(self.leave)
+        answers.addStretch()
+        box = QVBoxLayout(question)
+        box.setContentsMargins(0, look.S, 0, 0)
+        box.addWidget(words)
+        box.addLayout(answers)
+        question.hide()
+        self.stay.clicked.connect(self._stay)
+        self.leave.clicked.connect(self._actions["quit"].trigger)
+        return question
+
+    def _ask(self) -> None:
+        self._question.show()
+        self.adjustSize()
+        self.stay.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _stay(self) -> None:
-        self._leaving = True
+        self._question.hide()
         self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self._leaving or not self.isVisible():
-            self._leaving = False
-            self._question.hide()
-            event.accept()
-            return
-        event.ignore()
-        self._question.show()
-        self._stay_button.setFocus(Qt.FocusReason.TabFocusReason)
+        """The user's wish is asked about; the program's own, when it ends, is obeyed, or it could not end."""
+        if event.spontaneous():
+            event.ignore()
+            self._ask()
+        else:
+            super().closeEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Down: True, Qt.Key.Key_Up: False}
         if event.key() == Qt.Key.Key_Escape:
-            self.close()
+            self._question.hide() if self._question.isVisible() else self._ask()
+        elif event.key() in steps:
+            self.focusNextPrevChild(steps[Qt.Key(event.key())])
         else:
             super().keyPressEvent(event)
 
 
-def _follow(button: PrimaryButton | QuietButton, action: QAction) -> None:
-    keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-    button.setText(action.text())
-    button.setToolTip(keys)
-    button.setAccessibleName(f"{action.text()}, {keys}" if keys else action.text())
+class _Entry(QuietButton):
+    """A line of the menu: icon, words, and its keys at the right."""
+
+    def __init__(self, icon: str, *, strong: bool) -> None:
+        super().__init__(icon)
+        self.keys = ""
+        self.setFont(look.font(strong=strong))
+        self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        words = QFontMetrics(self.font()).horizontalAdvance(self.text())
+        keys = QFontMetrics(look.font("small")).horizontalAdvance(self.keys)
+        sides = look.sized(look.ICON) + 3 * look.M + (look.XL if keys else 0)
+        return QSize(words + keys + sides, look.sized(look.CONTROL_HEIGHT))
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        now, painter, side = look.tokens(), QPainter(self), look.sized(look.ICON)
+        if self.isEnabled() and (self.underMouse() or self.isDown()):
+            self._draw_ground(painter, look.color("text", 0.12 if self.isDown() else 0.06))
+        ink = QColor(now.text if self.isEnabled() else now.disabled)
+        quiet = QColor(now.quiet if self.isEnabled() else now.disabled)
+        draw_icon(painter, self._icon, QRectF(look.M, (self.height() - side) / 2, side, side), quiet)
+        painter.setPen(ink)
+        inner = self.rect().adjusted(side + 2 * look.M, 0, -look.M, 0)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(inner, int(middle | Qt.AlignmentFlag.AlignLeft), self.text())
+        painter.setPen(QColor(now.faint))
+        painter.setFont(look.font("small"))
+        painter.drawText(inner, int(middle | Qt.AlignmentFlag.AlignRight), self.keys)
+        self._draw_ring(painter, QColor(now.accent))
+        painter.end()
+
+
+def _follow(entry: _Entry, action: QAction) -> None:
+    """Shows the action as it is now."""
+    entry.keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+    entry.setText(action.text())
+    entry.setAccessibleName(f"{action.text()}, {entry.keys}" if entry.keys else action.text())
+    entry.setEnabled(action.isEnabled())
+    entry.updateGeometry()

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, QTimer
-from PySide6.QtGui import QGuiApplication, QMouseEvent
+from PySide6.QtGui import QGuiApplication, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QVBoxLayout, QWidget
 
 from client.ui import icons, look
@@ -61,6 +61,8 @@ def _name_balloon(title: str, body: str) -> None:
 
 
 class Notice(QWidget):
+    """A click opens what it is about."""
+
     """A notification of our own, calm, and gone by itself."""
 
     def __init__(self, title: str, body: str, opens: Callable[[], None]) -> None:
@@ -84,6 +86,13 @@ class Notice(QWidget):
         corner = QGuiApplication.primaryScreen().availableGeometry().bottomRight()
         self.move(corner.x() - self.width() - look.L, corner.y() - self.height() - look.L)
         QTimer.singleShot(SHOWN_MS, self, self.close)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(look.color("edge"))
+        painter.setBrush(look.color("raised"))
+        painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        painter.end()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QPoint, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QKeyEvent, QShowEvent
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QMessageBox, QStackedLayout, QVBoxLayout, QWidget
 
 from client.draft import Draft
@@ -14,13 +14,18 @@ from client.lock import Busy
 from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event
 from client.session import Session
 from client.ui import look
+from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
-from client.ui.buttons import LinkButton
+from client.ui.buttons import LinkButton, ToolButton
 from client.ui.pieces import Divider, EmptyState, OneLine, Tone
+from client.ui.report_words import desk_word, trouble_words
 from client.ui.rows import Row, RowList
-from client.words import explain, moment, say, say_n, size
+from client.words import detail, explain, moment, say, say_n, size
 
 SHOWN_SENT = 1000
+SHOWN_ACTIONS = 4
+TOLD_BY_DESK = ("refused", "invalid_field", "too_large")
+"""Codes whose own sentence says more than ours does."""
 Action = tuple[str, str, Callable[[], object]]
 """Words, key, what it does."""
 
@@ -37,7 +42,8 @@ class OutboxWindow(QWidget):
         self._phrases = look.Phrases(self)
         self.list = RowList()
         self._empty = EmptyState("send")
-        self._bar, self._buttons = QHBoxLayout(), [LinkButton() for _ in range(4)]
+        self._bar, self._buttons = QHBoxLayout(), [LinkButton() for _ in range(SHOWN_ACTIONS)]
+        self._more = ToolButton("ellipsis")
         self._foot = OneLine("faint", "small")
         self._build()
         tell = self._phrases.tell
@@ -46,8 +52,10 @@ class OutboxWindow(QWidget):
         tell(self._empty.title.setText, lambda: say("Nothing is on its way"))
         tell(self._empty.detail.setText, lambda: say("Reports that you send appear here until the help desk has them."))
         tell(self._foot.setText, lambda: say("Nothing gets lost: every report stays here until the desk confirms it."))
+        self._phrases.name(self._more, lambda: say("More"))
+        self._more.clicked.connect(lambda: self._pop_menu(self._more.mapToGlobal(self._more.rect().topLeft())))
         self.list.currentRowChanged.connect(self._show_actions)
-        self.list.itemActivated.connect(lambda _: self._first_action())
+        self.list.itemActivated.connect(lambda _: self._act(0))
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.customContextMenuRequested.connect(self._open_menu)
         bridge.happened.connect(self._on_event)
@@ -59,9 +67,8 @@ class OutboxWindow(QWidget):
 
     def refresh(self) -> None:
         """Reads everything anew, in the background."""
-        self._bridge.background(
-            lambda: (self._session.drafts(), self._session.deliveries(sent=SHOWN_SENT)), self._take, lambda _: None
-        )
+        work = lambda: (self._session.drafts(), self._session.deliveries(sent=SHOWN_SENT))  # noqa: E731
+        self._bridge.background(work, while_alive(self, self._take), while_alive(self, self._not_read))
 
     # -- within -----------------------------------------------------------------------------------------------
 
@@ -71,9 +78,10 @@ class OutboxWindow(QWidget):
         self._stack.addWidget(self._empty)
         self._bar.setContentsMargins(look.M, look.XS, look.M, look.XS)
         self._bar.setSpacing(look.XS)
-        for button in self._buttons:
+        for button in (*self._buttons, self._more):
             self._bar.addWidget(button)
-            button.hide()
+        for number, button in enumerate(self._buttons):
+            button.clicked.connect(partial(self._act, number))
         self._bar.addStretch()
         foot = QHBoxLayout()
         foot.setContentsMargins(look.L, look.S, look.L, look.S)
@@ -83,8 +91,9 @@ class OutboxWindow(QWidget):
         whole.setSpacing(0)
         whole.addLayout(self._stack, 1)
         whole.addWidget(Divider())
-        whole.addLayout(self._bar)
-        whole.addWidget(Divider())
+        self._tray = QWidget()
+        self._tray.setLayout(self._bar)
+        whole.addWidget(self._tray)
         whole.addLayout(foot)
 
     def _take(self, found: tuple[tuple[Draft, ...], tuple[Delivery, ...]]) -> None:
@@ -92,6 +101,9 @@ class OutboxWindow(QWidget):
         self._drafts = {draft.id: draft for draft in drafts}
         self._deliveries = {delivery.report_id: delivery for delivery in deliveries}
         self._show_rows()
+
+    def _not_read(self, error: Exception) -> None:
+        self._foot.setText(trouble_words(error))
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, DeliveryProgress):
@@ -119,9 +131,9 @@ class OutboxWindow(QWidget):
 
     def _draft_row(self, draft: Draft) -> Row:
         report = draft.report
-        files = say_n("{n} file", "{n} files", len(report.attachments))
-        title = report.summary or say("Report without a subject")
-        return Row(report.id, title, f"{moment(report.created_at)} · {files}", say("Draft"), "quiet")
+        title = report.summary.strip() or say("Report without a subject")
+        detail = joined(moment(report.created_at), files_word(len(report.attachments)))
+        return Row(report.id, title, detail, say("Draft"), "quiet")
 
     def _row(self, delivery: Delivery) -> Row:
         progress = self._progress.get(delivery.report_id) if delivery.state == "sending" else None
@@ -132,17 +144,22 @@ class OutboxWindow(QWidget):
     def _detail(self, delivery: Delivery, progress: DeliveryProgress | None) -> str:
         if progress is not None and progress.total_bytes:
             done, total = size(progress.done_bytes), size(progress.total_bytes)
+            if done[-2:] == total[-2:]:
+                done = done.partition("\u00a0")[0]  # 27 of 41 MB
             return say("{file} · {done} of {total}", file=progress.file or say("ticket"), done=done, total=total)
         if delivery.state == "sent" and delivery.ticket is not None:
-            files = say_n("{n} file", "{n} files", len(delivery.attachments))
-            return f"{moment(delivery.sent_at or delivery.created_at)} · {files} · {delivery.ticket.id}"
+            when = moment(delivery.sent_at or delivery.created_at)
+            return joined(when, files_word(len(delivery.attachments)), delivery.ticket.id)
         if delivery.last_error is None:
             return moment(delivery.created_at)
-        title, advice = explain(delivery.last_error.code)
-        name = delivery.last_error.attachment
+        error = delivery.last_error
+        title, advice = explain(error.code)
         if delivery.not_before is not None:
             return say("{why}. Next try {when}.", why=title, when=moment(delivery.not_before))
-        return f"{title}: {name}" if name else f"{title}. {advice}"
+        if error.attachment:
+            return f"{title}: {error.attachment}"
+        said = detail(error.text, error.values) if error.text and error.code in TOLD_BY_DESK else ""
+        return f"{title}: {said}" if said else f"{title}. {advice}"
 
     def _actions(self, key: str) -> list[Action]:
         """What can be done about this entry, the most likely first."""
@@ -162,47 +179,58 @@ class OutboxWindow(QWidget):
         error = delivery.last_error
         if error is not None and error.attachment:
             without = partial(self._try, self._session.leave_out, key, error.attachment)
-            found.append((say("Send without “{name}”", name=error.attachment), "", without))
-            for share in self._session.share_names():
+            found.append((say("Send without “{name}”", name=shortened(error.attachment)), "", without))
+            for share in self._session.share_names() if error.code == "share_refused" else ():
                 other = partial(self._try, self._session.choose_share, key, share)
-                found.append((say("Share by “{name}”", name=share), "", other))
+                found.append((say("Share by “{name}”", name=desk_word(share)), "", other))
         found.append((say("Change"), "F2", partial(self._take_back, key)))
         found.append((say("Discard"), "Delete", partial(self._discard, key)))
         return found
 
     def _show_actions(self) -> None:
+        """The actions of the chosen entry as buttons; what does not fit is behind "More"."""
         actions = self._actions(self.list.current_key())
+        self._tray.setVisible(bool(actions))
+        room, hidden = self.width() - 2 * look.M - self._more.sizeHint().width() - look.XS, False
         for number, button in enumerate(self._buttons):
-            button.setVisible(number < len(actions))
-            if number < len(actions):
-                words, key, act = actions[number]
-                button.setText(words)
-                button.setAccessibleName(words)
-                button.setToolTip(look.key_name(key) if key else "")
-                if button.property("wired"):
-                    button.clicked.disconnect()
-                button.setProperty("wired", True)
-                button.clicked.connect(lambda _=False, act=act: act())
+            if number >= len(actions):
+                button.hide()
+                continue
+            words, key, _ = actions[number]
+            button.setText(words.replace("&", "&&"))
+            button.setAccessibleName(words)
+            button.setToolTip(look.key_name(key) if key else "")
+            room -= button.sizeHint().width() + look.XS
+            hidden = hidden or (room < 0 and number > 0)
+            button.setVisible(not hidden)
+        self._more.setVisible(hidden or len(actions) > len(self._buttons))
 
-    def _first_action(self) -> None:
+    def _act(self, number: int, *_: object) -> None:
         actions = self._actions(self.list.current_key())
-        if actions:
-            actions[0][2]()
+        if number < len(actions):
+            actions[number][2]()
 
     def _open_menu(self, at: QPoint) -> None:
+        self._pop_menu(self.list.viewport().mapToGlobal(at))
+
+    def _pop_menu(self, at: QPoint) -> None:
         menu = QMenu(self)
-        for words, _, act in self._actions(self.list.current_key()):
-            menu.addAction(words).triggered.connect(lambda _=False, act=act: act())
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for words, key, act in self._actions(self.list.current_key()):
+            action = menu.addAction(words.replace("&", "&&"))
+            action.setShortcut(QKeySequence(key))
+            action.triggered.connect(lambda _=False, act=act: act())
         if menu.actions():
-            menu.popup(self.list.viewport().mapToGlobal(at))
+            menu.setActiveAction(menu.actions()[0])
+            menu.popup(at)
 
     def _try(self, verb: Callable[..., object], *arguments: str) -> None:
-        self._bridge.background(partial(verb, *arguments), None, self._not_now)
+        self._bridge.background(partial(verb, *arguments), None, while_alive(self, self._not_now))
 
     def _not_now(self, error: Exception) -> None:
         """Somebody else was quicker: the list shows how it stands now."""
         if not isinstance(error, KeyError | Busy):
-            self._foot.setText(str(error))
+            self._foot.setText(trouble_words(error))
         self.refresh()
 
     def _take_back(self, key: str) -> None:
@@ -212,19 +240,24 @@ class OutboxWindow(QWidget):
             self._show_rows()
             self.draft_wanted.emit(draft.id)
 
-        self._bridge.background(partial(self._session.take_back, key), back, self._not_now)
+        work = partial(self._session.take_back, key)
+        self._bridge.background(work, while_alive(self, back), while_alive(self, self._not_now))
 
     def _discard_draft(self, key: str) -> None:
-        if self._sure():
-            self._session.discard(self._drafts.pop(key))
+        def gone(_: object) -> None:
+            self._drafts.pop(key, None)
             self._show_rows()
 
-    def _discard(self, key: str) -> None:
-        if self._sure():
-            self._try(self._session.discard_delivery, key)
+        work = partial(self._session.discard, self._drafts[key])
+        self._ask(lambda: self._bridge.background(work, while_alive(self, gone), while_alive(self, self._not_now)))
 
-    def _sure(self) -> bool:
+    def _discard(self, key: str) -> None:
+        self._ask(partial(self._try, self._session.discard_delivery, key))
+
+    def _ask(self, then: Callable[[], object]) -> None:
+        """Once; without waiting in a loop of its own."""
         box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setWindowTitle(say("Discard"))
         box.setText(say("Discard this report for good?"))
         box.setInformativeText(say("Its words and files are deleted from this computer."))
@@ -232,8 +265,8 @@ class OutboxWindow(QWidget):
         no = box.addButton(say("Keep"), QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(no)
         box.setEscapeButton(no)
-        box.exec()
-        return box.clickedButton() is yes
+        yes.clicked.connect(then)
+        box.open()
 
     @staticmethod
     def _open_ticket(delivery: Delivery) -> None:
@@ -243,6 +276,16 @@ class OutboxWindow(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.refresh()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_actions()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Whoever comes back to the window sees what another one did meanwhile."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.refresh()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
@@ -257,6 +300,20 @@ class OutboxWindow(QWidget):
             super().keyPressEvent(event)
 
 
+def files_word(n: int) -> str:
+    """How many files, in words; empty for none."""
+    return say_n("{n} file", "{n} files", n) if n else ""
+
+
+def joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
+
+
+def shortened(name: str, most: int = 24) -> str:
+    """A name with its middle left out."""
+    return name if len(name) <= most else f"{name[: most - 9]}…{name[-8:]}"
+
+
 def state_words(state: str) -> tuple[str, Tone]:
     """A delivery's state in a word, and its tone."""
     known: dict[str, tuple[str, Tone]] = {
@@ -264,5 +321,6 @@ def state_words(state: str) -> tuple[str, Tone]:
         "queued": (say("Waiting"), "quiet"),
         "needs_you": (say("Needs you"), "warn"),
         "sent": (say("Sent"), "ok"),
+        "draft": (say("Draft"), "quiet"),
     }
     return known.get(state, (state, "quiet"))
