@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import msgspec
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QRegion
 from PySide6.QtWidgets import QWidget
 
 from capture.image import Screenshot
-from client.annotation import Crop, History, Mark, Marks, Pen, Point, Step, Text, crop_region
+from client.annotation import Crop, Hide, Highlight, History, Mark, Marks, Pen, Point, Step, Text, crop_region
 from client.ui import look, tools
-from client.ui.geometry import Handle, Rect, bounds, handles, inked
+from client.ui.geometry import Handle, Rect, bounds, handles, inked, inked_parts
 from client.ui.overlay import draw_shade
 from client.ui.paint import measure, paint
-from client.ui.picture_view import PictureView
+from client.ui.picture_view import PictureView, border_of_change
 from client.ui.sketch import Sketch
 from client.ui.text_box import TextBox
 from client.ui.tools import Tool
@@ -84,17 +84,38 @@ class Canvas(PictureView):
     def refresh(self) -> None:
         """Shows what the sketch became: only what changed is painted again."""
         self._show_crop()
-        for area in _changed_areas(self._seen, self.sketch.marks(), self.shot):
-            self.update(self._around(area, 2))
+        self.update(self._changed_region(self._seen, self.sketch.marks()))
         self._seen = self.sketch.marks()
         mark = self.sketch.selected_mark()
         framed = bounds(mark, measure) if mark is not None else None
         if framed != self._framed:
-            for frame in (self._framed, framed):
-                if frame is not None:
-                    self.update(self._around(frame, HANDLE))
+            was, now = (self._around(frame, 0) if frame else QRect() for frame in (self._framed, framed))
+            self.update(border_of_change(was, now, HANDLE))
         self._framed = framed
         self.touched.emit()
+
+    def _changed_region(self, before: Marks, after: Marks) -> QRegion:
+        """Where the picture looks different once the marks changed."""
+        shortest = min(len(before), len(after))
+        head = next((i for i in range(shortest) if before[i] is not after[i]), shortest)
+        rest = shortest - head
+        tail = next((i for i in range(rest) if before[-1 - i] is not after[-1 - i]), rest)
+        changed = [*before[head : len(before) - tail], *after[head : len(after) - tail]]
+        if any(isinstance(mark, Crop) for mark in changed):
+            return QRegion(self.rect())
+        if any(isinstance(mark, Step) for mark in changed):  # the others may bear another number now
+            changed += [mark for mark in (*before, *after) if isinstance(mark, Step)]
+        match changed:
+            case [Pen() as short, Pen() as long] if short.points == long.points[: len(short.points)]:
+                fresh = long.points[max(len(short.points) - 3, 0) :]
+                changed = [msgspec.structs.replace(long, points=fresh)]
+            case [(Hide() | Highlight()) as was, (Hide() | Highlight()) as now] if _looks_alike(was, now):
+                return border_of_change(self._around(bounds(was), 2), self._around(bounds(now), 2), 4)
+        region = QRegion()
+        for mark in changed:
+            for part in inked_parts(mark, self.shot.scale, measure):
+                region = region.united(QRegion(self._around(part, 2)))
+        return region
 
     def _show_crop(self) -> None:
         """Shows what is left by the crop; all of the picture while the crop tool is at work."""
@@ -324,19 +345,5 @@ def _is_own(event: QKeyEvent) -> bool:
     return event.key() in keys and not event.modifiers() & with_others
 
 
-def _changed_areas(before: Marks, after: Marks, shot: Screenshot) -> list[Rect]:
-    """Where the picture looks different once the marks changed."""
-    shortest = min(len(before), len(after))
-    head = next((i for i in range(shortest) if before[i] is not after[i]), shortest)
-    rest = shortest - head
-    tail = next((i for i in range(rest) if before[-1 - i] is not after[-1 - i]), rest)
-    changed = [*before[head : len(before) - tail], *after[head : len(after) - tail]]
-    if any(isinstance(mark, Crop) for mark in changed):
-        return [Rect(0, 0, shot.width, shot.height)]
-    if any(isinstance(mark, Step) for mark in changed):  # the others may bear another number now
-        changed += [mark for mark in (*before, *after) if isinstance(mark, Step)]
-    match changed:
-        case [Pen() as short, Pen() as long] if short.points == long.points[: len(short.points)]:
-            fresh = long.points[max(len(short.points) - 3, 0) :]
-            changed = [msgspec.structs.replace(long, points=fresh)]
-    return [inked(mark, shot.scale, measure) for mark in changed]
+def _looks_alike(one: Hide | Highlight, other: Hide | Highlight) -> bool:
+    return tools.color_of(one) == tools.color_of(other) and type(one) is type(other)

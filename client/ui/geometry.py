@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -102,6 +103,30 @@ def inked(mark: Mark, scale: float, measure: Measure = guess_size) -> Rect:
     elif isinstance(mark, Text):
         margin += mark.size_px / 2
     return bounds(mark, measure).grown(margin)
+
+
+def inked_parts(mark: Mark, scale: float, measure: Measure = guess_size) -> list[Rect]:
+    """The same in several rectangles that leave out what is empty: the inside of a box, the corners of a line."""
+    whole = inked(mark, scale, measure)
+    if isinstance(mark, Line | Arrow):
+        margin = (whole.width - bounds(mark).width) / 2
+        (x, y), (to_x, to_y) = mark.start, mark.end
+        places = [(x + (to_x - x) * i / 8, y + (to_y - y) * i / 8) for i in range(9)]
+        return [rect_between(one, other).grown(margin) for one, other in pairwise(places)]
+    if isinstance(mark, Box | Ellipse):
+        shape = bounds(mark)
+        margin = (whole.width - shape.width) / 2
+        share = 0.0 if isinstance(mark, Box) else 0.15  # of an ellipse, the largest rectangle inside is empty
+        empty_x, empty_y = margin + shape.width * share, margin + shape.height * share
+        if shape.width > 2 * empty_x and shape.height > 2 * empty_y:
+            across, down = margin + empty_x, margin + empty_y
+            return [
+                Rect(whole.x, whole.y, whole.width, down),
+                Rect(whole.x, whole.bottom - down, whole.width, down),
+                Rect(whole.x, whole.y, across, whole.height),
+                Rect(whole.right - across, whole.y, across, whole.height),
+            ]
+    return [whole]
 
 
 def head_px(width_px: float) -> float:

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QWidget
 from capture.image import Region
 from client.ui import look
 from client.ui.aim import Aim
+from client.ui.picture_view import border_of_change
 from client.ui.qimage import to_qimage
 from client.words import number, say
 
@@ -84,11 +85,7 @@ class Overlay(QWidget):
         if dim != self._was_dim:
             self.update()
         else:
-            was, now = self._seen[0] if self._seen else QRect(), areas[0]
-            grown, shrunk = (was.adjusted(-9, -9, 9, 9), now.adjusted(-9, -9, 9, 9)), was & now
-            edges = QRegion(grown[0]).united(QRegion(grown[1]))
-            if not shrunk.isEmpty():
-                edges = edges.subtracted(QRegion(shrunk.adjusted(9, 9, -9, -9)))
+            edges = border_of_change(self._seen[0] if self._seen else QRect(), areas[0], HANDLE + 1)
             for area in (*self._seen[1:], *areas[1:]):
                 edges = edges.united(QRegion(area))
             self.update(edges)

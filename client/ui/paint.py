@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
@@ -22,7 +23,7 @@ from PySide6.QtGui import (
     QPen,
 )
 
-from capture.image import Screenshot
+from capture.image import Region, Screenshot
 from client.annotation import (
     HIDDEN,
     Arrow,
@@ -46,7 +47,12 @@ from client.ui.geometry import head_px
 from client.ui.look import bundled_family
 from client.ui.qimage import over_pixels
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 HALO_PX = 1.5
+_HIDDEN = 0xFF000000 | int(HIDDEN[1:], 16)
 LINE_HEIGHT = 1.25
 
 _LARGEST_POINTER_PX = 512
@@ -66,21 +72,29 @@ def flatten(shot: Screenshot, marks: Marks) -> Screenshot:
     Raises: ValueError when the crop lies outside the picture.
     """
     ensure_gui()
-    hidden = hidden_regions(marks)
-    whole = shot.with_cursor().hide(hidden)
-    whole.pixels[..., 3] = 255  # Qt blends with a screen's senseless fourth byte
-    image = over_pixels(whole.pixels)
+    seen = shot.with_cursor()
+    pixels = seen.pixels.copy()
+    hidden = [region.clipped(shot.width, shot.height) for region in hidden_regions(marks)]
+    _black_out(pixels, hidden)
+    image = over_pixels(pixels)
     painter = QPainter(image)
     paint(marks, painter, shot.scale)
     painter.end()
-    del image
-    whole = whole.hide(hidden)
-    whole.pixels[..., 3] = 255
-    part = crop_region(marks)
-    if part is None:
-        return whole
-    cropped = whole.crop(part)
-    return replace(cropped, pixels=cropped.pixels.copy())
+    _black_out(pixels, hidden)
+    whole = replace(seen, pixels=pixels)
+    crop = crop_region(marks)
+    return whole if crop is None else replace(whole, pixels=whole.crop(crop).pixels.copy())
+
+
+def _black_out(pixels: NDArray[np.uint8], regions: list[Region]) -> None:
+    """Destroys what lies in the regions, and makes all opaque: Qt would blend with a screen's senseless fourth byte.
+
+    Four bytes at a time, which is several times quicker than one by one.
+    """
+    words = pixels.view("<u4")[..., 0]
+    words |= 0xFF000000
+    for part in regions:
+        words[part.y : part.y + part.height, part.x : part.x + part.width] = _HIDDEN
 
 
 def paint(marks: Marks, painter: QPainter, scale: float, *, leave_out: frozenset[int] = frozenset()) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QImage, QMouseEvent, QPainter, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QRegion, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from capture.image import Screenshot
@@ -89,13 +89,17 @@ class PictureView(QWidget):
         target = place & dirty
         if target.isEmpty():
             return
-        source = self._small if self._small is not None else self._image
-        across = source.width() / place.width() if self._small is not None else 1 / self.view.factor
-        down = source.height() / place.height() if self._small is not None else 1 / self.view.factor
-        left, top = (target.x() - place.x()) * across, (target.y() - place.y()) * down
-        if self._small is None:
-            left, top = left + self.view.shown.x, top + self.view.shown.y
-        painter.drawImage(target, source, QRectF(left, top, target.width() * across, target.height() * down))
+        shown, factor = self.view.shown, self.view.factor
+        if self._small is not None:  # pixel for pixel: Qt copies only what is dirty
+            painter.drawImage(place.topLeft(), self._small)
+        elif self.view.zoom == 1.0:
+            self._image.setDevicePixelRatio(self.view.ratio)
+            painter.drawImage(place.topLeft(), self._image, QRectF(*shown))
+        else:
+            left, top = (target.x() - place.x()) / factor, (target.y() - place.y()) / factor
+            self._image.setDevicePixelRatio(1.0)
+            part = QRectF(left + shown.x, top + shown.y, target.width() / factor, target.height() / factor)
+            painter.drawImage(target, self._image, part)
 
     def is_dragging(self) -> bool:
         """Whether the picture itself is being dragged about."""
@@ -140,8 +144,19 @@ class PictureView(QWidget):
         shown, zoom = self.view.shown, self.view.zoom
         if zoom >= 1.0:
             return
+        self._image.setDevicePixelRatio(1.0)
         part = self._image.copy(QRect(round(shown.x), round(shown.y), round(shown.width), round(shown.height)))
         width, height = max(1, round(shown.width * zoom)), max(1, round(shown.height * zoom))
         smooth = Qt.TransformationMode.SmoothTransformation
         self._small = part.scaled(width, height, Qt.AspectRatioMode.IgnoreAspectRatio, smooth)
+        self._small.setDevicePixelRatio(self.view.ratio)
         self.update()
+
+
+def border_of_change(was: QRect, now: QRect, margin: int) -> QRegion:
+    """All that must be painted again when a rectangle becomes another: not what lies well inside of both."""
+    changed = QRegion(was.adjusted(-margin, -margin, margin, margin)) if not was.isEmpty() else QRegion()
+    if not now.isEmpty():
+        changed = changed.united(QRegion(now.adjusted(-margin, -margin, margin, margin)))
+    inside = (was & now).adjusted(margin, margin, -margin, -margin)
+    return changed if inside.isEmpty() else changed.subtracted(QRegion(inside))
