@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from capture.image import Screenshot
 from client.annotation import Crop, Hide, Highlight, History, Mark, Marks, Pen, Point, Step, Text, crop_region
 from client.ui import look, tools
-from client.ui.geometry import Handle, Rect, bounds, handles, inked, inked_parts
+from client.ui.geometry import Handle, Rect, bounds, handles, inked_parts
 from client.ui.overlay import draw_shade
 from client.ui.paint import measure, paint
 from client.ui.picture_view import PictureView, border_of_change
@@ -113,9 +113,12 @@ class Canvas(PictureView):
                 return border_of_change(self._around(bounds(was), 2), self._around(bounds(now), 2), 4)
         region = QRegion()
         for mark in changed:
-            for part in inked_parts(mark, self.shot.scale, measure):
+            for part in self._parts(mark):
                 region = region.united(QRegion(self._around(part, 2)))
         return region
+
+    def _parts(self, mark: Mark) -> list[Rect]:
+        return inked_parts(mark, self.shot.scale, measure)
 
     def _show_crop(self) -> None:
         """Shows what is left by the crop; all of the picture while the crop tool is at work."""
@@ -286,7 +289,7 @@ class Canvas(PictureView):
         dirty = QRectF(event.rect())
         self.draw_picture(painter, dirty)
         marks = self.sketch.marks()
-        self._draw_marks(painter, marks, dirty)
+        self._draw_marks(painter, marks, event.region())
         if self.sketch.tool == "crop":
             self._draw_shade(painter, marks)
         mark = self.sketch.selected_mark()
@@ -294,11 +297,11 @@ class Canvas(PictureView):
             self._draw_frame(painter, mark)
         painter.end()
 
-    def _draw_marks(self, painter: QPainter, marks: Marks, dirty: QRectF) -> None:
+    def _draw_marks(self, painter: QPainter, marks: Marks, dirty: QRegion) -> None:
         away = {
             index
             for index, mark in enumerate(marks)
-            if not dirty.intersects(QRectF(self._around(inked(mark, self.shot.scale, measure), 1)))
+            if not any(dirty.intersects(self._around(part, 1)) for part in self._parts(mark))
         }
         if self._typed is not None:
             away.add(self._typed)
