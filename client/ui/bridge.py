@@ -53,11 +53,11 @@ class Bridge(QObject):
         pool = self._single if in_order else self._several
         pool.start(_Work(work, on_done, on_error, self.later))
 
-    def close(self) -> None:
-        """Waits for what is at work, so that no change of a draft is cut off."""
+    def close(self) -> bool:
+        """Waits for what is at work, so that no change of a draft is cut off; False when some of it does not end."""
         self._stop()
-        self._single.waitForDone(10_000)
-        self._several.waitForDone(2_000)
+        written = self._single.waitForDone(10_000)
+        return self._several.waitForDone(2_000) and written
 
 
 class _Work(QRunnable):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import os
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSocketNotifier, QTimer, QUrl
 from PySide6.QtGui import QAction, QDesktopServices, QKeySequence
@@ -63,16 +64,18 @@ def run(paths: Paths) -> int:
     app.setWindowIcon(icons.app_icon())
     session = Session(paths)
     look.apply(app, session.settings.general.theme)  # type: ignore[arg-type]
-    try:
-        tray = Tray(app, session)
-    except AlreadyRunning:
-        call(paths, "tray", "show")
-        return 0
-    crash = _watch_crashes(session)
-    with _Signals(app, tray.quit):
+    leave: list[Callable[[], None]] = []
+    with _Signals(app, lambda: leave[0]() if leave else None):
+        try:
+            tray = Tray(app, session)
+        except AlreadyRunning:
+            call(paths, "tray", "show")
+            return 0
+        leave.append(tray.quit)
+        _watch_crashes(session)
         code = app.exec()
-    tray.close()
-    crash.close()
+        if not tray.close():
+            os._exit(code)  # what waits for a dead mount must not see Python end under it
     return code
 
 
@@ -124,15 +127,17 @@ class Tray(QObject):
     def quit(self) -> None:
         self.journey.finish(lambda: self._app.exit(0))  # quit() would ask every window first
 
-    def close(self) -> None:
+    def close(self) -> bool:
+        """Ends all parts; False when some work in the background did not end."""
         self._stop_keys()
         self._instance.close()
         self.journey.close()
-        self.bridge.close()
+        ended = self.bridge.close()
         self._session.close()
         if self.desktop is not None:
             self.desktop.close()
         self._icon.hide()
+        return ended
 
     def apply_settings(self) -> None:
         """Takes over language, look and keys as the settings say now."""
@@ -302,14 +307,12 @@ def _open_desktop() -> tuple[Desktop | None, str]:
         return None, f"{reason(error)}. {hint(error)}"
 
 
-def _watch_crashes(session: Session) -> TextIO:
-    """Keeps what the last crash left, and writes the next one's stack there."""
+def _watch_crashes(session: Session) -> None:
+    """Keeps what the last crash left, and writes the next one's stack there, up to the very end of the process."""
     file = session.paths.crash_file
     if file.exists() and file.stat().st_size:
         file.replace(file.with_name("crash-last.log"))
-    stream = file.open("w", encoding="utf-8")
-    faulthandler.enable(stream)
-    return stream
+    faulthandler.enable(file.open("w", encoding="utf-8"))  # held by the module, never closed
 
 
 class _Signals:
