@@ -30,7 +30,8 @@ def reach(folder: Path, limit_s: float = REACH_S) -> None:
     if asking is None or not asking.is_alive():
 
         def ask() -> None:
-            answer[0] = folder.is_dir()
+            with suppress(OSError):  # a server that comes back may say anything
+                answer[0] = folder.is_dir()
 
         asking = threading.Thread(target=ask, name="reach-folder", daemon=True)
         _stuck[key] = asking
