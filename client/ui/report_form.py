@@ -152,7 +152,7 @@ class ReportForm(QWidget):
         tell(lambda _: self.refresh() if self.isVisible() else None, lambda: "")
 
     def _wire(self) -> None:
-        self.fields.typed.connect(self._timer.start)
+        self.fields.typed.connect(lambda *_: self._timer.isActive() or self._timer.start())  # restarted, it never ends
         self.fields.chosen.connect(self._save)
         self._timer.timeout.connect(self._save)
         self.strip.opened.connect(self._open)
