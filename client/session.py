@@ -21,7 +21,7 @@ from client.outbox import Outbox, read_delivery
 from client.paths import Paths
 from client.report import Delivery, DeliveryChanged, Event, Problem, Report
 from client.settings import Settings
-from uploader.catalog import desk_kind, share_kind
+from uploader.catalog import DESKS, SHARES, desk_kind, share_kind
 from uploader.errors import InvalidField, UploaderError
 from uploader.journal import Journal, MemoryJournal
 from uploader.setting import Secret, Setting, build, settings_of
@@ -259,6 +259,11 @@ class Session:
         name, values = self._configured(name or self.settings.report.share, self.settings.shares, "share")
         kind = share_kind(str(values.pop("kind")))
         return build(kind, self._with_secrets(name, settings_of(kind), values))
+
+    def declared(self, what: str) -> dict[str, tuple[Setting, ...]]:
+        """What each kind of "desk" or "share" wants to know: kind → settings, in the catalog's order."""
+        listed, load = (DESKS, desk_kind) if what == "desk" else (SHARES, share_kind)
+        return {kind: settings_of(load(kind)) for kind in listed}
 
     def check_desk(self, name: str = "") -> None:
         """Returns when address and credentials work; may take long. Raises: UploaderError."""

@@ -60,11 +60,11 @@ class HomeWindow(QWidget):
         self._question = self._build_question()
         foot.addWidget(self._question)
         column.addLayout(foot)
-        column.addStretch()
+        column.addStrut(look.sized(320))
+        column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetFixedSize)
         tell = self._phrases.tell
         tell(self._why.setText, lambda: say("This desktop has no tray, so Testigo shows a window instead."))
         tell(self.setWindowTitle, lambda: "Testigo")
-        self.setMinimumWidth(look.sized(320))
 
     def _build_question(self) -> QWidget:
         question, words = QWidget(), Label(wrap=True)
@@ -85,9 +85,9 @@ class HomeWindow(QWidget):
         self.leave.clicked.connect(self._actions["quit"].trigger)
         return question
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
+        """Shows the question: go on without this window, or quit."""
         self._question.show()
-        self.adjustSize()
         self.stay.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _stay(self) -> None:
@@ -98,14 +98,14 @@ class HomeWindow(QWidget):
         """The user's wish is asked about; the program's own, when it ends, is obeyed, or it could not end."""
         if event.spontaneous():
             event.ignore()
-            self._ask()
+            self.ask()
         else:
             super().closeEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {Qt.Key.Key_Down: True, Qt.Key.Key_Up: False}
         if event.key() == Qt.Key.Key_Escape:
-            self._question.hide() if self._question.isVisible() else self._ask()
+            self._question.hide() if self._question.isVisible() else self.ask()
         elif event.key() in steps:
             self.focusNextPrevChild(steps[Qt.Key(event.key())])
         else:

@@ -7,7 +7,7 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QMessageBox, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedLayout, QVBoxLayout, QWidget
 
 from client.draft import Draft
 from client.lock import Busy
@@ -18,6 +18,7 @@ from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.buttons import LinkButton, ToolButton
 from client.ui.pieces import Divider, EmptyState, OneLine, Tone
+from client.ui.question import ask_once
 from client.ui.report_words import desk_word, trouble_words
 from client.ui.rows import Row, RowList
 from client.words import detail, explain, moment, say, say_n, size
@@ -68,7 +69,8 @@ class OutboxWindow(QWidget):
     def refresh(self) -> None:
         """Reads everything anew, in the background."""
         work = lambda: (self._session.drafts(), self._session.deliveries(sent=SHOWN_SENT))  # noqa: E731
-        self._bridge.background(work, while_alive(self, self._take), while_alive(self, self._not_read))
+        read = while_alive(self, lambda found: self.show_all(*found))
+        self._bridge.background(work, read, while_alive(self, self._not_read))
 
     # -- within -----------------------------------------------------------------------------------------------
 
@@ -96,8 +98,8 @@ class OutboxWindow(QWidget):
         whole.addWidget(self._tray)
         whole.addLayout(foot)
 
-    def _take(self, found: tuple[tuple[Draft, ...], tuple[Delivery, ...]]) -> None:
-        drafts, deliveries = found
+    def show_all(self, drafts: tuple[Draft, ...], deliveries: tuple[Delivery, ...]) -> None:
+        """Shows these instead of what was there."""
         self._drafts = {draft.id: draft for draft in drafts}
         self._deliveries = {delivery.report_id: delivery for delivery in deliveries}
         self._show_rows()
@@ -255,18 +257,8 @@ class OutboxWindow(QWidget):
         self._ask(partial(self._try, self._session.discard_delivery, key))
 
     def _ask(self, then: Callable[[], object]) -> None:
-        """Once; without waiting in a loop of its own."""
-        box = QMessageBox(self)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setWindowTitle(say("Discard"))
-        box.setText(say("Discard this report for good?"))
-        box.setInformativeText(say("Its words and files are deleted from this computer."))
-        yes = box.addButton(say("Discard"), QMessageBox.ButtonRole.DestructiveRole)
-        no = box.addButton(say("Keep"), QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(no)
-        box.setEscapeButton(no)
-        yes.clicked.connect(then)
-        box.open()
+        more = say("Its words and files are deleted from this computer.")
+        ask_once(self, say("Discard"), say("Discard this report for good?"), more, then)
 
     @staticmethod
     def _open_ticket(delivery: Delivery) -> None:

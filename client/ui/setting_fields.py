@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent, QKeySequence, QValidator
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from client.ui import look
-from client.ui.buttons import LinkButton
+from client.ui.buttons import LinkButton, PlainButton
 from client.ui.pieces import Choice, Label, Tick
-from client.words import LANGUAGES, detail, say
+from client.words import LANGUAGES, detail, number, say
 from uploader.setting import Setting
 
 
@@ -21,14 +31,27 @@ class SettingField(QWidget):
 
     changed = Signal(str, object)
 
-    def __init__(self, key: str, setting: Setting, value: object, origin: str, phrases: look.Phrases) -> None:
+    def __init__(
+        self,
+        key: str,
+        setting: Setting,
+        value: object,
+        origin: str,
+        phrases: look.Phrases,
+        *,
+        locked: bool = False,
+    ) -> None:
         super().__init__()
         self.key, self.setting = key, setting
+        self._origin, self._locked, self._phrases = origin, locked, phrases
         self.label, self._note = Label(), Label("faint", "small", wrap=True)
+        self.control = self._make(value)
+        # Whoever scrolls the page by wheel must not change what the pointer happens to be above.
+        self.control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.control.installEventFilter(self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.XS)
-        self.control, self._show = self._make(value)
         phrases.tell(self.control.setAccessibleName, lambda: detail(setting.title, {}))
         if isinstance(self.control, Tick):
             phrases.tell(self.control.setText, lambda: detail(setting.title, {}))
@@ -36,9 +59,10 @@ class SettingField(QWidget):
             phrases.tell(self.label.setText, lambda: detail(setting.title, {}))
             self.label.setBuddy(self.control)
             column.addWidget(self.label)
-        column.addWidget(self.control, 0, Qt.AlignmentFlag.AlignLeft)
+        grows = self.control.sizePolicy().horizontalPolicy() == QSizePolicy.Policy.Expanding
+        column.addWidget(self.control, 0, Qt.AlignmentFlag(0) if grows else Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self._note)
-        self._origin = origin
+        self.control.setEnabled(not locked and origin not in OVERRIDES)
         phrases.tell(self._note.setText, self._words)
         self._note.setVisible(bool(self._words()))
 
@@ -48,13 +72,22 @@ class SettingField(QWidget):
         return all(word in spoken for word in words.casefold().split())
 
     def refuse(self, why: str) -> None:
+        """Tells below the control why a value was not taken; empty: it was."""
         self._note.set_tone("bad" if why else "faint")
         self._note.setText(why or self._words())
         self._note.setVisible(bool(self._note.text()))
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Wheel and not self.control.hasFocus():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
     def _words(self) -> str:
         parts = [detail(self.setting.help, {})] if self.setting.help else []
-        if self._origin == "environment":
+        if self._locked:
+            parts.append(say("Set by your organisation: {origin}", origin=self._origin))
+        elif self._origin == "environment":
             parts.append(say("Set by the environment for this run."))
         elif self._origin == "flag":
             parts.append(say("Set by the command line for this run."))
@@ -64,45 +97,123 @@ class SettingField(QWidget):
         self.refuse("")
         self.changed.emit(self.key, value)
 
-    def _make(self, value: object) -> tuple[QWidget, Callable[[object], None]]:
+    def _make(self, value: object) -> QWidget:
         kind = self.setting.kind
         if kind == "flag":
             tick = Tick()
             tick.setChecked(bool(value))
             tick.toggled.connect(self._say)
-            return tick, lambda new: tick.setChecked(bool(new))
+            return tick
         if kind == "choice":
-            return self._make_choice(value)
+            box = Choice()
+            fill_choice(box, {choice: partial(choice_word, choice) for choice in self.setting.choices}, self._phrases)
+            box.setCurrentIndex(box.findData(value))
+            box.activated.connect(lambda _: self._say(box.currentData()))
+            return box
         if kind == "number":
-            whole = isinstance(self.setting.default, int)
-            box: QSpinBox | QDoubleSpinBox = QSpinBox() if whole else QDoubleSpinBox()
-            box.setRange(self.setting.least or 0, self.setting.most or 10**6)  # type: ignore[arg-type]
-            if isinstance(box, QDoubleSpinBox):
-                box.setDecimals(1)
-            box.setValue(value)  # type: ignore[arg-type]
-            box.setFixedWidth(look.sized(110))
-            box.setKeyboardTracking(False)
-            box.valueChanged.connect(self._say)
-            return box, partial(_set_number, box)
+            field = NumberField(self.setting, float(str(value)))
+            field.valueChanged.connect(lambda new: self._say(field.whole(new)))
+            return field
         if kind == "keys":
-            keys = KeyField(str(value))
+            keys = KeyField(str(value), self._phrases)
             keys.taken.connect(self._say)
-            return keys, lambda new: keys.show_keys(str(new))
+            return keys
+        if kind == "folder":
+            folder = FolderField(str(value), self._phrases)
+            folder.taken.connect(self._say)
+            return folder
         line = QLineEdit(str(value))
-        line.setMinimumWidth(look.sized(300))
+        line.setMinimumWidth(look.sized(200))
+        line.setMaximumWidth(look.sized(360))
+        line.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         if kind == "secret":
             line.setEchoMode(QLineEdit.EchoMode.Password)
-        line.editingFinished.connect(lambda: self._say(line.text()) if line.isModified() else None)
-        return line, lambda new: line.setText(str(new))
+        line.editingFinished.connect(lambda: self._finished(line))
+        return line
 
-    def _make_choice(self, value: object) -> tuple[QWidget, Callable[[object], None]]:
-        box = Choice()
-        for choice in self.setting.choices:
-            box.addItem(choice_word(choice), choice)
-        box.setCurrentIndex(max(box.findData(value), 0))
-        box.setMinimumWidth(look.sized(200))
-        box.activated.connect(lambda _: self._say(box.currentData()))
-        return box, lambda new: box.setCurrentIndex(max(box.findData(new), 0))
+    def _finished(self, line: QLineEdit) -> None:
+        if line.isModified():
+            line.setModified(False)
+            self._say(line.text())
+
+
+OVERRIDES = ("environment", "flag")
+"""Origins that win over the file: a change there would show no effect."""
+
+
+class NumberField(QDoubleSpinBox):
+    """A number as it is written in the current language, without decimals it does not need."""
+
+    def __init__(self, setting: Setting, value: float) -> None:
+        super().__init__()
+        self._is_whole = isinstance(setting.default, int)
+        self.setDecimals(0 if self._is_whole else 1)
+        self.setRange(setting.least or 0, setting.most or 10**6)
+        self.setValue(value)
+        self.setKeyboardTracking(False)
+        self.setFixedWidth(look.sized(110))
+
+    def whole(self, value: float) -> int | float:
+        """As the setting is declared: an int or a float."""
+        return int(value) if self._is_whole else value
+
+    def textFromValue(self, value: float) -> str:
+        return number(value, 0 if value == int(value) else 1)
+
+    def valueFromText(self, text: str) -> float:
+        try:
+            return float(text.replace("\u202f", "").replace(",", "."))
+        except ValueError:
+            return self.value()
+
+    def validate(self, text: str, at: int) -> tuple[QValidator.State, str, int]:
+        """Digits with a point or a comma, whatever the system's language."""
+        state = QValidator.State
+        if not all(sign.isdigit() or sign in ".,\u202f" for sign in text):
+            return state.Invalid, text, at
+        return state.Acceptable if text else state.Intermediate, text, at
+
+
+class FolderField(QWidget):
+    """A folder to write or to choose."""
+
+    taken = Signal(str)
+
+    def __init__(self, folder: str, phrases: look.Phrases) -> None:
+        super().__init__()
+        self._line, self._choose = QLineEdit(folder), PlainButton()
+        self._line.setMinimumWidth(look.sized(160))
+        self.setFocusProxy(self._line)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(look.S)
+        row.addWidget(self._line, 1)
+        row.addWidget(self._choose)
+        phrases.tell(self._choose.setText, lambda: say("Choose…"))
+        self._line.editingFinished.connect(self._finished)
+        self._choose.clicked.connect(self._ask)
+
+    def setAccessibleName(self, name: str) -> None:
+        super().setAccessibleName(name)
+        self._line.setAccessibleName(name)
+        self._choose.setAccessibleName(f"{self._choose.text()} {name}")
+
+    def _finished(self) -> None:
+        if self._line.isModified():
+            self._line.setModified(False)
+            self.taken.emit(self._line.text())
+
+    def _ask(self) -> None:
+        dialog = QFileDialog(self, say("Choose a folder"), self._line.text())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(self._chosen)
+        dialog.open()
+
+    def _chosen(self, folder: str) -> None:
+        self._line.setText(str(Path(folder)))
+        self.taken.emit(self._line.text())
 
 
 class KeyField(QWidget):
@@ -110,7 +221,7 @@ class KeyField(QWidget):
 
     taken = Signal(str)
 
-    def __init__(self, keys: str) -> None:
+    def __init__(self, keys: str, phrases: look.Phrases) -> None:
         super().__init__()
         self._line, self._clear = QLineEdit(), LinkButton()
         self._line.setReadOnly(True)
@@ -121,19 +232,16 @@ class KeyField(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self._line)
         row.addWidget(self._clear)
-        self._clear.setText(say("None"))
-        self._clear.setAccessibleName(say("No keys"))
+        phrases.tell(self._clear.setText, lambda: say("None"))
+        phrases.tell(self._clear.setToolTip, lambda: say("No keys"))
+        phrases.tell(self._line.setPlaceholderText, lambda: say("Press the keys"))
         self._clear.clicked.connect(lambda: self._take(""))
-        self.show_keys(keys)
+        self._line.setText(look.key_name(keys))
 
     def setAccessibleName(self, name: str) -> None:
         super().setAccessibleName(name)
         self._line.setAccessibleName(name)
-
-    def show_keys(self, keys: str) -> None:
-        self._keys = keys
-        self._line.setText(look.key_name(keys))
-        self._line.setPlaceholderText(say("Press the keys"))
+        self._clear.setAccessibleName(say("No keys: {what}", what=name))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
@@ -145,19 +253,36 @@ class KeyField(QWidget):
             return True
         if key in (Qt.Key.Key_Backspace, Qt.Key.Key_Delete) and bare:
             self._take("")
-        elif bare and Qt.Key.Key_Space <= key <= Qt.Key.Key_ydiaeresis:
-            return True  # a letter alone would be taken from every program
+        elif _would_be_missed(event):
+            return True
         else:
             self._take(QKeySequence(event.keyCombination()).toString(QKeySequence.SequenceFormat.PortableText))
         return True
 
     def _take(self, keys: str) -> None:
-        self.show_keys(keys)
+        self._line.setText(look.key_name(keys))
         self.taken.emit(keys)
 
 
-def _set_number(box: QSpinBox | QDoubleSpinBox, value: object) -> None:
-    box.setValue(value)  # type: ignore[arg-type]
+def _would_be_missed(event: QKeyEvent) -> bool:
+    """A sign without Ctrl, Alt or Meta: taken from every program, nobody could write it any more."""
+    held = event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
+    plain = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
+    return not held and (Qt.Key.Key_Space <= event.key() <= Qt.Key.Key_ydiaeresis or event.key() in plain)
+
+
+def fill_choice(box: QComboBox, words: Mapping[str, Callable[[], str]], phrases: look.Phrases) -> None:
+    """The entries of a drop-down list, key by key, said again when the language changes."""
+    for key, word in words.items():
+        box.addItem(word(), key)
+    box.setMinimumContentsLength(16)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+
+    def say_again(_: str) -> None:
+        for place, word in enumerate(words.values()):
+            box.setItemText(place, word())
+
+    phrases.tell(say_again, lambda: "")
 
 
 def choice_word(choice: str) -> str:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
-from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QKeyEvent
+from PySide6.QtCore import QEvent, Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from client.session import Session
 from client.settings import OPTIONS, SettingsFault
 from client.ui import look
 from client.ui.bridge import Bridge
-from client.ui.buttons import LinkButton, PlainButton
-from client.ui.pieces import Choice, Label, OneLine, Panel
+from client.ui.buttons import LinkButton
+from client.ui.icons import icon
+from client.ui.pieces import Caution, Label
+from client.ui.place_fields import PlaceField
 from client.ui.rows import Row, RowList
 from client.ui.setting_fields import SettingField
-from client.words import detail, reason, say
+from client.words import reason, say
 
 PAGES = ("general", "hotkeys", "capture", "recording", "report")
+PLACES = ("desk", "share")
 
 
 class SettingsWindow(QWidget):
+    """``changed`` after every change that is written, also by another program."""
+
     changed = Signal()
 
     def __init__(self, session: Session, bridge: Bridge) -> None:
@@ -31,56 +33,59 @@ class SettingsWindow(QWidget):
         self._phrases = look.Phrases(self)
         self.search, self.list = QLineEdit(), RowList(soft=True)
         self.fields: list[SettingField] = []
-        self._page = QWidget()
+        self.places: list[PlaceField] = []
         self._scroll = QScrollArea()
-        self._fault, self._fault_words = Panel(warn=True), Label(wrap=True)
+        self.fault, self._open_file = Caution(), LinkButton()
         self._build()
         tell = self._phrases.tell
         tell(self.setWindowTitle, lambda: say("Settings"))
         tell(self.search.setPlaceholderText, lambda: say("Search"))
         tell(self.search.setAccessibleName, lambda: say("Search the settings"))
         tell(self.list.setAccessibleName, lambda: say("Pages"))
+        tell(self._open_file.setText, lambda: say("Open the file"))
         tell(lambda _: self._show_pages(), lambda: "")
         self.search.textChanged.connect(lambda _: self._show_page())
-        self.list.currentRowChanged.connect(lambda _: self._show_page())
+        self.list.currentRowChanged.connect(self._choose_page)
+        self._open_file.clicked.connect(self._open)
         self.list.setCurrentRow(0)
         self._show_page()
         self.resize(look.sized(760), look.sized(540))
-        self.setMinimumSize(look.sized(520), look.sized(360))
+        self.setMinimumSize(look.sized(560), look.sized(360))
 
     # -- within -----------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        left = QVBoxLayout()
-        left.setContentsMargins(look.M, look.M, look.S, look.M)
+        self.search.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+        self.search.setClearButtonEnabled(False)
+        side = QWidget()
+        side.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        side.setProperty("side", True)
+        side.setFixedWidth(look.sized(200))
+        left = QVBoxLayout(side)
+        left.setContentsMargins(look.M, look.M, look.M, look.M)
         left.setSpacing(look.S)
         left.addWidget(self.search)
         left.addWidget(self.list, 1)
-        side = QWidget()
-        side.setLayout(left)
-        side.setFixedWidth(look.sized(220))
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        row = QHBoxLayout(self._fault)
-        row.setContentsMargins(look.M, look.S, look.S, look.S)
-        row.addWidget(self._fault_words, 1)
-        self._open_file = LinkButton()
-        self._phrases.tell(self._open_file.setText, lambda: say("Open the file"))
-        self._open_file.clicked.connect(self._open)
-        row.addWidget(self._open_file)
-        right = QVBoxLayout()
-        right.setContentsMargins(0, 0, 0, 0)
-        right.addWidget(self._scroll, 1)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.fault.add(self._open_file)
         top = QVBoxLayout()
-        top.setContentsMargins(look.XL, look.M, look.XL, 0)
-        top.addWidget(self._fault)
-        right.insertLayout(0, top)
+        top.setContentsMargins(look.XL, look.L, look.XL, 0)
+        top.addWidget(self.fault)
+        sheet = QWidget()
+        sheet.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        sheet.setProperty("raised", True)
+        right = QVBoxLayout(sheet)
+        right.setContentsMargins(0, 0, 0, 0)
+        right.addLayout(top)
+        right.addWidget(self._scroll, 1)
         whole = QHBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
         whole.addWidget(side)
-        whole.addLayout(right, 1)
+        whole.addWidget(sheet, 1)
 
     def _show_pages(self) -> None:
         self.list.blockSignals(True)
@@ -88,89 +93,62 @@ class SettingsWindow(QWidget):
         self.list.blockSignals(False)
         self._show_fault()
 
+    def _choose_page(self, _: int) -> None:
+        """A page chosen while something is searched ends the search."""
+        if self.search.text():
+            self.search.clear()
+        else:
+            self._show_page()
+
     def _show_fault(self) -> None:
         fault = self._session.settings.fault
-        self._fault_words.setText(say("{fault}. The last good settings hold.", fault=fault) if fault else "")
-        self._fault.setVisible(bool(fault))
+        words = say("A setting in the file is wrong. Until it is corrected, the last good settings hold.")
+        self.fault.tell(f"{words}\n{fault}" if fault else "")
 
     def _show_page(self) -> None:
         """The chosen page; while something is searched, whatever matches from all pages."""
         words = self.search.text().strip()
         section = self.list.current_key() or PAGES[0]
-        page, phrases = QWidget(), None
+        page = QWidget()
         phrases = look.Phrases(page)
         form = QVBoxLayout(page)
-        form.setContentsMargins(look.XL, look.XL, look.XL, look.XL)
+        form.setContentsMargins(look.XL, look.L, look.XL, look.XL)
         form.setSpacing(look.L)
         title = Label(size="title", strong=True)
         phrases.tell(title.setText, lambda: say("Search") if words else page_word(section))
         form.addWidget(title)
-        values = {value.key: value for value in self._session.settings.values}
-        self.fields = []
-        for key, option in OPTIONS.items():
-            if key in ("report.desk", "report.share") and not words:
-                continue
-            field = SettingField(key, option, values[key].value, values[key].origin, phrases)
-            field.changed.connect(self._change)
-            if field.matches(words) if words else key.startswith(section + "."):
-                self.fields.append(field)
-                form.addWidget(field)
-            else:
-                field.deleteLater()
+        self.fields, self.places = [], []
         if section == "report" and not words:
-            form.insertWidget(1, self._place("desk", phrases))
-            form.insertWidget(2, self._place("share", phrases))
+            self._add_places(form, phrases)
+        self._add_fields(form, phrases, words, section)
         if words and not self.fields:
-            nothing = Label("quiet")
+            nothing = Label("quiet", wrap=True)
             phrases.tell(nothing.setText, lambda: say("No setting has these words."))
             form.addWidget(nothing)
         form.addStretch()
         self._scroll.setWidget(page)
 
-    def _place(self, what: str, phrases: look.Phrases) -> QWidget:
-        """Which desk or share is used, and whether it works."""
-        widget = QWidget()
-        column = QVBoxLayout(widget)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(look.XS)
-        label, choice, check, result = Label(), Choice(), PlainButton(), OneLine("quiet")
-        names = self._session.desk_names() if what == "desk" else self._session.share_names()
-        chosen = self._session.settings.report.desk if what == "desk" else self._session.settings.report.share
-        title = OPTIONS[f"report.{what}"].title
-        phrases.tell(label.setText, lambda: detail(title, {}))
-        phrases.tell(choice.setAccessibleName, lambda: detail(title, {}))
-        for name in names:
-            choice.addItem(say("The folder on this computer") if name == "folder" else name, name)
-        choice.setCurrentIndex(max(choice.findData(chosen), 0))
-        choice.setMinimumWidth(look.sized(220))
-        choice.activated.connect(lambda _: self._change(f"report.{what}", choice.currentData()))
-        phrases.tell(check.setText, lambda: say("Check"))
-        phrases.tell(check.setAccessibleName, lambda: say("Check: {what}", what=detail(title, {})))
-        verb = self._session.check_desk if what == "desk" else self._session.check_share
-        check.clicked.connect(lambda: self._check(partial(verb, choice.currentData()), result))
-        row = QHBoxLayout()
-        row.setSpacing(look.S)
-        row.addWidget(choice)
-        row.addWidget(check)
-        row.addStretch()
-        column.addWidget(label)
-        column.addLayout(row)
-        column.addWidget(result)
-        return widget
+    def _add_fields(self, form: QVBoxLayout, phrases: look.Phrases, words: str, section: str) -> None:
+        values = {value.key: value for value in self._session.settings.values}
+        for key, option in OPTIONS.items():
+            now, is_place = values[key], key.removeprefix("report.") in PLACES
+            if (not words and not key.startswith(f"{section}.")) or (is_place and not words):
+                continue
+            field = SettingField(key, option, now.value, now.origin, phrases, locked=now.locked)
+            if words and not field.matches(words):
+                field.deleteLater()
+                continue
+            field.changed.connect(self._change)
+            self.fields.append(field)
+            form.addWidget(field)
 
-    def _check(self, verb: Callable[[], None], result: OneLine) -> None:
-        result.set_tone("quiet")
-        result.setText(say("Checking…"))
-
-        def works(_: object) -> None:
-            result.set_tone("ok")
-            result.setText(say("It works."))
-
-        def fails(error: Exception) -> None:
-            result.set_tone("bad")
-            result.setText(reason(error))
-
-        self._bridge.background(verb, works, fails)
+    def _add_places(self, form: QVBoxLayout, phrases: look.Phrases) -> None:
+        for what in PLACES:
+            place = PlaceField(what, self._session, self._bridge, phrases)  # type: ignore[arg-type]
+            place.changed.connect(self._changed)
+            place.rebuilt.connect(self._show_page, Qt.ConnectionType.QueuedConnection)
+            self.places.append(place)
+            form.addWidget(place)
 
     def _change(self, key: str, value: object) -> None:
         try:
@@ -178,18 +156,37 @@ class SettingsWindow(QWidget):
         except (SettingsFault, OSError) as error:
             for field in self.fields:
                 if field.key == key:
-                    field.refuse(str(error))
+                    field.refuse(reason(error))
             self._show_fault()
-            return
+        else:
+            self._changed()
+
+    def _changed(self) -> None:
         self._show_fault()
         self.changed.emit()
 
     def _open(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._session.paths.settings_file)))
 
+    # -- events -----------------------------------------------------------------------------------------------
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Whoever comes back from the editor finds the file as it is now."""
+        super().changeEvent(event)
+        if event.type() != QEvent.Type.ActivationChange or not self.isActiveWindow():
+            return
+        before = self._session.settings
+        if self._session.reload() != before:
+            self._show_page()
+            self._changed()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
-            self.close()
+            self.search.clear() if self.search.text() else self.close()
+        elif event.matches(QKeySequence.StandardKey.Find):
+            self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        elif event.key() == Qt.Key.Key_Down and self.search.hasFocus():
+            self.list.setFocus(Qt.FocusReason.TabFocusReason)
         else:
             super().keyPressEvent(event)
 

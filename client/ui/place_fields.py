@@ -1,0 +1,179 @@
+"""Which desk or share is used, what it wants to know, and whether it works; made from the adapters' declarations."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Literal
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from client.secrets import NoKeychain
+from client.session import DEFAULT, Session
+from client.settings import OPTIONS, SettingsFault
+from client.ui import look
+from client.ui.alive import while_alive
+from client.ui.bridge import Bridge
+from client.ui.buttons import LinkButton, PlainButton
+from client.ui.pieces import Choice, Label, Panel
+from client.ui.question import ask_once
+from client.ui.setting_fields import SettingField, fill_choice
+from client.words import detail, reason, say
+from uploader.setting import Secret, Setting
+
+ADD = "+"
+
+
+class PlaceField(QWidget):
+    """``changed`` after every change that is written. ``rebuilt``: another place, so another form is needed."""
+
+    changed = Signal()
+    rebuilt = Signal()
+
+    def __init__(self, what: Literal["desk", "share"], session: Session, bridge: Bridge, phrases: look.Phrases) -> None:
+        super().__init__()
+        self._what, self._session, self._bridge, self._phrases = what, session, bridge, phrases
+        self._known = session.settings.desks if what == "desk" else session.settings.shares
+        wanted = session.settings.report.desk if what == "desk" else session.settings.report.share
+        self.name = wanted or (next(iter(self._known)) if len(self._known) == 1 else DEFAULT)
+        self.choice, self.check, self.result = Choice(), PlainButton(), Label("quiet", wrap=True)
+        self.fields: list[SettingField] = []
+        self._build()
+        self._wire()
+
+    # -- within -----------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        title, tell = OPTIONS[f"report.{self._what}"].title, self._phrases.tell
+        label = Label()
+        tell(label.setText, lambda: detail(title, {}))
+        tell(self.choice.setAccessibleName, lambda: detail(title, {}))
+        tell(self.check.setText, lambda: say("Check"))
+        tell(self.check.setAccessibleName, lambda: say("Check: {what}", what=detail(title, {})))
+        names = [DEFAULT, *(name for name in self._known if name != DEFAULT), ADD]
+        fill_choice(self.choice, {name: partial(_place_word, name) for name in names}, self._phrases)
+        self.choice.setCurrentIndex(max(self.choice.findData(self.name), 0))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(look.XS)
+        row = QHBoxLayout()
+        row.setSpacing(look.S)
+        row.addWidget(self.choice)
+        row.addWidget(self.check)
+        row.addStretch()
+        column.addWidget(label)
+        column.addLayout(row)
+        column.addWidget(self.result)
+        self.result.hide()
+        if self.name in self._known:
+            column.addSpacing(look.XS)
+            column.addWidget(self._build_form())
+
+    def _build_form(self) -> Panel:
+        values, kinds = self._known[self.name], self._session.declared(self._what)
+        kind = str(values.get("kind", ""))
+        panel = Panel()
+        column = QVBoxLayout(panel)
+        column.setContentsMargins(look.L, look.L, look.L, look.M)
+        column.setSpacing(look.M)
+        name = Setting("name", "Name", "", "text", "", required=True)
+        column.addWidget(self._field("", name, self.name))
+        kind_setting = Setting("kind", "Kind of service", "", "choice", "", required=True, choices=tuple(kinds))
+        if len(kinds) > 1 or kind not in kinds:
+            column.addWidget(self._field("kind", kind_setting, kind))
+        for declared in kinds.get(kind, ()):
+            default = "" if declared.default is None else declared.default
+            column.addWidget(self._field(declared.name, declared, values.get(declared.name, default)))
+        remove = LinkButton()
+        self._phrases.tell(remove.setText, lambda: say("Remove"))
+        remove.clicked.connect(self._ask)
+        row = QHBoxLayout()
+        row.addStretch()
+        row.addWidget(remove)
+        column.addLayout(row)
+        return panel
+
+    def _field(self, name: str, setting: Setting, value: object) -> SettingField:
+        field = SettingField(name, setting, value, "", self._phrases)
+        field.changed.connect(self._change)
+        self.fields.append(field)
+        return field
+
+    def _wire(self) -> None:
+        self.choice.activated.connect(lambda _: self._choose(str(self.choice.currentData())))
+        self.check.clicked.connect(self._check)
+
+    def _choose(self, name: str) -> None:
+        if name != ADD:
+            self._write({f"report.{self._what}": name}, rebuild=True)
+            return
+        kind = next(iter(self._session.declared(self._what)))
+        number = 2
+        while f"{kind}-{number}" in self._known:
+            number += 1
+        name = f"{kind}-{number}"
+        self._write({f"{self._what}s.{name}.kind": kind, f"report.{self._what}": name}, rebuild=True)
+
+    def _change(self, name: str, value: object) -> None:
+        field = next(field for field in self.fields if field.key == name)
+        try:
+            if not name:
+                self._rename(str(value))
+            elif field.setting.kind == "secret":
+                self._session.login(self.name, Secret(str(value)))
+            else:
+                self._save({f"{self._what}s.{self.name}.{name}": value}, rebuild=name == "kind")
+        except (SettingsFault, NoKeychain, OSError) as error:
+            field.refuse(reason(error))
+
+    def _rename(self, wanted: str) -> None:
+        place, name = f"{self._what}s", re.sub(r"[^\w-]+", "-", wanted).strip("-")
+        if not name or name in (*self._known, DEFAULT):
+            self.fields[0].refuse(say("Another one has this name already.") if name else say("A name is needed."))
+            return
+        values = {f"{place}.{name}.{key}": value for key, value in self._known[self.name].items()}
+        self._save({**values, f"{place}.{self.name}": None, f"report.{self._what}": name}, rebuild=True)
+
+    def _ask(self) -> None:
+        ask_once(
+            self,
+            say("Remove"),
+            say("Remove “{name}” from the settings?", name=self.name),
+            say("What was sent there stays there."),
+            self._remove,
+        )
+
+    def _remove(self) -> None:
+        self._write({f"{self._what}s.{self.name}": None, f"report.{self._what}": None}, rebuild=True)
+
+    def _write(self, changes: dict[str, object], *, rebuild: bool) -> None:
+        try:
+            self._save(changes, rebuild=rebuild)
+        except (SettingsFault, OSError) as error:
+            self._tell(reason(error), "bad")
+
+    def _save(self, changes: dict[str, object], *, rebuild: bool) -> None:
+        self._session.change(changes)
+        self._known = self._session.settings.desks if self._what == "desk" else self._session.settings.shares
+        self.changed.emit()
+        if rebuild:
+            self.rebuilt.emit()
+
+    def _check(self) -> None:
+        self._tell(say("Checking…"), "quiet")
+        verb = self._session.check_desk if self._what == "desk" else self._session.check_share
+        works = while_alive(self, lambda _: self._tell(say("It works."), "ok"))
+        fails = while_alive(self, lambda error: self._tell(f"{reason(error)}.".replace("..", "."), "bad"))
+        self._bridge.background(partial(verb, self.name), works, fails)
+
+    def _tell(self, words: str, tone: Literal["ok", "bad", "quiet"]) -> None:
+        self.result.set_tone(tone)
+        self.result.setText(words)
+        self.result.show()
+
+
+def _place_word(name: str) -> str:
+    if name == ADD:
+        return say("Add another…")
+    return say("The folder on this computer") if name == DEFAULT else name

@@ -1,0 +1,165 @@
+"""Every window of the program with something in it, for tests that look at all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from PySide6.QtCore import QPoint
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
+
+from capture.image import Monitor, Region
+from client.annotation import Hide, History, Step
+from client.paths import open_paths
+from client.report import Delivery, DeliveryProgress, Section, Trouble
+from client.session import Session
+from client.ui.bridge import Bridge
+from client.ui.consent import Consent
+from client.ui.editor import Editor
+from client.ui.history_window import HistoryWindow
+from client.ui.home_window import HomeWindow
+from client.ui.notice import Notice
+from client.ui.outbox_window import OutboxWindow
+from client.ui.overlay import Overlay
+from client.ui.recording_bar import RecordingBar
+from client.ui.report_form import ReportForm
+from client.ui.settings_window import PAGES, SettingsWindow
+from client.words import say
+from tests.ui.pictures import noise
+from uploader.ticket import TicketRef
+
+NOW = datetime.now(UTC)
+SECTIONS = (
+    Section("network", "Red y proxy", "proxy host-2, ip-a7.12\nsecond line\nthird", hidden=2),
+    Section("disks", "Discos", "not collected (denied): nothing", "denied"),
+    Section("os", "Sistema", "", "absent"),
+)
+WHY = "Para ver si el proxy estorba."
+SUBJECT = "No puedo pagar el pedido 48217"
+
+
+@contextmanager
+def running_session() -> Iterator[tuple[Session, Bridge]]:
+    """A session on this test's home, without workers that send."""
+    session = Session(open_paths())
+    bridge = Bridge(session)
+    try:
+        yield session, bridge
+    finally:
+        bridge.close()
+        session.close()
+
+
+def until(true: Callable[[], object], why: str = "it never happened") -> None:
+    """Lets Qt work until this holds."""
+    for _ in range(500):
+        if true():
+            return
+        QTest.qWait(10)
+    raise AssertionError(why)
+
+
+def report_form(session: Session, bridge: Bridge) -> ReportForm:
+    session.change({"report.diagnostics": "none"})
+    draft = session.new_draft(summary=SUBJECT, sections=SECTIONS)
+    draft.add_content("registro.txt", b"x" * 2000)
+    draft.add_picture(noise(300, 200))
+    form = ReportForm(session, bridge, draft, tuple)
+    form.attach([Path("/missing/archivo.txt")])
+    form.show()
+    until(lambda: "archivo.txt" in form.warning.words)
+    return form
+
+
+def outbox(session: Session, bridge: Bridge) -> OutboxWindow:
+    window = OutboxWindow(session, bridge)
+    window.show()
+    until(lambda: not window.list.count())
+    refused = Trouble("share_refused", "x", "registro.txt")
+    later = NOW + timedelta(minutes=5)
+    deliveries = (
+        Delivery("a", SUBJECT, "sending", NOW),
+        Delivery("b", SUBJECT, "needs_you", NOW, last_error=refused),
+        Delivery("c", SUBJECT, "queued", NOW, attempts=1, not_before=later, last_error=Trouble("unreachable", "x")),
+        Delivery("d", SUBJECT, "sent", NOW, ticket=TicketRef("T-000093", "file:///x"), sent_at=NOW),
+    )
+    bridge.tell(DeliveryProgress("a", "registro.txt", 27_000_000, 41_000_000))
+    window.show_all((session.new_draft(),), deliveries)
+    window.list.setCurrentRow(2)
+    return window
+
+
+def history(session: Session, bridge: Bridge) -> HistoryWindow:
+    window = HistoryWindow(session, bridge)
+    window.show()
+    return window
+
+
+def settings(page: str) -> Callable[[Session, Bridge], SettingsWindow]:
+    def make(session: Session, bridge: Bridge) -> SettingsWindow:
+        session.paths.settings_file.write_text("[general]\nlanguage = 3\n", "utf-8")
+        session.reload()
+        window = SettingsWindow(session, bridge)
+        window.list.setCurrentRow(PAGES.index(page))
+        return window
+
+    return make
+
+
+def home(_session: Session, _bridge: Bridge) -> HomeWindow:
+    actions = []
+    for name, keys in (("report", "Ctrl+Shift+R"), ("region", "Print"), ("settings", ""), ("quit", "")):
+        action = QAction(say("Report a problem"))
+        action.setObjectName(name)
+        action.setShortcut(QKeySequence(keys))
+        actions.append(action)
+    window = HomeWindow(tuple(actions))
+    for action in actions:
+        action.setParent(window)
+    window.show()
+    window.ask()
+    return window
+
+
+def editor(_session: Session, _bridge: Bridge) -> Editor:
+    window = Editor(noise(640, 400), History((Hide(10, 10, 30, 30), Step(100, 100))))
+    window.choose_tool("hide")
+    return window
+
+
+def recording_bar(_session: Session, _bridge: Bridge) -> RecordingBar:
+    place = QGuiApplication.primaryScreen().geometry()
+    screen = Monitor("a", QGuiApplication.primaryScreen().name(), 0, 0, place.width(), place.height())
+    bar = RecordingBar(screen, Region(10, 10, 300, 200))
+    bar.show_state(65, 6_100_000, True)
+    return bar
+
+
+WINDOWS: dict[str, Callable[[Session, Bridge], QWidget]] = {
+    "report": report_form,
+    "consent": lambda _s, _b: Consent(SECTIONS, {"network": WHY}, send_words=True),
+    "outbox": outbox,
+    "history": history,
+    **{f"settings-{page}": settings(page) for page in PAGES},
+    "home": home,
+    "notice": lambda _s, _b: Notice(say("Copied"), say("Click to continue."), lambda: None),
+    "editor": editor,
+    "recording-bar": recording_bar,
+    "overlay": lambda _s, _b: Overlay(QGuiApplication.primaryScreen()),
+}
+
+
+@contextmanager
+def opened(name: str) -> Iterator[QWidget]:
+    """One of ``WINDOWS``, shown."""
+    with running_session() as (session, bridge):
+        window = WINDOWS[name](session, bridge)
+        window.show()
+        window.move(QPoint(0, 0))
+        QTest.qWait(1)
+        yield window
+        window.close()
