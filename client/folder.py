@@ -176,9 +176,11 @@ class Shelf:
 
     def list(self, place: Place) -> Iterator[ReportFolder]:
         """Every report that lies there, oldest first."""
-        for path in sorted((self.root / place).iterdir()):
-            if not path.name.startswith(".") and path.is_dir():
-                yield ReportFolder(path)
+        folder = self.root / place
+        with os.scandir(folder) as entries:  # knows what is a folder without asking for each
+            names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+        for name in names:
+            yield ReportFolder(folder / name)
 
     def move(self, folder: ReportFolder, place: Place) -> ReportFolder:
         """One rename: before it the report is wholly here, after it wholly there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sqlite3
+import time
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from pathlib import Path
 from client.folder import Damaged, Place, ReportFolder, Shelf
 
 log = logging.getLogger(__name__)
-VERSION = 1
+VERSION = 2
+SETTLED_S = 2
+"""A folder changed more recently may change again within one tick of its clock, unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def _search(index: Path, shelf: Shelf, query: str, since: datetime | None, limit
         words = re.findall(r"\w+", query)
         sql, values = "SELECT * FROM report WHERE created_at >= ?", [since.isoformat() if since else ""]
         if words:
-            sql += " AND id IN (SELECT id FROM words WHERE words MATCH ?)"
+            sql += " AND rowid IN (SELECT rowid FROM words WHERE words MATCH ?)"
             values.append(" ".join(f'"{word}"*' for word in words))
         elif query.strip():
             return ()
@@ -59,17 +62,21 @@ def _search(index: Path, shelf: Shelf, query: str, since: datetime | None, limit
 
 
 def _refresh(database: sqlite3.Connection, shelf: Shelf) -> None:
-    """Adds what is new on disk and takes out what is gone: two folder listings when nothing has changed."""
+    """Adds what is new on disk and takes out what is gone: two looks at a clock when nothing has changed."""
     if database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
         database.executescript(
             "DROP TABLE IF EXISTS report; DROP TABLE IF EXISTS words;"
             "CREATE TABLE report(id PRIMARY KEY, state, created_at, summary, kind, priority, ticket_id, ticket_url,"
             " files);"
-            "CREATE VIRTUAL TABLE words USING fts5(id UNINDEXED, text, tokenize='unicode61 remove_diacritics 2');"
+            "CREATE VIRTUAL TABLE words USING fts5(text, tokenize='unicode61 remove_diacritics 2');"
+            "DROP TABLE IF EXISTS seen; CREATE TABLE seen(place PRIMARY KEY, changed_ns);"
             f"PRAGMA user_version = {VERSION};"
         )
-    known = dict(database.execute("SELECT id, state FROM report"))
     places: tuple[Place, ...] = ("outbox", "sent")
+    changed = {place: (shelf.root / place).stat().st_mtime_ns for place in places}
+    if changed == dict(database.execute("SELECT place, changed_ns FROM seen")):
+        return
+    known = dict(database.execute("SELECT id, state FROM report"))
     there = {
         folder.id: ("queued" if place == "outbox" else "sent", folder)
         for place in places
@@ -81,6 +88,10 @@ def _refresh(database: sqlite3.Connection, shelf: Shelf) -> None:
         if known.get(report_id) != state:
             _remove(database, report_id)
             _add(database, state, folder)
+    settled = all(time.time_ns() - at > SETTLED_S * 1_000_000_000 for at in changed.values())
+    database.execute("DELETE FROM seen")
+    if settled:
+        database.executemany("INSERT INTO seen VALUES (?,?)", changed.items())
 
 
 def _add(database: sqlite3.Connection, state: str, folder: ReportFolder) -> None:
@@ -90,18 +101,18 @@ def _add(database: sqlite3.Connection, state: str, folder: ReportFolder) -> None
         return
     ticket = journal.ticket
     names = "\n".join(a.name for a in report.attachments)
-    database.execute(
+    row = database.execute(
         "INSERT INTO report VALUES (?,?,?,?,?,?,?,?,?)",
         (report.id, state, report.created_at.isoformat(), report.summary, report.kind, report.priority,
          ticket.id if ticket else "", ticket.url if ticket else "", names),
     )  # fmt: skip
     text = [report.summary, report.description, names, ticket.id if ticket else ""]
-    database.execute("INSERT INTO words VALUES (?,?)", (report.id, "\n".join(text)))
+    database.execute("INSERT INTO words(rowid, text) VALUES (?,?)", (row.lastrowid, "\n".join(text)))
 
 
 def _remove(database: sqlite3.Connection, report_id: str) -> None:
+    database.execute("DELETE FROM words WHERE rowid = (SELECT rowid FROM report WHERE id = ?)", (report_id,))
     database.execute("DELETE FROM report WHERE id = ?", (report_id,))
-    database.execute("DELETE FROM words WHERE id = ?", (report_id,))
 
 
 def _item(row: Iterable[str]) -> Item:

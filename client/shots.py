@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from capture import CaptureError, Region
 from client.words import say
 
 if TYPE_CHECKING:
@@ -57,6 +56,8 @@ def take(desktop: Desktop, wish: Wish) -> tuple[Screenshot, ...]:
         if wish.mode in ("region", "last"):
             if wish.rect is None:
                 raise ValueError("no region")
+            from capture import Region
+
             shot = shot.crop(Region(*wish.rect))
         taken = (shot,)
     return tuple(shot.with_cursor() if wish.cursor else replace(shot, cursor=None) for shot in taken)
@@ -71,12 +72,16 @@ def choose_screen(shots: tuple[Screenshot, ...], screen: str) -> Screenshot:
             return shot
     if screen.isdigit() and 1 <= int(screen) <= len(shots):
         return shots[int(screen) - 1]
+    from capture import CaptureError
+
     names = ", ".join(f"{n} ({shot.monitor.name})" for n, shot in enumerate(shots, 1))
     raise CaptureError("there is no screen “{screen}”; there is {names}", "testigo screens", screen=screen, names=names)
 
 
 def find_window(desktop: Desktop, title: str) -> Any:
     """The active window, or the topmost whose title has these words. Raises: CaptureError."""
+    from capture import CaptureError
+
     if not desktop.abilities.window:
         raise CaptureError("this desktop does not say where its windows are", "capture a region instead")
     if not title:
@@ -94,6 +99,7 @@ def find_window(desktop: Desktop, title: str) -> Any:
 
 def crop_window(shots: tuple[Screenshot, ...], window: Any) -> Screenshot:
     """The window's part of the monitor that shows most of it. Raises: CaptureError when none shows it."""
+    from capture import CaptureError, Region
 
     def on(shot: Screenshot) -> Region:
         at = Region(window.x - shot.monitor.x_px, window.y - shot.monitor.y_px, window.width, window.height)

@@ -12,7 +12,6 @@ import os
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from importlib import resources
 
 LANGUAGES = {"en": "English", "es": "Español"}
 PSEUDO = "pseudo"
@@ -49,6 +48,8 @@ def catalog(language: str) -> Mapping[str, str | list[str]]:
     """All translations into ``language``; English needs none."""
     if language in ("en", PSEUDO):
         return {}
+    from importlib import resources
+
     text = resources.files("resources").joinpath("translations", f"{language}.json").read_text("utf-8")
     found: dict[str, str | list[str]] = json.loads(text)
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import logging.handlers
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -129,21 +128,40 @@ def _speak_as_set(paths: Paths) -> None:
 
 def _start_log(paths: Paths) -> None:
     """Rotating, private, warnings and up; five files of 2 MB at most."""
-    handler = logging.handlers.RotatingFileHandler(
-        paths.log_file, maxBytes=2_000_000, backupCount=4, encoding="utf-8", delay=True
-    )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
     root = logging.getLogger()
-    for old in [h for h in root.handlers if isinstance(h, logging.handlers.RotatingFileHandler)]:
+    for old in [h for h in root.handlers if isinstance(h, _LogFile)]:
         root.removeHandler(old)
         old.close()
-    root.addHandler(handler)
+    root.addHandler(_LogFile(paths.log_file))
     root.setLevel(logging.WARNING)
     logging.raiseExceptions = False
 
 
+class _LogFile(logging.Handler):
+    """Opens the file for the first record: most calls write none, and start faster."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self._file: logging.Handler | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._file is None:
+            from logging.handlers import RotatingFileHandler
+
+            self._file = RotatingFileHandler(self.path, maxBytes=2_000_000, backupCount=4, encoding="utf-8")
+            words = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
+            self._file.setFormatter(logging.Formatter(words))
+        self._file.handle(record)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        super().close()
+
+
 def _log_place() -> str:
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.handlers.RotatingFileHandler):
-            return str(handler.baseFilename)
+        if isinstance(handler, _LogFile):
+            return str(handler.path)
     return sys.argv[0]

@@ -9,7 +9,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from capture import open_desktop
 from client import shots
 from client.cli import outcome
 from client.cli.outcome import IMPOSSIBLE, USAGE, Failure, Result, usage
@@ -36,6 +35,8 @@ def tray(arguments: argparse.Namespace, paths: Paths) -> Result:
 def _need_screen() -> None:
     """Qt ends the whole process when there is no screen, so we ask before it does. Raises: NoDisplay."""
     if not (os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM")):
+        from capture import open_desktop
+
         open_desktop().close()
 
 
@@ -81,6 +82,8 @@ def capture(arguments: argparse.Namespace, paths: Paths) -> Result:
 
 def _here(arguments: argparse.Namespace, paths: Paths, wish: shots.Wish) -> list[dict[str, Any]]:
     """Takes the picture in this process."""
+    from capture import open_desktop
+
     desktop = open_desktop()
     try:
         if wish.mode == "last" and wish.rect is None:
@@ -162,6 +165,8 @@ def add_screens(parser: argparse.ArgumentParser) -> None:
 
 def screens(arguments: argparse.Namespace, paths: Paths) -> Result:
     import dataclasses
+
+    from capture import open_desktop
 
     desktop = open_desktop()
     try:

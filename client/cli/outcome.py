@@ -8,13 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from capture import CaptureError, NoDisplay
-from client.draft import CannotAttach
-from client.lock import Busy
-from client.secrets import NoKeychain
-from client.settings import SettingsFault
 from client.words import explain, hint, reason, say, size
-from uploader.errors import Cancelled, InvalidField, Temporary, UploaderError
 
 DONE, UNEXPECTED, USAGE, FORBIDDEN, REFUSED, SAVED, IMPOSSIBLE, CANCELLED = 0, 1, 2, 3, 4, 5, 6, 130
 """Exit codes, as the command line promises them."""
@@ -39,6 +33,14 @@ def classify(error: BaseException) -> Failure | None:
     """What an exception of the core means for the caller; None for what nobody expected."""
     if isinstance(error, Failure):
         return error
+    # Only a failure needs to know all these: a call that goes well starts faster without them.
+    from capture.errors import CaptureError, NoDisplay
+    from client.draft import CannotAttach
+    from client.lock import Busy
+    from client.secrets import NoKeychain
+    from client.settings import SettingsFault
+    from uploader.errors import Cancelled, InvalidField, Temporary, UploaderError
+
     if isinstance(error, KeyboardInterrupt | Cancelled):
         return Failure("cancelled", "", CANCELLED)
     if isinstance(error, UploaderError):
