@@ -12,10 +12,12 @@ from client.ui import look
 
 
 @pytest.fixture(scope="session", autouse=True)
-def application() -> QApplication:
+def application() -> Iterator[QApplication]:
     app = QApplication.instance() or QApplication(["testigo"])
     assert isinstance(app, QApplication)
-    return app
+    yield app
+    # The offscreen clipboard lives until the process ends, past the interpreter that made what lies on it.
+    app.clipboard().clear()
 
 
 @pytest.fixture
