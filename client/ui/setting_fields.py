@@ -66,9 +66,9 @@ class SettingField(QWidget):
         phrases.tell(self._note.setText, self._words)
         self._note.setVisible(bool(self._words()))
 
-    def matches(self, words: str) -> bool:
-        """Whether the words of a search are in its title, help or key."""
-        spoken = f"{detail(self.setting.title, {})} {detail(self.setting.help, {})} {self.key}".casefold()
+    def matches(self, words: str, page: str) -> bool:
+        """Whether the words of a search are in its title, help or key, or in the name of its page."""
+        spoken = f"{page} {detail(self.setting.title, {})} {detail(self.setting.help, {})} {self.key}".casefold()
         return all(word in spoken for word in words.casefold().split())
 
     def refuse(self, why: str) -> None:
@@ -225,6 +225,7 @@ class KeyField(QWidget):
         super().__init__()
         self._line, self._clear = QLineEdit(), LinkButton()
         self._line.setReadOnly(True)
+        self._line.setProperty("keys", True)
         self._line.setFixedWidth(look.sized(200))
         self._line.installEventFilter(self)
         self.setFocusProxy(self._line)

@@ -34,6 +34,7 @@ class SettingsWindow(QWidget):
         self.search, self.list = QLineEdit(), RowList(soft=True)
         self.fields: list[SettingField] = []
         self.places: list[PlaceField] = []
+        self._section = PAGES[0]
         self._scroll = QScrollArea()
         self.fault, self._open_file = Caution(), LinkButton()
         self._build()
@@ -44,7 +45,7 @@ class SettingsWindow(QWidget):
         tell(self.list.setAccessibleName, lambda: say("Pages"))
         tell(self._open_file.setText, lambda: say("Open the file"))
         tell(lambda _: self._show_pages(), lambda: "")
-        self.search.textChanged.connect(lambda _: self._show_page())
+        self.search.textChanged.connect(self._searched)
         self.list.currentRowChanged.connect(self._choose_page)
         self._open_file.clicked.connect(self._open)
         self.list.setCurrentRow(0)
@@ -69,6 +70,7 @@ class SettingsWindow(QWidget):
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.viewport().setAutoFillBackground(False)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.fault.add(self._open_file)
         top = QVBoxLayout()
@@ -93,12 +95,19 @@ class SettingsWindow(QWidget):
         self.list.blockSignals(False)
         self._show_fault()
 
-    def _choose_page(self, _: int) -> None:
+    def _choose_page(self, number: int) -> None:
         """A page chosen while something is searched ends the search."""
-        if self.search.text():
+        if number >= 0:
+            self._section = PAGES[number]
             self.search.clear()
-        else:
             self._show_page()
+
+    def _searched(self, words: str) -> None:
+        """What is found comes from all pages, so none of them is the chosen one."""
+        self.list.blockSignals(True)
+        self.list.setCurrentRow(-1 if words.strip() else PAGES.index(self._section))
+        self.list.blockSignals(False)
+        self._show_page()
 
     def _show_fault(self) -> None:
         fault = self._session.settings.fault
@@ -108,7 +117,7 @@ class SettingsWindow(QWidget):
     def _show_page(self) -> None:
         """The chosen page; while something is searched, whatever matches from all pages."""
         words = self.search.text().strip()
-        section = self.list.current_key() or PAGES[0]
+        section = self._section
         page = QWidget()
         phrases = look.Phrases(page)
         form = QVBoxLayout(page)
@@ -127,6 +136,7 @@ class SettingsWindow(QWidget):
             form.addWidget(nothing)
         form.addStretch()
         self._scroll.setWidget(page)
+        page.setAutoFillBackground(False)
 
     def _add_fields(self, form: QVBoxLayout, phrases: look.Phrases, words: str, section: str) -> None:
         values = {value.key: value for value in self._session.settings.values}
@@ -135,7 +145,7 @@ class SettingsWindow(QWidget):
             if (not words and not key.startswith(f"{section}.")) or (is_place and not words):
                 continue
             field = SettingField(key, option, now.value, now.origin, phrases, locked=now.locked)
-            if words and not field.matches(words):
+            if words and not field.matches(words, page_word(key.partition(".")[0])):
                 field.deleteLater()
                 continue
             field.changed.connect(self._change)
