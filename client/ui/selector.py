@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib import import_module
 
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, QPointF, QRect, Qt, QTimer, Signal
@@ -16,6 +19,7 @@ Done = Callable[[tuple[Screenshot, Region] | None], object]
 
 HINTED_USES = 3
 GRAB_AGAIN_MS = 40
+TRIM_MS = 500
 _SLIP = 4
 _REACH = 8
 _ARROWS = {
@@ -60,6 +64,7 @@ class Selector(QObject):
         app.screenAdded.connect(self._screens_changed)
         app.screenRemoved.connect(self._screens_changed)
         self._prepare()
+        import_module("numpy.lib.stride_tricks")  # now, not between the first key and its overlay
 
     @property
     def is_active(self) -> bool:
@@ -210,6 +215,7 @@ class Selector(QObject):
             self.used.emit(self.uses)
         self._drop()
         QTimer.singleShot(0, self._prepare)
+        QTimer.singleShot(TRIM_MS, give_memory_back)
         if done is not None:
             QTimer.singleShot(0, lambda: done((choice.shot, choice.region) if choice is not None else None))
 
@@ -236,6 +242,12 @@ class Selector(QObject):
         else:
             self._drop()
             QTimer.singleShot(0, self._prepare)
+
+
+def give_memory_back() -> None:
+    """Returns freed frames to the system: glibc keeps blocks below 32 MiB, such as a 4K frame, for itself."""
+    with suppress(TypeError, OSError, AttributeError):  # another C library, which needs no reminding
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def match_screens(monitors: tuple[Monitor, ...], screens: Iterable[QScreen]) -> dict[int, int]:
