@@ -244,18 +244,28 @@ def _draw_text(mark: Text, painter: QPainter, halo: float) -> None:
     step = mark.size_px * LINE_HEIGHT
     base = mark.y + (step - metrics.height()) / 2 + metrics.ascent()
     lines = [(QPointF(mark.x, base + row * step), line) for row, line in enumerate(mark.text.split("\n"))]
+    width = halo + mark.size_px * 0.04
     outline = QPainterPath()
+    painter.setFont(font)
     for place, line in lines:
-        outline.addText(place, font, line)
+        if any(letter > "\u2600" for letter in line):
+            _draw_in_colors(place, line, painter, mark.color, width)
+        else:
+            outline.addText(place, font, line)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(_round_pen(halo_color(mark.color), 2 * (halo + mark.size_px * 0.04)))
+    painter.setPen(_round_pen(halo_color(mark.color), 2 * width))
     painter.drawPath(outline)
     painter.fillPath(outline, QColor(mark.color))
-    painter.setFont(font)
-    painter.setPen(QColor(mark.color))
-    for place, line in lines:
-        if any(letter > "\u2600" for letter in line):  # an emoji has colours, not an outline
-            painter.drawText(place, line)
+
+
+def _draw_in_colors(place: QPointF, line: str, painter: QPainter, color: str, halo: float) -> None:
+    """A line with emoji: they have colours and another font, so there is no outline to follow."""
+    painter.setPen(halo_color(color))
+    for x in (-halo, 0, halo):
+        for y in (-halo, 0, halo):
+            painter.drawText(place + QPointF(x, y), line)
+    painter.setPen(QColor(color))
+    painter.drawText(place, line)
 
 
 def _draw_step(mark: Step, painter: QPainter, halo: float, number: int) -> None:

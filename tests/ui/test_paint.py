@@ -185,6 +185,13 @@ def test_the_image_keeps_its_pixels_alive() -> None:
     assert image.pixelColor(899, 899).getRgb() == (red, green, blue, 255)
 
 
+def test_words_beside_an_emoji_are_drawn_once() -> None:
+    shot = plain(200, SIDE)
+    with_emoji = flatten(shot, (Text(4, 4, "\U0001f642 a", size_px=24),)).pixels
+    inked_columns = (with_emoji[..., :2] < 128).any(axis=(0, 2)).nonzero()[0]
+    assert inked_columns.max() < 4 + measure(Text(0, 0, "\U0001f642 a", size_px=24))[0] + 2
+
+
 def test_painting_does_not_use_up_references_to_none() -> None:
     image = QImage(64, 64, QImage.Format.Format_RGB32)
     painter = QPainter(image)
