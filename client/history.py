@@ -76,18 +76,15 @@ def _refresh(database: sqlite3.Connection, shelf: Shelf) -> None:
     changed = {place: (shelf.root / place).stat().st_mtime_ns for place in places}
     if changed == dict(database.execute("SELECT place, changed_ns FROM seen")):
         return
-    known = dict(database.execute("SELECT id, state FROM report"))
-    there = {
-        folder.id: ("queued" if place == "outbox" else "sent", folder)
-        for place in places
-        for folder in shelf.list(place)
-    }
-    for report_id in known.keys() - there.keys():
-        _remove(database, report_id)
-    for report_id, (state, folder) in there.items():
-        if known.get(report_id) != state:
+    for place in places:
+        state = "queued" if place == "outbox" else "sent"
+        there = shelf.ids(place)
+        known = {row[0] for row in database.execute("SELECT id FROM report WHERE state = ?", (state,))}
+        for report_id in known - there:
             _remove(database, report_id)
-            _add(database, state, folder)
+        for report_id in there - known:
+            _remove(database, report_id)
+            _add(database, state, ReportFolder(shelf.root / place / report_id))
     settled = all(time.time_ns() - at > SETTLED_S * 1_000_000_000 for at in changed.values())
     database.execute("DELETE FROM seen")
     if settled:

@@ -10,7 +10,6 @@ from PySide6.QtGui import QGuiApplication, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QVBoxLayout, QWidget
 
 from client.ui import icons, look
-from client.ui.pieces import Label
 
 SHOWN_MS = 8000
 LEAST_MS = 2500
@@ -66,6 +65,8 @@ class Notice(QWidget):
     """A notification of our own, calm, and gone by itself."""
 
     def __init__(self, title: str, body: str, opens: Callable[[], None]) -> None:
+        from client.ui.pieces import Label
+
         flags = Qt.WindowType.Tool | Qt.WindowType.FramelessWindowHint | Qt.WindowType.WindowStaysOnTopHint
         super().__init__(None, flags | Qt.WindowType.WindowDoesNotAcceptFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)

@@ -91,7 +91,7 @@ def measure_running(environment: dict[str, str], home: Path) -> dict[str, float]
     try:
         while not docked(environment, "testigo"):
             Event().wait(0.05)
-        Event().wait(6)  # what is done after the start is done
+        Event().wait(15)  # what is done after the start is done, and the tray host has settled
         found = {f"idle {name}": value for name, value in idle(process.pid).items()}
         file = home / "a.png"
         command = [sys.executable, "-m", "client", "capture", "screen", "-o", str(file)]
