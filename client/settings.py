@@ -37,14 +37,14 @@ class Hotkeys:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    delay_s: float = setting("Delay of a delayed capture, in seconds", kind="number", default=3, least=1, most=60)
+    delay_s: float = setting("Delay of a delayed capture, in seconds", kind="number", default=3.0, least=1, most=60)
     cursor: bool = setting("Show the mouse pointer", kind="flag", default=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
     fps: int = setting("Pictures per second", kind="number", default=15, least=1, most=60)
-    minutes: float = setting("Stop by itself after, in minutes", kind="number", default=30, least=1, most=600)
+    minutes: float = setting("Stop by itself after, in minutes", kind="number", default=30.0, least=1, most=600)
     cursor: bool = setting("Show the mouse pointer", kind="flag", default=True)
 
 

@@ -32,7 +32,7 @@ class HistoryWindow(QWidget):
         self._session, self._bridge = session, bridge
         self._items: tuple[Item, ...] = ()
         self._phrases = look.Phrases(self)
-        self.search, self.list, self._empty = QLineEdit(), RowList(), EmptyState("history")
+        self.search, self.list, self.empty = QLineEdit(), RowList(), EmptyState("history")
         self._count = OneLine("faint", "small")
         self._timer = QTimer(self, singleShot=True, interval=SEARCH_MS)
         self._build()
@@ -41,8 +41,8 @@ class HistoryWindow(QWidget):
         tell(self.search.setPlaceholderText, lambda: say("Search in what you sent"))
         tell(self.search.setAccessibleName, lambda: say("Search"))
         tell(self.list.setAccessibleName, lambda: say("Reports"))
-        tell(self._empty.title.setText, self._empty_title)
-        tell(self._empty.detail.setText, self._empty_detail)
+        tell(self.empty.title.setText, self._empty_title)
+        tell(self.empty.detail.setText, self._empty_detail)
         tell(lambda _: self._show_rows(), lambda: "")
         self.search.textChanged.connect(self._timer.start)
         self._timer.timeout.connect(self.refresh)
@@ -63,7 +63,7 @@ class HistoryWindow(QWidget):
         top.addWidget(self.search)
         self._stack = QStackedLayout()
         self._stack.addWidget(self.list)
-        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self.empty)
         foot = QHBoxLayout()
         foot.setContentsMargins(look.L, look.S, look.L, look.S)
         foot.addWidget(self._count)
@@ -90,9 +90,9 @@ class HistoryWindow(QWidget):
             detail = joined(moment(item.created_at), files_word(len(item.attachments)), item.ticket_id)
             rows.append(Row(item.report_id, item.summary, detail, words, tone))
         self.list.show_rows(rows)
-        self._stack.setCurrentWidget(self.list if rows else self._empty)
-        self._empty.title.setText(self._empty_title())
-        self._empty.detail.setText(self._empty_detail())
+        self._stack.setCurrentWidget(self.list if rows else self.empty)
+        self.empty.title.setText(self._empty_title())
+        self.empty.detail.setText(self._empty_detail())
         self._count.setText(say_n("{n} report", "{n} reports", len(rows)) if rows else "")
 
     def _empty_title(self) -> str:
@@ -103,9 +103,9 @@ class HistoryWindow(QWidget):
             return say("Try fewer or other words.")
         return say("What you send can be found here by its words.")
 
-    def _open(self, entry: QListWidgetItem) -> None:
+    def _open(self, entry: QListWidgetItem | None) -> None:
         for item in self._items:
-            if item.report_id == entry.data(ROW).key and item.ticket_url:
+            if entry is not None and item.report_id == entry.data(ROW).key and item.ticket_url:
                 self.opened.emit(item.ticket_url)
                 QDesktopServices.openUrl(QUrl(item.ticket_url))
 
@@ -119,7 +119,7 @@ class HistoryWindow(QWidget):
             self.close()
         elif event.key() == Qt.Key.Key_Down and self.search.hasFocus():
             self.list.setFocus(Qt.FocusReason.TabFocusReason)
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.list.currentItem():
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.search.hasFocus():
             self._open(self.list.currentItem())
         else:
             super().keyPressEvent(event)

@@ -40,9 +40,10 @@ class OutboxWindow(QWidget):
         self._drafts: dict[str, Draft] = {}
         self._deliveries: dict[str, Delivery] = {}
         self._progress: dict[str, DeliveryProgress] = {}
+        self._reading, self._news = 0, set[str]()
         self._phrases = look.Phrases(self)
         self.list = RowList()
-        self._empty = EmptyState("send")
+        self.empty = EmptyState("send")
         self._bar, self._buttons = QHBoxLayout(), [LinkButton() for _ in range(SHOWN_ACTIONS)]
         self._more = ToolButton("ellipsis")
         self._foot = OneLine("faint", "small")
@@ -50,8 +51,8 @@ class OutboxWindow(QWidget):
         tell = self._phrases.tell
         tell(self.setWindowTitle, lambda: say("On their way"))
         tell(self.list.setAccessibleName, lambda: say("Reports"))
-        tell(self._empty.title.setText, lambda: say("Nothing is on its way"))
-        tell(self._empty.detail.setText, lambda: say("Reports that you send appear here until the help desk has them."))
+        tell(self.empty.title.setText, lambda: say("Nothing is on its way"))
+        tell(self.empty.detail.setText, lambda: say("Reports that you send appear here until the help desk has them."))
         tell(self._foot.setText, lambda: say("Nothing gets lost: every report stays here until the desk confirms it."))
         self._phrases.name(self._more, lambda: say("More"))
         self._more.clicked.connect(lambda: self._pop_menu(self._more.mapToGlobal(self._more.rect().topLeft())))
@@ -69,7 +70,8 @@ class OutboxWindow(QWidget):
     def refresh(self) -> None:
         """Reads everything anew, in the background."""
         work = lambda: (self._session.drafts(), self._session.deliveries(sent=SHOWN_SENT))  # noqa: E731
-        read = while_alive(self, lambda found: self.show_all(*found))
+        self._reading += 1
+        read = while_alive(self, lambda found: self._read(*found))
         self._bridge.background(work, read, while_alive(self, self._not_read))
 
     # -- within -----------------------------------------------------------------------------------------------
@@ -77,7 +79,7 @@ class OutboxWindow(QWidget):
     def _build(self) -> None:
         self._stack = QStackedLayout()
         self._stack.addWidget(self.list)
-        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self.empty)
         self._bar.setContentsMargins(look.M, look.XS, look.M, look.XS)
         self._bar.setSpacing(look.XS)
         for button in (*self._buttons, self._more):
@@ -104,7 +106,21 @@ class OutboxWindow(QWidget):
         self._deliveries = {delivery.report_id: delivery for delivery in deliveries}
         self._show_rows()
 
+    def _read(self, drafts: tuple[Draft, ...], deliveries: tuple[Delivery, ...]) -> None:
+        """What events told while the disk was read is newer than what was read."""
+        kept = tuple(delivery for key, delivery in self._deliveries.items() if key in self._news)
+        still = tuple(delivery for delivery in deliveries if delivery.report_id not in self._news)
+        written = tuple(draft for draft in drafts if draft.id not in self._news)
+        self._end_reading()
+        self.show_all(written, (*still, *kept))
+
+    def _end_reading(self) -> None:
+        self._reading -= 1
+        if not self._reading:
+            self._news.clear()
+
     def _not_read(self, error: Exception) -> None:
+        self._end_reading()
         self._foot.setText(trouble_words(error))
 
     def _on_event(self, event: Event) -> None:
@@ -112,6 +128,8 @@ class OutboxWindow(QWidget):
             self._progress[event.report_id] = event
         elif isinstance(event, DeliveryChanged):
             delivery = event.delivery
+            if self._reading:
+                self._news.add(delivery.report_id)
             self._drafts.pop(delivery.report_id, None)
             if event.gone:
                 self._deliveries.pop(delivery.report_id, None)
@@ -128,7 +146,7 @@ class OutboxWindow(QWidget):
         waiting = sorted(self._deliveries.values(), key=lambda d: (order[d.state], -d.created_at.timestamp()))
         rows += [self._row(delivery) for delivery in waiting]
         self.list.show_rows(rows)
-        self._stack.setCurrentWidget(self.list if rows else self._empty)
+        self._stack.setCurrentWidget(self.list if rows else self.empty)
         self._show_actions()
 
     def _draft_row(self, draft: Draft) -> Row:

@@ -34,20 +34,20 @@ class SettingsWindow(QWidget):
         self.search, self.list = QLineEdit(), RowList(soft=True)
         self.fields: list[SettingField] = []
         self.places: list[PlaceField] = []
-        self._section = PAGES[0]
+        self._section, self._shown = PAGES[0], session.settings
         self._scroll = QScrollArea()
-        self.fault, self._open_file = Caution(), LinkButton()
+        self.fault, self.open_file = Caution(), LinkButton()
         self._build()
         tell = self._phrases.tell
         tell(self.setWindowTitle, lambda: say("Settings"))
         tell(self.search.setPlaceholderText, lambda: say("Search"))
         tell(self.search.setAccessibleName, lambda: say("Search the settings"))
         tell(self.list.setAccessibleName, lambda: say("Pages"))
-        tell(self._open_file.setText, lambda: say("Open the file"))
+        tell(self.open_file.setText, lambda: say("Open the file"))
         tell(lambda _: self._show_pages(), lambda: "")
         self.search.textChanged.connect(self._searched)
         self.list.currentRowChanged.connect(self._choose_page)
-        self._open_file.clicked.connect(self._open)
+        self.open_file.clicked.connect(self._open)
         self.list.setCurrentRow(0)
         self._show_page()
         self.resize(look.sized(760), look.sized(540))
@@ -72,7 +72,7 @@ class SettingsWindow(QWidget):
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.viewport().setAutoFillBackground(False)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.fault.add(self._open_file)
+        self.fault.add(self.open_file)
         top = QVBoxLayout()
         top.setContentsMargins(look.XL, look.L, look.XL, 0)
         top.addWidget(self.fault)
@@ -116,8 +116,8 @@ class SettingsWindow(QWidget):
 
     def _show_page(self) -> None:
         """The chosen page; while something is searched, whatever matches from all pages."""
-        words = self.search.text().strip()
-        section = self._section
+        self._shown = self._session.settings
+        words, section = self.search.text().strip(), self._section
         page = QWidget()
         phrases = look.Phrases(page)
         form = QVBoxLayout(page)
@@ -172,6 +172,7 @@ class SettingsWindow(QWidget):
             self._changed()
 
     def _changed(self) -> None:
+        self._shown = self._session.settings
         self._show_fault()
         self.changed.emit()
 
@@ -185,8 +186,7 @@ class SettingsWindow(QWidget):
         super().changeEvent(event)
         if event.type() != QEvent.Type.ActivationChange or not self.isActiveWindow():
             return
-        before = self._session.settings
-        if self._session.reload() != before:
+        if self._session.reload() != self._shown:
             self._show_page()
             self._changed()
 

@@ -63,6 +63,11 @@ def until(true: Callable[[], object], why: str = "it never happened") -> None:
     raise AssertionError(why)
 
 
+def hold_deliveries(session: Session, *deliveries: Delivery) -> None:
+    """From now on these are all deliveries there are."""
+    session.__dict__["deliveries"] = lambda *, sent=0: deliveries
+
+
 def report_form(session: Session, bridge: Bridge) -> ReportForm:
     session.change({"report.diagnostics": "none"})
     draft = session.new_draft(summary=SUBJECT, sections=SECTIONS)
@@ -76,9 +81,6 @@ def report_form(session: Session, bridge: Bridge) -> ReportForm:
 
 
 def outbox(session: Session, bridge: Bridge) -> OutboxWindow:
-    window = OutboxWindow(session, bridge)
-    window.show()
-    until(lambda: not window.list.count())
     refused = Trouble("share_refused", "x", "registro.txt")
     later = NOW + timedelta(minutes=5)
     deliveries = (
@@ -87,8 +89,12 @@ def outbox(session: Session, bridge: Bridge) -> OutboxWindow:
         Delivery("c", SUBJECT, "queued", NOW, attempts=1, not_before=later, last_error=Trouble("unreachable", "x")),
         Delivery("d", SUBJECT, "sent", NOW, ticket=TicketRef("T-000093", "file:///x"), sent_at=NOW),
     )
+    hold_deliveries(session, *deliveries)
+    session.new_draft()
+    window = OutboxWindow(session, bridge)
     bridge.tell(DeliveryProgress("a", "registro.txt", 27_000_000, 41_000_000))
-    window.show_all((session.new_draft(),), deliveries)
+    window.show()
+    until(lambda: window.list.count() == 5)
     window.list.setCurrentRow(2)
     return window
 

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QTextCursor
@@ -138,13 +139,14 @@ PARTS = st.lists(st.sampled_from(["host-1", "a", " ", "-12 ", "[hidden]"]), min_
 
 @settings(max_examples=100, deadline=None)
 @given(WORDS, PARTS)
-def test_hiding_makes_no_new_pseudonym_of_pieces(word: str, parts: list[str]) -> None:
+def test_hiding_words_breaks_no_pseudonym(word: str, parts: list[str]) -> None:
+    assume(not PSEUDONYM.search(word))
     text = "".join(parts)
     reviewed = Reviewed((Section("a", "A", text),))
     reviewed.hide(word)
     (section,) = reviewed.sections()
-    before = {found[0] for found in PSEUDONYM.finditer(text)}
-    assert {found[0] for found in PSEUDONYM.finditer(section.text)} <= before | {"[hidden]"}
+    before, after = (Counter(found[0] for found in PSEUDONYM.finditer(each)) for each in (text, section.text))
+    assert before <= after
 
 
 def test_every_change_can_be_taken_back(consent: Consent) -> None:

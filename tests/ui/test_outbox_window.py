@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QMenu, QMessageBox
+
+from client.report import Delivery, DeliveryChanged, DeliveryProgress, Trouble
+from client.session import Session
+from client.ui.bridge import Bridge
+from client.ui.outbox_window import OutboxWindow, shortened
+from client.ui.rows import ROW, Row
+from tests.ui.every_window import NOW, hold_deliveries, running_session, until
+from uploader.ticket import TicketRef
+
+
+@pytest.fixture
+def world(app: QApplication) -> Iterator[tuple[Session, Bridge]]:
+    with running_session() as both:
+        yield both
+
+
+def opened(world: tuple[Session, Bridge]) -> OutboxWindow:
+    window = OutboxWindow(*world)
+    window.show()
+    window.activateWindow()
+    assert QTest.qWaitForWindowActive(window)
+    window.list.setFocus()
+    return window
+
+
+def rows(window: OutboxWindow) -> list[Row]:
+    return [window.list.item(number).data(ROW) for number in range(window.list.count())]
+
+
+def submitted(session: Session, summary: str) -> str:
+    return session.submit(session.new_draft(summary=summary))
+
+
+def actions(window: OutboxWindow) -> list[str]:
+    there = [b for b in window.findChildren(QAbstractButton) if b.isVisibleTo(window)]
+    return [button.accessibleName() for button in there]
+
+
+def answer(app: QApplication, words: str) -> None:
+    """Presses this button of the question that is open."""
+    until(app.activeModalWidget)
+    box = app.activeModalWidget()
+    assert isinstance(box, QMessageBox)
+    next(button for button in box.buttons() if button.text() == words).click()
+
+
+def test_drafts_waiting_and_sent_reports_are_shown_with_what_they_need(world: tuple[Session, Bridge]) -> None:
+    session, _ = world
+    session.new_draft(summary="A draft")
+    submitted(session, "One that waits")
+    session.send_now(submitted(session, "One that was sent"))
+    window = opened(world)
+    until(lambda: len(rows(window)) == 3)
+    assert [(row.title, row.state) for row in rows(window)] == [
+        ("A draft", "Draft"),
+        ("One that waits", "Waiting"),
+        ("One that was sent", "Sent"),
+    ]
+    assert rows(window)[2].detail.endswith(" · T-000001")
+
+
+def test_an_empty_outbox_says_what_will_appear(world: tuple[Session, Bridge]) -> None:
+    window = opened(world)
+    assert "Nothing is on its way" in [label.text() for label in window.findChildren(type(window.empty.title))]
+    assert window.empty.isVisible()
+
+
+def test_enter_continues_a_draft_and_opens_a_ticket(
+    world: tuple[Session, Bridge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, _ = world
+    draft = session.new_draft(summary="A draft")
+    session.send_now(submitted(session, "One that was sent"))
+    window = opened(world)
+    until(lambda: len(rows(window)) == 2)
+    heard: list[str] = []
+    addresses: list[QUrl] = []
+    window.draft_wanted.connect(heard.append)
+    monkeypatch.setattr(QDesktopServices, "openUrl", addresses.append)
+    QTest.keyClick(window.list, Qt.Key.Key_Return)
+    assert heard == [draft.id]
+    QTest.keyClick(window.list, Qt.Key.Key_Down)
+    QTest.keyClick(window.list, Qt.Key.Key_Return)
+    assert Path(addresses[0].toLocalFile()).name == "ticket.html"
+
+
+def test_a_report_is_taken_back_to_be_changed(world: tuple[Session, Bridge]) -> None:
+    session, _ = world
+    report_id = submitted(session, "One that waits")
+    window, heard = opened(world), []
+    window.draft_wanted.connect(heard.append)
+    until(lambda: rows(window))
+    QTest.keyClick(window.list, Qt.Key.Key_F2)
+    until(lambda: heard)
+    assert heard == [report_id] == [draft.id for draft in session.drafts()]
+
+
+def test_discarding_asks_once_and_keeps_on_enter(app: QApplication, world: tuple[Session, Bridge]) -> None:
+    session, _ = world
+    submitted(session, "One that waits")
+    session.new_draft(summary="A draft")
+    window = opened(world)
+    until(lambda: len(rows(window)) == 2)
+    QTest.keyClick(window.list, Qt.Key.Key_Delete)
+    until(app.activeModalWidget)
+    QTest.keyClick(app.activeModalWidget(), Qt.Key.Key_Return)
+    assert len(session.drafts()) == 1
+    QTest.keyClick(window.list, Qt.Key.Key_Delete)
+    answer(app, "Discard")
+    until(lambda: len(rows(window)) == 1)
+    assert session.drafts() == ()
+    QTest.keyClick(window.list, Qt.Key.Key_Delete)
+    answer(app, "Discard")
+    until(lambda: not rows(window))
+    assert session.deliveries() == ()
+
+
+def test_what_the_desk_refused_says_why_and_offers_ways_on(world: tuple[Session, Bridge]) -> None:
+    field = Trouble("invalid_field", "the setting “path” is missing", "", "the setting “{field}” is missing", {"field": "path"})  # noqa: E501  # fmt: skip
+    shared = Trouble("share_refused", "no", "a very long name of a recording of a whole day.mp4")
+    first = Delivery("a", "A", "needs_you", NOW, last_error=field)
+    hold_deliveries(world[0], first, Delivery("b", "B", "needs_you", NOW, last_error=shared))
+    window = opened(world)
+    until(lambda: len(rows(window)) == 2)
+    assert rows(window)[0].detail.endswith(": the setting “path” is missing")
+    assert rows(window)[1].detail.endswith("whole day.mp4")
+    assert actions(window) == ["Send now", "Change", "Discard"]
+    window.list.setCurrentRow(1)
+    assert actions(window)[:2] == ["Send now", "Send without “a very long nam… day.mp4”"]
+    assert actions(window)[-1] == "More"
+    QTest.mouseClick(
+        next(b for b in window.findChildren(QAbstractButton) if b.accessibleName() == "More"),
+        Qt.MouseButton.LeftButton,
+    )
+    menu = window.findChild(QMenu)
+    assert [action.text() for action in menu.actions()][2:] == [
+        "Share by “the folder on this computer”",
+        "Change",
+        "Discard",
+    ]
+    menu.close()
+
+
+def test_a_large_file_is_left_out_at_the_users_wish(world: tuple[Session, Bridge]) -> None:
+    session, _ = world
+    draft = session.new_draft(summary="x")
+    draft.add_content("big.bin", b"x")
+    report_id = session.submit(draft)
+    refused = Trouble("share_refused", "no", "big.bin")
+    hold_deliveries(session, Delivery(report_id, "x", "needs_you", NOW, last_error=refused))
+    window = opened(world)
+    until(lambda: rows(window))
+    button = next(b for b in window.findChildren(QAbstractButton) if "without" in b.accessibleName())
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    until(lambda: session.report(report_id).leave_out == ("big.bin",))
+
+
+def test_progress_is_shown_as_it_comes(world: tuple[Session, Bridge]) -> None:
+    hold_deliveries(world[0], Delivery("a", "A", "sending", NOW))
+    window = opened(world)
+    until(lambda: rows(window))
+    world[1].tell(DeliveryProgress("a", "film.mp4", 27_000_000, 41_000_000))
+    until(lambda: rows(window)[0].progress)
+    assert rows(window)[0].detail == "film.mp4 · 27 of 41\u00a0MB"
+    assert rows(window)[0].progress == pytest.approx(27 / 41)
+    world[1].tell(DeliveryProgress("a", "film.mp4", 900_000, 41_000_000))
+    until(lambda: rows(window)[0].detail == "film.mp4 · 900\u00a0kB of 41\u00a0MB")
+
+
+def test_an_event_changes_one_row_and_keeps_the_chosen_one(world: tuple[Session, Bridge]) -> None:
+    made = [Delivery(f"{n}", f"Report {n}", "sent", NOW, ticket=TicketRef(f"T-{n}", "")) for n in range(1000)]
+    hold_deliveries(world[0], *made)
+    window = opened(world)
+    until(lambda: len(rows(window)) == 1000)
+    window.list.setCurrentRow(700)
+    world[1].tell(DeliveryChanged(replace(made[900], state="sending", ticket=None)))
+    until(lambda: rows(window)[0].state == "Sending")
+    assert window.list.current_key() == "700"
+    assert len(rows(window)) == 1000
+
+
+def test_long_names_keep_their_beginning_and_their_suffix() -> None:
+    assert shortened("grabación de la pantalla del martes.mp4") == "grabación de la…rtes.mp4"
+    assert shortened("short.png") == "short.png"

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QMessageBox
+
+from client import words
+from client.session import Session
+from client.ui import look
+from client.ui.pieces import Label
+from client.ui.place_fields import ADD, PlaceField
+from client.ui.setting_fields import KeyField, NumberField, SettingField
+from client.ui.settings_window import PAGES, SettingsWindow
+from tests.ui.every_window import running_session, until
+
+
+@pytest.fixture
+def session(app: QApplication) -> Iterator[Session]:
+    with running_session() as (session, bridge):
+        session.__dict__["bridge"] = bridge
+        yield session
+
+
+def opened(session: Session, page: str = "general") -> SettingsWindow:
+    window = SettingsWindow(session, session.__dict__["bridge"])
+    window.list.setCurrentRow(PAGES.index(page))
+    window.show()
+    window.activateWindow()
+    assert QTest.qWaitForWindowActive(window)
+    return window
+
+
+def field(window: SettingsWindow, key: str) -> SettingField:
+    return next(field for field in window.fields if field.key == key)
+
+
+def note(of: SettingField) -> str:
+    return " ".join(label.text() for label in of.findChildren(Label) if label is not of.label)
+
+
+def choose(box: QComboBox, key: object) -> None:
+    """As a user does: by the list."""
+    box.setCurrentIndex(box.findData(key))
+    box.activated.emit(box.currentIndex())
+
+
+def test_each_change_holds_at_once(session: Session) -> None:
+    window, heard = opened(session), []
+    window.changed.connect(lambda: heard.append(session.settings.general.name))
+    line = field(window, "general.name").control
+    line.setFocus()
+    QTest.keyClicks(line, "Lucia")
+    QTest.keyClick(line, Qt.Key.Key_Tab)
+    assert heard == ["Lucia"]
+    assert 'name = "Lucia"' in session.paths.settings_file.read_text("utf-8")
+
+
+def test_every_setting_is_on_one_page_and_is_found_by_its_words(session: Session) -> None:
+    window = opened(session)
+    seen = []
+    for page in PAGES:
+        window.list.setCurrentRow(PAGES.index(page))
+        seen += [each.key for each in window.fields]
+    assert len(seen) == len(set(seen)) == len(session.settings.values) - 2  # desk and share have a form of their own
+    window.search.setText("mouse pointer")
+    assert [each.key for each in window.fields] == ["capture.cursor", "recording.cursor"]
+    window.search.setText("zebra")
+    assert window.fields == []
+    QTest.keyClick(window.search, Qt.Key.Key_Escape)
+    assert window.isVisible()
+    assert window.fields[0].key.startswith(PAGES[-1])
+
+
+def test_keys_are_recorded_as_they_are_pressed(session: Session) -> None:
+    window = opened(session, "hotkeys")
+    keys = field(window, "hotkeys.region").control
+    assert isinstance(keys, KeyField)
+    line = keys.findChild(QLineEdit)
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    QTest.keyClick(line, Qt.Key.Key_X)
+    QTest.keyClick(line, Qt.Key.Key_X, shift)
+    assert session.settings.hotkeys.region == "Print"
+    QTest.keyClick(line, Qt.Key.Key_X, control | shift)
+    assert session.settings.hotkeys.region == "Ctrl+Shift+X"
+    QTest.keyClick(line, Qt.Key.Key_F9)
+    assert session.settings.hotkeys.region == "F9"
+    QTest.keyClick(line, Qt.Key.Key_Backspace)
+    assert session.settings.hotkeys.region == ""
+
+
+def test_numbers_are_written_as_the_language_writes_them(session: Session) -> None:
+    words.speak("es")
+    window = opened(session, "capture")
+    box = field(window, "capture.delay_s").control
+    assert isinstance(box, NumberField)
+    box.setFocus()
+    box.selectAll()
+    QTest.keyClicks(box, "2,5")
+    QTest.keyClick(box, Qt.Key.Key_Tab)
+    assert session.settings.capture.delay_s == 2.5
+    assert box.text() == "2,5"
+    window.list.setCurrentRow(PAGES.index("recording"))
+    whole = field(window, "recording.fps").control
+    whole.setFocus()
+    QTest.keyClick(whole, Qt.Key.Key_Up)
+    assert session.settings.recording.fps == 16
+
+
+def test_the_wheel_over_a_field_changes_nothing(session: Session) -> None:
+    window = opened(session, "recording")
+    box = field(window, "recording.fps").control
+    place = QPointF(box.rect().center())
+    none = Qt.KeyboardModifier.NoModifier
+    turn = QWheelEvent(
+        place,
+        box.mapToGlobal(place),
+        QPoint(),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        none,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(box, turn)
+    assert session.settings.recording.fps == 15
+
+
+def test_a_value_of_the_environment_is_shown_but_cannot_be_changed(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESTIGO_GENERAL_NAME", "Somebody")
+    session.reload()
+    name = field(opened(session), "general.name")
+    assert not name.control.isEnabled()
+    assert "Set by the environment for this run." in note(name)
+
+
+def test_a_broken_file_is_told_with_its_line_and_goes_when_it_is_mended(session: Session) -> None:
+    session.paths.settings_file.write_text("[general]\nlanguage = 3\n", "utf-8")
+    session.reload()
+    window = opened(session)
+    assert "line 2" in window.fault.words
+    name = field(window, "general.name")
+    name.control.setFocus()
+    QTest.keyClicks(name.control, "Lucia")
+    QTest.keyClick(name.control, Qt.Key.Key_Tab)
+    assert "line 2" in note(name)
+    session.paths.settings_file.write_text('[general]\nlanguage = "es"\n', "utf-8")
+    heard: list[int] = []
+    window.changed.connect(lambda: heard.append(1))
+    other = opened(session)
+    window.activateWindow()
+    assert QTest.qWaitForWindowActive(window)
+    until(lambda: not window.fault.isVisible())
+    assert heard
+    other.close()
+
+
+def test_the_language_of_choices_follows(session: Session) -> None:
+    window = opened(session)
+    theme = field(window, "general.theme").control
+    assert theme.itemText(2) == "Dark"
+    words.speak("es")
+    look.retranslate()
+    assert theme.itemText(2) == "Oscuro"
+
+
+# --- desks and shares
+
+
+def place(window: SettingsWindow, what: int = 0) -> PlaceField:
+    return window.places[what]
+
+
+def test_the_desk_that_needs_no_setting_up_is_checked(session: Session) -> None:
+    window = opened(session, "report")
+    for what in (0, 1):
+        QTest.mouseClick(place(window, what).check, Qt.MouseButton.LeftButton)
+        until(lambda what=what: place(window, what).result.text() == "It works.")
+
+
+def test_a_desk_is_added_set_up_renamed_checked_and_removed(
+    app: QApplication, session: Session, tmp_path: Path
+) -> None:
+    window = opened(session, "report")
+    choose(place(window).choice, ADD)
+    until(lambda: place(window).fields)
+    QTest.mouseClick(place(window).check, Qt.MouseButton.LeftButton)
+    until(lambda: "missing" in place(window).result.text())
+    (tmp_path / "desk").mkdir()
+    name, path = place(window).fields
+    line = path.findChild(QLineEdit)
+    line.setFocus()
+    QTest.keyClicks(line, str(tmp_path / "desk"))
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    line = name.control
+    line.setFocus()
+    line.selectAll()
+    QTest.keyClicks(line, "Soporte Norte")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    until(lambda: place(window).name == "Soporte-Norte")
+    assert session.settings.report.desk == "Soporte-Norte"
+    assert dict(session.settings.desks) == {"Soporte-Norte": {"kind": "folder", "path": str(tmp_path / "desk")}}
+    QTest.mouseClick(place(window).check, Qt.MouseButton.LeftButton)
+    until(lambda: place(window).result.text() == "It works.")
+    remove = next(b for b in place(window).findChildren(type(window.open_file)) if b.text() == "Remove")
+    QTest.mouseClick(remove, Qt.MouseButton.LeftButton)
+    until(app.activeModalWidget)
+    box = app.activeModalWidget()
+    assert isinstance(box, QMessageBox)
+    next(button for button in box.buttons() if button.text() == "Remove").click()
+    until(lambda: place(window).name == "folder")
+    assert dict(session.settings.desks) == {}
+
+
+def test_two_desks_do_not_get_one_name(session: Session) -> None:
+    session.change({"desks.a.kind": "folder", "desks.b.kind": "folder", "report.desk": "a"})
+    window = opened(session, "report")
+    name = place(window).fields[0]
+    for wanted, why in (("b", "Another one has this name already."), ("...", "A name is needed.")):
+        name.control.setFocus()
+        name.control.selectAll()
+        QTest.keyClicks(name.control, wanted)
+        QTest.keyClick(name.control, Qt.Key.Key_Return)
+        assert why in note(name)
+    assert set(session.settings.desks) == {"a", "b"}
+    choose(place(window).choice, "b")
+    until(lambda: place(window).name == "b")
+    assert session.settings.report.desk == "b"
