@@ -69,11 +69,12 @@ def ensure_gui() -> None:
 def flatten(shot: Screenshot, marks: Marks) -> Screenshot:
     """The picture that leaves: marks drawn, cropped, opaque. What is hidden is not in it, nor behind it.
 
+    The pointer is in it only as a mark (``pointer_mark``): the layer of the screenshot is left out.
+
     Raises: ValueError when the crop lies outside the picture.
     """
     ensure_gui()
-    seen = shot.with_cursor()
-    pixels = seen.pixels.copy()
+    pixels = shot.pixels.copy()
     hidden = [region.clipped(shot.width, shot.height) for region in hidden_regions(marks)]
     _black_out(pixels, hidden)
     image = over_pixels(pixels)
@@ -81,7 +82,7 @@ def flatten(shot: Screenshot, marks: Marks) -> Screenshot:
     paint(marks, painter, shot.scale)
     painter.end()
     _black_out(pixels, hidden)
-    whole = replace(seen, pixels=pixels)
+    whole = replace(shot, pixels=pixels, cursor=None)
     crop = crop_region(marks)
     return whole if crop is None else replace(whole, pixels=whole.crop(crop).pixels.copy())
 

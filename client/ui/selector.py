@@ -10,6 +10,7 @@ from importlib import import_module
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, QPointF, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor, QGuiApplication, QKeyEvent, QMouseEvent, QScreen
+from PySide6.QtWidgets import QApplication
 
 from capture.image import Monitor, Region, Screenshot, Window
 from client.ui.aim import Aim, Choice
@@ -83,6 +84,8 @@ class Selector(QObject):
         if not places:
             QTimer.singleShot(0, lambda: on_done(None))
             return
+        while (menu := QApplication.activePopupWidget()) is not None:
+            menu.close()  # a menu of ours would swallow the first click and the first key
         kept = tuple(shots[place] for place in places)
         self._aim, self._done = Aim(kept, windows), on_done
         aim = self._aim

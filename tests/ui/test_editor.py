@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, Qt
-from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt
+from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton, QWidget
 
@@ -19,7 +19,6 @@ from client.ui.buttons import PrimaryButton, ToolButton
 from client.ui.canvas import Canvas
 from client.ui.context_bar import ContextBar
 from client.ui.editor import Editor
-from client.ui.paint import flatten
 from tests.ui.pictures import noise, plain
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -150,7 +149,7 @@ def test_the_pointer_of_a_fresh_screenshot_can_be_deleted(app: QApplication) -> 
     editor = Editor(shot)
     (mark,) = editor.history.marks
     assert isinstance(mark, Pointer)
-    assert np.array_equal(editor.picture().pixels, flatten(shot, ()).pixels)
+    assert np.array_equal(editor.picture().pixels, shot.with_cursor().pixels)
     sketch = canvas(editor).sketch
     sketch.select(0)
     sketch.delete()
@@ -236,6 +235,27 @@ def test_no_word_is_cut_at_twice_the_text_size_in_spanish(app: QApplication) -> 
             needed = QFontMetrics(control.font()).horizontalAdvance(control.text())
             assert control.width() >= needed, control.text()
             assert editor.rect().contains(control.mapTo(editor, control.rect().center()))
+
+
+def test_a_large_picture_is_dragged_about_by_wheel_and_middle_button(editor: Editor) -> None:
+    view = canvas(editor)
+    view.zoom_to(4.0)
+    before = view.seen_part()
+    QTest.mousePress(view, Qt.MouseButton.MiddleButton, pos=QPoint(200, 200))
+    QTest.mouseMove(view, QPoint(160, 180))
+    move = QMouseEvent(
+        QEvent.Type.MouseMove,
+        QPointF(160, 180),
+        view.mapToGlobal(QPointF(160, 180)),
+        Qt.MouseButton.NoButton,
+        Qt.MouseButton.MiddleButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(view, move)
+    QTest.mouseRelease(view, Qt.MouseButton.MiddleButton, pos=QPoint(160, 180))
+    after = view.seen_part()
+    assert (after.x - before.x, after.y - before.y) == pytest.approx((10, 5), abs=0.5)
+    assert editor.history.marks == ()
 
 
 def test_zoom_keys_never_scale_up_by_themselves(editor: Editor) -> None:

@@ -151,7 +151,8 @@ def test_the_pointer_becomes_a_mark_that_looks_like_the_pointer() -> None:
     mark = pointer_mark(shot)
     assert mark is not None
     assert measure(mark) == (5, 6)
-    assert np.array_equal(flatten(replace(shot, cursor=None), (mark,)).pixels, flatten(shot, ()).pixels)
+    assert np.array_equal(flatten(shot, (mark,)).pixels, shot.with_cursor().pixels)
+    assert np.array_equal(flatten(shot, ()).pixels, shot.pixels), "without the mark there is no pointer"
 
 
 @pytest.mark.parametrize("png", ["", "!!", "AAAA", "iVBORw0KGgo="])
