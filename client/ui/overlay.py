@@ -141,7 +141,7 @@ class Overlay(QWidget):
         if self.aim is None or not self._is_here() or self.aim.mode == "adjust":
             return QRectF()
         x, y = self.aim.x / self.ratio, self.aim.y / self.ratio
-        height = LENS + QFontMetricsF(look.font("small")).height() + look.S
+        height = LENS + 2 * QFontMetricsF(look.font("small")).height() + look.S
         left = x + GAP if x + GAP + LENS < self.width() else x - GAP - LENS
         top = y + GAP if y + GAP + height < self.height() else y - GAP - height
         return QRectF(round(left), round(top), LENS, height)
@@ -251,7 +251,7 @@ class Overlay(QWidget):
         painter.setPen(_INK)
         words = QRectF(box.x(), glass.bottom(), LENS, box.bottom() - glass.bottom())
         color = self._image.pixelColor(x, y).name().upper()
-        painter.drawText(words, int(Qt.AlignmentFlag.AlignCenter), f"{x}, {y} · {color}")
+        painter.drawText(words, int(Qt.AlignmentFlag.AlignCenter), f"{x}, {y}\n{color}")
 
     def _pixel_size(self) -> tuple[int, int]:
         return self._image.width(), self._image.height()
