@@ -65,6 +65,7 @@ class KeyListener:
         self._on_press = on_press
         self._wire = Wire(display)
         self._grabbed: dict[tuple[int, int], str] = {}
+        self._lock_bits: list[int] = []
         self._released: dict[int, int] = {}
         self.taken: dict[str, str] = {action: keys[action] for action in self._grab_all()}
         self._wake_read, self._wake_write = os.pipe()
@@ -119,15 +120,21 @@ class KeyListener:
             log.exception("the action of a global key failed: %s", action)
 
     def _grab_all(self) -> list[str]:
-        """Grabs every wanted key as the keyboard is mapped now; gives the actions whose keys are taken."""
-        for keycode, modifiers in self._grabbed:
-            self._ungrab(keycode, modifiers)
-        self._grabbed.clear()
+        """Grabs every wanted key as the keyboard is mapped now; gives the actions whose keys are taken.
+
+        The new grabs are there before the old ones go: a press while the map changes is not lost.
+        """
+        before, locks_before = self._grabbed, self._lock_bits
+        self._grabbed = {}
         columns = self._keyboard()
         bits = self._modifier_bits(columns)
         self._meant_bits = _SHIFT | _CONTROL | bits["Alt"] | bits["Meta"]
         self._lock_bits = _every_sum({_LOCK, bits["NumLock"], bits["ScrollLock"]} - {0})
-        return [action for action, key in self._wanted.items() if not self._grab(action, key, columns, bits)]
+        taken = [action for action, key in self._wanted.items() if not self._grab(action, key, columns, bits)]
+        for keycode, modifiers in before:
+            if (keycode, modifiers) not in self._grabbed:
+                self._ungrab(keycode, modifiers, locks_before)
+        return taken
 
     def _grab(self, action: str, key: Key, columns: list[dict[int, int]], bits: dict[str, int]) -> bool:
         modifiers = sum(bits[word] for word in key.modifiers)
@@ -142,13 +149,13 @@ class KeyListener:
             except XError as error:
                 if error.code != BAD_ACCESS:
                     raise
-                self._ungrab(keycode, modifiers)
+                self._ungrab(keycode, modifiers, self._lock_bits)
                 return False
         self._grabbed[keycode, modifiers] = action
         return True
 
-    def _ungrab(self, keycode: int, modifiers: int) -> None:
-        for locks in self._lock_bits:
+    def _ungrab(self, keycode: int, modifiers: int, lock_bits: list[int]) -> None:
+        for locks in lock_bits:
             self._wire.tell(_UNGRAB, struct.pack("<IHxx", self._wire.root, modifiers | locks), detail=keycode)
 
     def _keyboard(self) -> list[dict[int, int]]:
