@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QScrollArea, QWidget
 
 from client.ui import look
 from client.ui.alive import while_alive
-from client.ui.attachment_tile import SHOWN_MEDIA, AddTile, Tile, read_thumbnail
+from client.ui.attachment_tile import HEIGHT_PX, SHOWN_MEDIA, WIDTH_PX, AddTile, Tile, read_thumbnail
 from client.ui.bridge import Bridge
 from client.ui.icons import icon
 from client.words import say
@@ -129,7 +129,9 @@ class AttachmentStrip(QWidget):
             self._thumbnails[attachment.sha256] = image
             tile.set_picture(image)
 
-        work = partial(read_thumbnail, attachment.path, self.devicePixelRatioF())
+        work = partial(
+            read_thumbnail, attachment.path, self.devicePixelRatioF(), look.sized(WIDTH_PX), look.sized(HEIGHT_PX)
+        )
         self._bridge.background(work, while_alive(tile, keep), lambda _: None)
 
     def _offer(self) -> None:

@@ -236,14 +236,17 @@ def _placed(image: QImage, box: QRectF) -> QRectF:
     return QRectF(left, top, width * factor, height * factor)
 
 
-def read_thumbnail(path: Path, ratio: float) -> QImage:
-    """A small picture of a picture file; a null one when it cannot be or should not be read. On a worker thread."""
+def read_thumbnail(path: Path, ratio: float, width_px: int, height_px: int) -> QImage:
+    """A picture file small enough to cover so many logical pixels at this device pixel ratio. On a worker thread.
+
+    A null one when it cannot be or should not be read.
+    """
     reader = QImageReader(str(path))
     reader.setAutoTransform(True)
     full = reader.size()
     if not full.isValid() or full.width() * full.height() > MOST_PIXELS:
         return QImage()
-    width, height = WIDTH_PX * ratio, HEIGHT_PX * ratio
+    width, height = width_px * ratio, height_px * ratio
     factor = min(max(width / full.width(), height / full.height()), 1.0)
     reader.setScaledSize(QSize(max(round(full.width() * factor), 1), max(round(full.height() * factor), 1)))
     image = reader.read()

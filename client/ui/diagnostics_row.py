@@ -152,8 +152,7 @@ class DiagnosticsRow(Panel):
         if not there:
             return say("Nothing is sent")
         total = size(sum(len(section.text.encode()) for section in there))
-        full = sum(1 for section in there if section.status in ("ok", "partial"))
-        parts = [say_n("{n} section", "{n} sections", full), total]
+        parts = [say_n("{n} section", "{n} sections", len(there)), total]
         hidden = sum(section.hidden for section in there)
         if hidden:
             parts.append(say_n("{n} thing hidden", "{n} things hidden", hidden))

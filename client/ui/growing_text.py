@@ -8,6 +8,9 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPlainTextEdit, QSizePolicy
 
+AROUND_PX = 10
+"""Border and padding above and below, as in the style sheet."""
+
 
 class GrowingText(QPlainTextEdit):
     def __init__(self, least_lines: int, most_lines: int) -> None:
@@ -26,10 +29,11 @@ class GrowingText(QPlainTextEdit):
         self._fit()
 
     def _height(self) -> int:
-        lines = math.ceil(self.document().size().height())
-        lines = min(max(lines, self._least), self._most)
-        around = 2 * self.document().documentMargin() + 12
-        return round(lines * self.fontMetrics().lineSpacing() + around)
+        """Room for whole lines: while there are more than fit, the lower margin would show a slice of the next."""
+        lines, margin = math.ceil(self.document().size().height()), self.document().documentMargin()
+        shown = min(max(lines, self._least), self._most)
+        around = AROUND_PX + margin + (margin if lines <= self._most else 0)
+        return round(shown * self.fontMetrics().lineSpacing() + around)
 
     def _fit(self, *_: object) -> None:
         height = self._height()

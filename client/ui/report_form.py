@@ -296,9 +296,8 @@ class ReportForm(QWidget):
         consent.accepted.connect(accepted)
         consent.destroyed.connect(lambda: setattr(self, "_consent", None))
         self._consent = consent
-        consent.move(self.frameGeometry().center() - consent.rect().center())
-        consent.winId()
-        consent.windowHandle().setTransientParent(self.windowHandle())
+        consent.setParent(self, Qt.WindowType.Dialog)
+        consent.move(self.geometry().center() - consent.rect().center())
         consent.show()
         consent.activateWindow()
 
