@@ -34,7 +34,8 @@ class Calls:
 
     def handle(self, verb: str, arguments: dict[str, Any], reply: Reply) -> None:
         if verb == "ping":
-            reply({"keys_taken": self._taken()})
+            # On Qt's thread: who is answered may rely on the keys being watched and the icon being there.
+            self._bridge.later(lambda: reply({"keys_taken": self._taken()}))
         elif verb == "show":
             self._bridge.later(self._show)
             reply({})
