@@ -175,6 +175,7 @@ class Journey:
                 env=stage.environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
             copied.communicate(self.big.as_uri().encode() + b"\r\n")
             x, y, width, _ = stage.window("^Reportar un problema")
