@@ -59,6 +59,7 @@ class Overlay(QWidget):
 
     def show_frame(self, aim: Aim, index: int, *, with_hint: bool) -> None:
         """Shows this screenshot of the aim, one image pixel on one of the screen's."""
+        self.setAccessibleName(say("Choose a region: drag, or arrows and Enter; Escape leaves"))
         shot = aim.shots[index]
         self.aim, self.index, self.with_hint = aim, index, with_hint
         self.ratio = points_ratio(shot.width, self.of_screen)

@@ -157,6 +157,8 @@ class Stage:
         """A real Chromium of its own that shows one page and nothing else, and asks nobody outside."""
         profile = self.folder / f"profile-{name}"
         shutil.rmtree(profile, ignore_errors=True)
+        (profile / "Default").mkdir(parents=True)
+        (profile / "Default" / "Preferences").write_text(json.dumps({"translate": {"enabled": False}}))
         quiet = ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
                  "--disable-quic", "--disable-gpu", "--no-default-browser-check", "--disable-dev-shm-usage",
                  "--password-store=basic")  # fmt: skip
