@@ -27,6 +27,8 @@ def tray(arguments: argparse.Namespace, paths: Paths) -> Result:
             outcome.say_aloud(say("Testigo is already running; it was brought to the front."))
         return {}, outcome.DONE
     _need_screen()
+    # Qt's bindings slow down every import after their own (a quarter of the start), so the core goes first.
+    import client.session  # noqa: F401
     from client.ui.tray import run
 
     return {}, run(paths)
