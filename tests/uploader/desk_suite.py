@@ -143,6 +143,13 @@ class DeskSuite:
         assert list(found["files"].values()) == [b"content"]
         assert found["subject"] == "Ñandú 🐦 no carga"
 
+    def test_names_that_would_meet_in_one_folder_are_kept_apart(self, desk: Desk, tmp_path: Path) -> None:
+        names = ("ticket.json", "ticket (2).json", "TICKET.json", "a/x.txt", "b/x.txt", "X.TXT")
+        files = tuple(attachment(tmp_path, name, name.encode()) for name in names)
+        desk.submit(make_ticket(tmp_path, attachments=files), MemoryJournal(), quiet)
+        (found,) = self.tickets(desk)
+        assert found["files"] == {name: name.encode() for name in names}
+
     def test_a_ticket_without_words_or_files_is_a_ticket(self, desk: Desk, tmp_path: Path) -> None:
         bare = make_ticket(tmp_path, subject="🐦", description="", attachments=(), links=(), sections=(), fields={})
         desk.submit(bare, MemoryJournal(), quiet)

@@ -13,22 +13,26 @@ hard link (or an exclusive create), which only one machine can win.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import secrets
 import shutil
 import unicodedata
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from uploader.desks import folder_pages
-from uploader.errors import Temporary
+from uploader.errors import Temporary, UploaderError
 from uploader.folder_access import copy_verified, open_like, reach, sorted_faults, write_durably
 from uploader.journal import Journal
 from uploader.setting import setting
 from uploader.ticket import Desk, Progress, Ticket, TicketRef
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,11 @@ class FolderDesk(Desk):
                 lambda: self._publish(number, ticket, progress),
                 lambda: self._published(number, ticket),
             )
-            self._index(ticket.report_id, ticket.language)
+            try:
+                self._index(ticket.report_id, ticket.language)
+            except (OSError, UploaderError) as error:
+                # The ticket is there; a page that somebody else owns must not make it be sent again.
+                log.warning("the index of %s was not renewed: %s", self.path, error)
         return TicketRef(number, (self.path / name / "ticket.html").absolute().as_uri())
 
     @property
@@ -104,8 +112,10 @@ class FolderDesk(Desk):
         staging.mkdir(parents=True)
         total, before = sum(a.size_bytes for a in ticket.attachments), 0
         try:
-            for file in ticket.attachments:
-                copy_verified(file, staging / stored_name(file.name), _shifted(progress, before, total))
+            for file, stored in zip(
+                ticket.attachments, stored_names([a.name for a in ticket.attachments]), strict=True
+            ):
+                copy_verified(file, staging / stored, _shifted(progress, before, total))
                 before += file.size_bytes
             content = ticket_json(number, ticket)
             write_durably(staging / "ticket.json", json.dumps(content, ensure_ascii=False, indent=1), "new")
@@ -163,8 +173,8 @@ def ticket_json(number: str, ticket: Ticket) -> dict[str, Any]:
     """The content of ``ticket.json``: plain values, times in RFC 3339 UTC, sizes in bytes."""
     inside = [
         {"name": a.name, "size_bytes": a.size_bytes, "media_type": a.media_type, "sha256": a.sha256,
-         "via": "ticket", "path": stored_name(a.name), "url": None, "expires_at": None}
-        for a in ticket.attachments
+         "via": "ticket", "path": stored, "url": None, "expires_at": None}
+        for a, stored in zip(ticket.attachments, stored_names([a.name for a in ticket.attachments]), strict=True)
     ]  # fmt: skip
     linked = [
         {"name": s.name, "size_bytes": s.size_bytes, "media_type": s.media_type, "sha256": s.sha256, "via": "link",
@@ -186,10 +196,22 @@ def ticket_json(number: str, ticket: Ticket) -> dict[str, Any]:
     }
 
 
-def stored_name(name: str) -> str:
-    """The name a file gets in the ticket's folder: never a path, never that of our own two files."""
-    name = Path(name.replace("\\", "/")).name or "file"
-    return f"attached-{name}" if name.lower() in ("ticket.json", "ticket.html") else name
+def stored_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names the files get in the ticket's folder: never paths, never that of our own two files, never twice.
+
+    Compared without case, as the file systems of some agents do.
+    """
+    taken, found = {"ticket.json", "ticket.html"}, []
+    for name in names:
+        plain = Path(name.replace("\\", "/")).name or "file"
+        stem, suffix = Path(plain).stem, Path(plain).suffix
+        stored, number = plain, 1
+        while stored.casefold() in taken:
+            number += 1
+            stored = f"{stem} ({number}){suffix}"
+        taken.add(stored.casefold())
+        found.append(stored)
+    return tuple(found)
 
 
 def _shifted(progress: Progress, before: int, total: int) -> Progress:

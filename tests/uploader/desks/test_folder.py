@@ -196,6 +196,12 @@ class TestFolderDesk(DeskSuite):
         assert "T-000007" in page
         assert "T-000008" in page
 
+    def test_an_index_that_cannot_be_renewed_does_not_fail_the_ticket(self, desk: FolderDesk, tmp_path: Path) -> None:
+        (desk.path / "index.html").mkdir()
+        answer = desk.submit(make_ticket(tmp_path), MemoryJournal(), quiet)
+        assert answer.id == "T-000001"
+        assert len(self.tickets(desk)) == 1
+
     def test_agents_get_the_access_that_the_folder_grants(self, desk: FolderDesk, tmp_path: Path) -> None:
         desk.path.chmod(0o775)
         before = os.umask(0o077)
