@@ -237,6 +237,7 @@ class Editor(QWidget):
     # --- what happens
 
     def _do(self, act: Callable[[], object]) -> None:
+        self._canvas.end_text()
         act()
         self._canvas.refresh()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QWidget
 
@@ -11,10 +11,15 @@ from client.ui import look
 from client.ui.paint import LINE_HEIGHT, halo_color, mark_font
 
 _FRAME = 4
+_WINDOW_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_S, Qt.Key.Key_W)
+"""With Ctrl: report, save, close. Each takes the words first."""
 
 
 class TextBox(QPlainTextEdit):
-    """Enter or a click elsewhere takes the words, Shift+Enter begins a line, Esc leaves them as they were."""
+    """Enter, Esc or a click elsewhere takes the words, Shift+Enter begins a line. Esc never empties a mark.
+
+    While it is open every key is its own, but for those that act on the whole window (``_WINDOW_KEYS``).
+    """
 
     taken = Signal(str)
     left = Signal()
@@ -39,10 +44,16 @@ class TextBox(QPlainTextEdit):
         self.move(round(place.x()) - _FRAME, round(place.y()) - _FRAME)
         self._fit()
 
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and not _is_windows(event):
+            event.accept()  # else a shortcut of the window would take it: words are no tools
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if event.key() == Qt.Key.Key_Escape:
-            self._end(take=False)
+            self._end(take=bool(self.toPlainText().strip()))
         elif is_enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self._end(take=True)
         else:
@@ -81,3 +92,8 @@ class TextBox(QPlainTextEdit):
         painter.setPen(QPen(look.color("accent"), 1))
         painter.drawRect(QRectF(self.viewport().rect()).adjusted(0.5, 0.5, -0.5, -0.5))
         painter.end()
+
+
+def _is_windows(event: QKeyEvent) -> bool:
+    held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+    return held == Qt.KeyboardModifier.ControlModifier and event.key() in _WINDOW_KEYS

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton
 from capture import png
 from capture.image import Cursor
 from client import words
-from client.annotation import Box, Crop, Hide, History, Mark, Pointer, Step
+from client.annotation import Box, Crop, Hide, History, Mark, Pointer, Step, Text
 from client.ui import look, tools
 from client.ui.buttons import PrimaryButton, ToolButton
 from client.ui.canvas import Canvas
@@ -78,6 +78,79 @@ def test_escape_leaves_step_by_step_but_never_the_window(app: QApplication) -> N
         press(editor, Qt.Key.Key_Escape)
     assert editor.isVisible()
     assert editor.history.marks == (Box(10, 10, 50, 50),)
+
+
+def drag(editor: Editor, start: QPoint, end: QPoint) -> None:
+    view = canvas(editor)
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=start)
+    held = Qt.MouseButton.LeftButton
+    for place in (QPoint((start.x() + end.x()) // 2, (start.y() + end.y()) // 2), end):
+        there = view.mapToGlobal(QPointF(place))
+        QApplication.sendEvent(
+            view,
+            QMouseEvent(QEvent.Type.MouseMove, QPointF(place), there, held, held, Qt.KeyboardModifier.NoModifier),
+        )
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=end)
+
+
+def begin_words(editor: Editor, typed: str) -> None:
+    press(editor, Qt.Key.Key_T)
+    QTest.mouseClick(canvas(editor), Qt.MouseButton.LeftButton, pos=QPoint(60, 60))
+    QTest.keyClicks(QApplication.focusWidget(), typed)
+
+
+def hides_what_is_dragged_over(editor: Editor) -> bool:
+    """Whether a drag, with whatever tool is chosen, destroys what lies under it."""
+    before = editor.picture().pixels
+    drag(editor, QPoint(300, 200), QPoint(400, 300))
+    gone = [mark for mark in editor.history.marks if isinstance(mark, Hide)]
+    if len(gone) != 1:
+        return False
+    hidden = gone[0]
+    rows = slice(round(hidden.y), round(hidden.y + hidden.height))
+    columns = slice(round(hidden.x), round(hidden.x + hidden.width))
+    after = editor.picture().pixels[rows, columns, :3]
+    return bool((after == after[0, 0]).all() and not (before[rows, columns, :3] == after).all())
+
+
+def words_on(editor: Editor) -> list[str]:
+    return [mark.text for mark in editor.history.marks if isinstance(mark, Text)]
+
+
+def test_after_escape_from_the_words_the_keys_choose_tools_and_hiding_hides(editor: Editor) -> None:
+    begin_words(editor, "hay 2 veces h")
+    press(editor, Qt.Key.Key_Escape)
+    assert words_on(editor) == ["hay 2 veces h"]
+    press(editor, Qt.Key.Key_H)
+    assert hides_what_is_dragged_over(editor)
+    assert words_on(editor) == ["hay 2 veces h"]
+
+
+def test_another_tool_chosen_while_typing_keeps_the_words_and_works(editor: Editor) -> None:
+    begin_words(editor, "aqui")
+    QTest.mouseClick(named(editor, tools.NAMES["hide"]()), Qt.MouseButton.LeftButton)
+    assert words_on(editor) == ["aqui"]
+    assert hides_what_is_dragged_over(editor)
+    assert words_on(editor) == ["aqui"]
+
+
+def test_while_words_are_typed_their_keys_change_nothing_else(app: QApplication) -> None:
+    editor = opened(Box(10, 10, 50, 50))
+    begin_words(editor, "vr")
+    for key, held in (
+        (Qt.Key.Key_Z, CONTROL),
+        (Qt.Key.Key_D, CONTROL),
+        (Qt.Key.Key_Plus, CONTROL),
+        (Qt.Key.Key_Delete, Qt.KeyboardModifier.NoModifier),
+        (Qt.Key.Key_Backspace, Qt.KeyboardModifier.NoModifier),
+    ):
+        press(editor, key, held)
+    QTest.keyClicks(QApplication.focusWidget(), "h1")
+    assert canvas(editor).view.zoom == 1
+    assert canvas(editor).sketch.tool == "text"
+    press(editor, Qt.Key.Key_Escape)
+    assert editor.history.marks[0] == Box(10, 10, 50, 50)
+    assert [text.endswith("h1") for text in words_on(editor)] == [True]
 
 
 def test_closing_takes_the_words_being_typed_and_says_so(editor: Editor) -> None:
