@@ -15,6 +15,7 @@ from typing import Any
 
 from client.diagnostics.collection import Diagnosis, findings_text, rfc3339
 from client.redaction import find_secrets
+from client.words import say
 
 SCHEMA = 1
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -58,7 +59,9 @@ def _refuse_secrets(path: Path) -> None:
                 text = json.dumps({k: v for k, v in json.loads(text).items() if k not in ("redactions", "files")})
             kinds = find_secrets(f"{name}\n{text}")
             if kinds:
-                raise Unsafe(f"{name} still holds something that looks like a {next(iter(kinds))}")
+                raise Unsafe(
+                    say("{name} still holds something that looks like a {kind}", name=name, kind=next(iter(kinds)))
+                )
 
 
 def describe(path: Path, diagnosis: Diagnosis) -> dict[str, Any]:
@@ -92,7 +95,7 @@ def _entries(diagnosis: Diagnosis) -> dict[str, str]:
     """Name → text, in the order in which an agent reads them."""
     entries = {"findings.txt": findings_text(diagnosis)}
     for place, one in enumerate(diagnosis.collected, 1):
-        text = one.text or f"not collected ({one.status})"
+        text = one.text or say("not collected")
         entries[f"{place:02}-{one.id}.txt"] = f"{one.title}\n{'=' * len(one.title)}\n\n{text.rstrip()}\n"
     hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in entries.items()}
     manifest = {

@@ -15,7 +15,7 @@ from client.diagnostics.collector import Absent, Collector, Context, Facts, Stat
 from client.diagnostics.findings import Finding, find
 from client.redaction import Redactor, own_identity
 from client.report import Section
-from client.words import say, size
+from client.words import number, say, size
 from client.words import say as spoken  # for words that are declared elsewhere
 
 log = logging.getLogger(__name__)
@@ -91,17 +91,49 @@ def note(one: Collected) -> str:
 
 def findings_text(diagnosis: Diagnosis) -> str:
     """What an agent reads first: findings, what is missing, what was hidden."""
-    lines = [f"Taken {rfc3339(diagnosis.taken_at)}, profile {diagnosis.profile}, Testigo {diagnosis.version}", ""]
+    taken = say(
+        "Taken {at}, profile {profile}, Testigo {version}",
+        at=rfc3339(diagnosis.taken_at),
+        profile=_profile(diagnosis.profile),
+        version=diagnosis.version,
+    )
+    lines = [taken, ""]
     if not diagnosis.findings:
-        lines += ["Nothing stood out in what could be collected.", ""]
+        lines += [say("Nothing stood out in what could be collected."), ""]
     for finding in diagnosis.findings:
-        lines += [f"[{finding.severity}] {finding.title}", f"       {finding.evidence}", f"       {finding.advice}", ""]
+        lines += [
+            f"[{_severity(finding.severity)}] {finding.title}",
+            f"       {finding.evidence}",
+            f"       {finding.advice}",
+            "",
+        ]
     missing = [one for one in diagnosis.collected if one.status != "ok"]
     if missing:
-        lines += ["Not complete:", *(f"  {one.id}: {one.status}, {one.reason or 'no reason'}" for one in missing), ""]
+        told = (f"  {one.id}: {_outcome(one.status)}, {one.reason or say('no reason')}" for one in missing)
+        lines += [say("Not complete:"), *told, ""]
     hidden = ", ".join(f"{kind} {n}" for kind, n in diagnosis.redactions.items())
-    lines.append(f"Hidden before anyone saw it: {hidden or 'nothing'}")
+    lines.append(say("Hidden before anyone saw it: {what}", what=hidden or say("nothing")))
     return "\n".join(lines) + "\n"
+
+
+def _profile(profile: str) -> str:
+    return {"quick": say("quick"), "standard": say("standard")}.get(profile, profile)
+
+
+def _severity(severity: str) -> str:
+    return {"fail": say("fail"), "warn": say("warn"), "info": say("info")}[severity]
+
+
+def _outcome(status: Status) -> str:
+    return {
+        "ok": say("ok"),
+        "partial": say("partial"),
+        "timeout": say("timeout"),
+        "denied": say("denied"),
+        "absent": say("absent"),
+        "error": say("error"),
+        "skipped": say("skipped"),
+    }[status]
 
 
 def rfc3339(at: datetime) -> str:
@@ -157,16 +189,16 @@ def _results(
             if cancelled or now > min(started + one.limit_s, end):
                 stop.set()
                 del running[one.id]
-                reason = f"gave nothing within {now - started:.1f} s"
+                reason = say("gave nothing within {seconds} s", seconds=number(now - started, 1))
                 yield (
-                    _nothing(one, "skipped", "cancelled")
+                    _nothing(one, "skipped", say("cancelled"))
                     if cancelled
                     else _nothing(one, "timeout", reason, now - started)
                 )
         while waiting and (cancelled or now > end):
             one = waiting.popleft()
-            over = "the time for all of them was over"
-            yield _nothing(one, "skipped", "cancelled") if cancelled else _nothing(one, "timeout", over)
+            over = say("the time for all of them was over")
+            yield _nothing(one, "skipped", say("cancelled")) if cancelled else _nothing(one, "timeout", over)
 
 
 def _start(one: Collector, context: Context, redactor: Redactor, answers: queue.SimpleQueue[Collected]) -> None:
@@ -177,9 +209,11 @@ def _start(one: Collector, context: Context, redactor: Redactor, answers: queue.
 
 
 def _nothing(one: Collector, status: Status, reason: str, seconds: float = 0.0) -> Collected:
-    return Collected(
-        one.id, one.title, one.why, status, int(seconds * 1000), f"not collected ({status}): {reason}", reason
-    )
+    return Collected(one.id, one.title, one.why, status, int(seconds * 1000), _not_collected(status, reason), reason)
+
+
+def _not_collected(status: Status, why: str) -> str:
+    return say("not collected ({status}): {why}", status=_outcome(status), why=why)
 
 
 def _collect(one: Collector, context: Context, redactor: Redactor) -> Collected:
@@ -190,15 +224,15 @@ def _collect(one: Collector, context: Context, redactor: Redactor) -> Collected:
     text = text.replace("\r\n", "\n").translate(_UNSEEN)
     status, reason = facts.status, facts.reason
     if cut and status == "ok":
-        status, reason = "partial", f"cut at {one.most_bytes // 1000} kB"
+        status, reason = "partial", say("cut at {size}", size=size(one.most_bytes))
     try:
         redacted, plain_reason = redactor.redact(text), redactor.redact(reason).text
     except Exception:  # whatever it was: a text that could not be redacted must not leave
         log.warning("redaction of %s failed", one.id, exc_info=True)
-        return _nothing(one, "error", "it could not be redacted", time.monotonic() - start)
+        return _nothing(one, "error", say("it could not be redacted"), time.monotonic() - start)
     shown = redacted.text
     if status not in ("ok", "partial"):
-        shown = "\n".join(part for part in (f"not collected ({status}): {plain_reason}", shown) if part)
+        shown = "\n".join(part for part in (_not_collected(status, plain_reason), shown) if part)
     ms = int((time.monotonic() - start) * 1000)
     return Collected(
         one.id, one.title, one.why, status, ms, shown, plain_reason, redacted.hidden, facts.values, redacted.counts
@@ -213,10 +247,10 @@ def _facts(one: Collector, context: Context) -> Facts:
     except Absent as missing:
         return Facts("", status="absent", reason=str(missing))
     except TimeoutError as slow:
-        return Facts("", status="timeout", reason=str(slow) or "no answer in time")
+        return Facts("", status="timeout", reason=str(slow) or say("no answer in time"))
     except (PermissionError, psutil.AccessDenied) as denied:
-        what = getattr(denied, "filename", "") or "the system"
-        return Facts("", status="denied", reason=f"{what} may not be read by this user")
+        what = getattr(denied, "filename", "") or say("the system")
+        return Facts("", status="denied", reason=say("{what} may not be read by this user", what=what))
     except Exception as error:  # one broken collector must not take the others with it
         log.warning("collector %s failed", one.id, exc_info=True)
         first = next(iter(str(error).splitlines()), "")

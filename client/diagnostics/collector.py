@@ -18,7 +18,7 @@ STANDARD = frozenset({"standard"})
 
 
 class Absent(Exception):
-    """What was asked for is not on this machine. ``str()`` names it in one English clause."""
+    """What was asked for is not on this machine. ``str()`` names it in one clause of the user's language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What one collector found. ``text`` is for people; ``values`` for the findings only, and never leaves."""
+    """What one collector found. ``text`` is for people; ``values`` for the findings only, and never leaves.
+
+    ``reason`` says in the user's language why there is nothing, or not all.
+    """
 
     text: str
     values: dict[str, object] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from client.diagnostics.collector import Absent, Context
+from client.words import say
 
 _POLL_S = 0.02
 # A frozen program brings libraries of its own; system tools must not load them.
@@ -49,7 +50,7 @@ def ask(
     """
     program = shutil.which(words[0])
     if program is None:
-        raise Absent(f"{words[0]} is not installed")
+        raise Absent(say("{program} is not installed", program=words[0]))
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [program, *words[1:]],
@@ -73,7 +74,7 @@ def ask(
         finally:
             _kill_tree(process)
         if slow:
-            raise TooSlow(f"{words[0]} gave no answer within {limit_s:g} s")
+            raise TooSlow(say("{program} gave no answer within {seconds} s", program=words[0], seconds=f"{limit_s:g}"))
         cut = os.fstat(output.fileno()).st_size > most_bytes
         output.seek(0)
         errors.seek(0)

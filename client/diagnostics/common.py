@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from client.diagnostics.collector import QUICK, STANDARD, Collector, Context, Facts, pairs, size, table
+from client.words import reason, say
 
 _LOG_LINES = 150
 _MOST_PROCESSES = 250
@@ -96,7 +97,7 @@ def memory(context: Context) -> Facts:
 def displays(context: Context) -> Facts:
     """The monitors as the capture sees them; the order is the capture's."""
     if not context.monitors:
-        return Facts("", status="absent", reason="there is no screen to capture")
+        return Facts("", status="absent", reason=say("there is no screen to capture"))
     rows = [
         (
             monitor.name or monitor.id,
@@ -114,13 +115,13 @@ def displays(context: Context) -> Facts:
 def desk(context: Context) -> Facts:
     """Whether the help desk answers, and how fast."""
     if context.check_desk is None:
-        return Facts("", status="absent", reason="no help desk is set up")
+        return Facts("", status="absent", reason=say("no help desk is set up"))
     start = time.monotonic()
     try:
         context.check_desk()
     except Exception as error:  # noqa: BLE001  # whatever it is, it is what we wanted to know
         ms = int((time.monotonic() - start) * 1000)
-        why = str(error) or type(error).__name__
+        why = reason(error) or type(error).__name__
         text = pairs((("Help desk", context.desk_name), ("Reached", f"no, after {ms} ms"), ("Error", why)))
         return Facts(text, {"reached": False, "error": why, "name": context.desk_name})
     ms = int((time.monotonic() - start) * 1000)

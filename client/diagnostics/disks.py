@@ -12,6 +12,7 @@ import psutil
 
 from client.diagnostics.collector import Absent, Context, Facts, size, table
 from client.diagnostics.command import TooSlow, ask
+from client.words import say_n
 
 _NOISE = frozenset(
     {"squashfs", "tmpfs", "devtmpfs", "overlay", "aufs", "ramfs", "iso9660", "udf", "efivarfs", "nsfs", "autofs"}
@@ -57,7 +58,9 @@ def disks(context: Context, system: str = "/") -> Facts:
     ]
     rows += [(mount, kind, "?", "?", "?", "", "gave no answer") for mount, kind in silent]
     text = table(("Disk", "Kind", "Size", "Free", "Used", "Inodes", ""), rows, frozenset({2, 3, 4, 5}))
-    reason = f"{len(silent)} network disks gave no answer" if silent else ""
+    reason = ""
+    if silent:
+        reason = say_n("{n} network folder does not answer", "{n} network folders do not answer", len(silent))
     values: dict[str, object] = {"disks": found, "silent": [mount for mount, _ in silent]}
     return Facts(text, values, "partial" if silent else "ok", reason)
 

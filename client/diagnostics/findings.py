@@ -28,7 +28,7 @@ _MANY_CRASHES = 3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``title`` and ``advice`` are in the user's language; ``evidence`` is English, from the collected text."""
+    """All but ``id`` and ``severity`` is in the user's language; names and numbers come from the collected text."""
 
     id: str
     severity: Severity
@@ -60,7 +60,13 @@ def _desk(values: Values) -> Iterator[Finding]:
 
 def _disks(values: Values) -> Iterator[Finding]:
     for disk in values.get("disks", {}).get("disks", ()):
-        evidence = f"{disk.mount}: {disk.used_pct:.0f} % used, {size(disk.free_bytes)} of {size(disk.total_bytes)} free"
+        evidence = say(
+            "{disk}: {percent} % used, {free} of {total} free",
+            disk=disk.mount,
+            percent=number(disk.used_pct),
+            free=size(disk.free_bytes),
+            total=size(disk.total_bytes),
+        )
         if disk.system and disk.total_bytes:
             # A small disk with a few gigabytes free, as appliances have, is not full because of the absolute bound.
             few = disk.total_bytes > 4 * _DISK_WARN_BYTES
@@ -78,7 +84,7 @@ def _disks(values: Values) -> Iterator[Finding]:
                 "disk_files",
                 "warn",
                 say("A disk has almost no room for more files"),
-                f"{disk.mount}: {disk.inodes_pct:.0f} % of its files used",
+                say("{disk}: {percent} % of its files used", disk=disk.mount, percent=number(disk.inodes_pct)),
                 say("Many small files fill it, often caches or mail; the help desk can find them."),
             )
     silent = values.get("disks", {}).get("silent", ())
@@ -97,12 +103,12 @@ def _memory(values: Values) -> Iterator[Finding]:
     total, available = told.get("total_bytes", 0), told.get("available_bytes", 0)
     if total and available / total < _MEMORY_WARN:
         name, used = values.get("processes", {}).get("largest", ("", 0))
-        evidence = f"{size(available)} of {size(total)} available"
+        evidence = say("{free} of {total} available", free=size(available), total=size(total))
         yield Finding(
             "memory_low",
             "fail" if available / total < _MEMORY_FAIL else "warn",
             say("Memory is almost used up"),
-            evidence + (f"; {name} uses {size(used)}" if name else ""),
+            "; ".join((evidence, *([say("{program} uses {size}", program=name, size=size(used))] if name else []))),
             say("Close programs you do not need."),
         )
     if told.get("swap_total_bytes") and told.get("swap_pct", 0) > _SWAP_WARN_PCT:
@@ -110,9 +116,17 @@ def _memory(values: Values) -> Iterator[Finding]:
             "swap_used",
             "warn",
             say("The memory on disk is almost used up too"),
-            f"{told['swap_pct']:.0f} % of {size(told['swap_total_bytes'])} swap used",
+            say(
+                "{percent} % of {total} swap used",
+                percent=number(told["swap_pct"]),
+                total=size(told["swap_total_bytes"]),
+            ),
             say("Close programs you do not need, or restart the computer."),
         )
+
+
+def _times(n: int, last: str) -> str:
+    return say_n("{n} time in 24 h, last: {last}", "{n} times in 24 h, last: {last}", n, last=last)
 
 
 def _logs(values: Values) -> Iterator[Finding]:
@@ -122,7 +136,7 @@ def _logs(values: Values) -> Iterator[Finding]:
             "disk_errors",
             "fail",
             say("A disk reports errors"),
-            f"{told['disk_errors']} times in 24 h, last: {told.get('disk_sample', '')}",
+            _times(told["disk_errors"], told.get("disk_sample", "")),
             say("Save your work elsewhere now; the disk may be failing."),
         )
     if told.get("gpu_errors"):
@@ -130,7 +144,7 @@ def _logs(values: Values) -> Iterator[Finding]:
             "gpu_errors",
             "warn",
             say("The graphics card reports errors"),
-            f"{told['gpu_errors']} times in 24 h, last: {told.get('gpu_sample', '')}",
+            _times(told["gpu_errors"], told.get("gpu_sample", "")),
             say("An update of the graphics driver often helps."),
         )
 
@@ -178,7 +192,7 @@ def _proxy(values: Values) -> Iterator[Finding]:
             "proxy_environment",
             "warn",
             say("Only some programs use the proxy"),
-            "proxy variables are set in the environment; the system's settings have none",
+            say("proxy variables are set in the environment; the system's settings have none"),
             say("If something cannot connect, enter the proxy in the system settings too, or remove it."),
         )
 
@@ -190,7 +204,7 @@ def _network(values: Values) -> Iterator[Finding]:
             "no_route",
             "warn",
             say("There is no way out to the network"),
-            "no default route",
+            say("no default route"),
             say("Check the cable or the wireless connection."),
         )
 
@@ -226,7 +240,7 @@ def _restart(values: Values) -> Iterator[Finding]:
             "reboot_pending",
             "warn",
             say("An update waits for a restart"),
-            "restart pending",
+            say("restart pending"),
             say("Restart when it suits you; until then old and new parts are mixed."),
         )
     if told.get("uptime_s", 0) > _UPTIME_WARN_S:
@@ -235,7 +249,7 @@ def _restart(values: Values) -> Iterator[Finding]:
             "uptime",
             "info",
             say_n("Not restarted for {n} day", "Not restarted for {n} days", days),
-            f"up for {span(told['uptime_s'])}",
+            say("up for {span}", span=span(told["uptime_s"])),
             say("A restart clears up many small troubles."),
         )
 

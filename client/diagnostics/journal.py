@@ -13,6 +13,7 @@ from pathlib import Path
 from client.diagnostics import common
 from client.diagnostics.collector import Absent, Context, Facts, table
 from client.diagnostics.command import TooSlow, ask
+from client.words import say
 
 _FIELDS = "PRIORITY,SYSLOG_IDENTIFIER,_COMM,MESSAGE,__REALTIME_TIMESTAMP"
 _MOST_ENTRIES = 2000
@@ -42,7 +43,7 @@ def journal(context: Context) -> Facts:
     entries = parse_journal(answer.text)
     if not entries:
         if not ask((*words, "-n", "1"), context, limit_s=2).text.strip():
-            raise Absent("the journal gave nothing: none is kept, or this user may not read it")
+            raise Absent(say("the journal gave nothing: none is kept, or this user may not read it"))
         return Facts("No warnings in the last 24 hours", {"disk_errors": 0, "gpu_errors": 0})
     others = "not seeing messages from other users" in answer.errors
     disk = [entry for entry in entries if _DISK.search(entry.message)]
@@ -57,7 +58,7 @@ def journal(context: Context) -> Facts:
         "gpu_sample": graphics[-1].message[:200] if graphics else "",
         "entries": len(entries),
     }
-    return Facts(text, values, "partial" if others else "ok", "only this user's own messages" if others else "")
+    return Facts(text, values, "partial" if others else "ok", say("only this user's own messages") if others else "")
 
 
 def parse_journal(text: str) -> list[Entry]:
@@ -129,14 +130,16 @@ def crashes(context: Context) -> Facts:
     try:
         answer = ask(("coredumpctl", "--json=short", "--no-pager", "--since=-7d", "list"), context, limit_s=3)
         found += parse_coredumps(answer.text)
-    except (Absent, TooSlow, ValueError) as why:
-        missing.append(str(why) or "coredumpctl gave no answer")
+    except (Absent, TooSlow) as why:
+        missing.append(str(why))
+    except ValueError:
+        missing.append(say("{program} gave an answer nobody understands", program="coredumpctl"))
     try:
         found += crash_files(Path("/var/crash").iterdir())
     except FileNotFoundError:
         pass
     except PermissionError:
-        missing.append("/var/crash may not be read by this user")
+        missing.append(say("{what} may not be read by this user", what="/var/crash"))
     lines, fresh = common.crash_lines(context)
     return common.crashes_text(found, missing, lines, fresh)
 

@@ -17,6 +17,7 @@ from client.diagnostics.command import TooSlow, ask
 from client.diagnostics.disks import disks
 from client.diagnostics.journal import crashes, journal
 from client.diagnostics.network import network
+from client.words import say
 
 SYSTEMD = Path("/run/systemd/system")
 _SOFTWARE_DRIVERS = frozenset({"simpledrm", "simple-framebuffer", "vesafb", "efifb", "vgem", "bochs-drm", "cirrus"})
@@ -146,15 +147,17 @@ def parse_glxinfo(text: str) -> str:
 def services(context: Context) -> Facts:
     """Units of the system and of this user that failed."""
     if not SYSTEMD.is_dir():
-        raise Absent("systemd does not run here")
+        raise Absent(say("{program} does not run here", program="systemd"))
     rows: list[tuple[str, str, str]] = []
     missing = []
     for scope in ("system", "user"):
         try:
             answer = ask(("systemctl", f"--{scope}", "--failed", "-o", "json", "--no-pager"), context, limit_s=3)
             rows += [(scope, *unit) for unit in parse_units(answer.text)]
-        except (TooSlow, ValueError) as why:
-            missing.append(f"{scope}: {why or 'no answer'}")
+        except TooSlow as why:
+            missing.append(f"{scope}: {why}")
+        except ValueError:
+            missing.append(f"{scope}: " + say("{program} gave an answer nobody understands", program="systemctl"))
     text = table(("Scope", "Unit", "What"), rows) if rows else "No failed services"
     if missing:
         text += "\nNot asked: " + "; ".join(missing)
@@ -207,7 +210,8 @@ def clock(context: Context) -> Facts:
     answer = ask(("timedatectl", "show"), context, limit_s=3)
     told = parse_show(answer.text)
     if not told:
-        raise Absent("timedatectl gave no answer: " + (answer.errors.strip().splitlines() or ["no reason"])[0])
+        told_why = next(iter(answer.errors.strip().splitlines()), "?")
+        raise Absent(say("{program} gave no answer: {why}", program="timedatectl", why=told_why))
     synchronised = {"yes": True, "no": False}.get(told.get("NTPSynchronized", ""))
     text = pairs(
         (

@@ -20,6 +20,7 @@ from client.diagnostics.collector import Absent, Collector, Context, Facts, pair
 from client.diagnostics.command import TooSlow, ask
 from client.diagnostics.disks import disks
 from client.diagnostics.network import interfaces
+from client.words import say
 
 _SYSTEM_VERSION = Path("/System/Library/CoreServices/SystemVersion.plist")
 _DATA_VOLUME = "/System/Volumes/Data"
@@ -111,7 +112,7 @@ def crashes(context: Context) -> Facts:
     try:
         found = parse_reports(sorted(folder.glob("*.ips"))[-200:])
     except OSError:
-        missing.append("crash reports may not be read by this user")
+        missing.append(say("{what} may not be read by this user", what="DiagnosticReports"))
     lines, fresh = common.crash_lines(context)
     recent = [entry for entry in found if time.time() - entry[0] < 7 * 86_400]
     return common.crashes_text(recent, missing, lines, fresh)

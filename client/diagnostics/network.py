@@ -13,6 +13,7 @@ import psutil
 from client.diagnostics.collector import Absent, Context, Facts, pairs, table
 from client.diagnostics.command import TooSlow, ask
 from client.diagnostics.common import environment_proxies
+from client.words import say
 
 _VPN = ("tun", "tap", "wg", "ppp", "ipsec", "gpd", "cscotun", "tailscale", "zt", "nordlynx")
 
@@ -115,7 +116,11 @@ def _system_proxy(context: Context) -> tuple[str, str]:
         answer = ask(("gsettings", "list-recursively", "org.gnome.system.proxy"), context, limit_s=1.5)
     except (Absent, TooSlow) as why:
         return "", str(why)
-    return ("", "gsettings knows no proxy") if answer.code else (parse_gnome_proxy(answer.text), "")
+    return (
+        ("", say("{program} knows no proxy", program="gsettings"))
+        if answer.code
+        else (parse_gnome_proxy(answer.text), "")
+    )
 
 
 def parse_gnome_proxy(text: str) -> str:

@@ -17,6 +17,7 @@ from client.diagnostics import common
 from client.diagnostics.collector import Collector, Context, Facts, pairs, size, span, table
 from client.diagnostics.disks import disks
 from client.diagnostics.network import interfaces
+from client.words import say
 
 _VERSION = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 _CPU = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
@@ -103,8 +104,9 @@ def describe_adapters(adapters: Iterable[Mapping[str, Any]]) -> Facts:
         )
     names = [str(row[0]) for row in rows]
     text = table(("Card", "Driver", "Date", "Memory"), rows) if rows else "No graphics card is registered"
+    why = "" if rows else say("no graphics card is registered")
     software = bool(names) and all("Basic Display" in name or "Basic Render" in name for name in names)
-    return Facts(text, {"drivers": names, "software": software}, "ok" if rows else "partial")
+    return Facts(text, {"drivers": names, "software": software}, "ok" if rows else "partial", why)
 
 
 def local_disks(context: Context) -> Facts:
@@ -169,7 +171,7 @@ def crashes(context: Context) -> Facts:
         except FileNotFoundError:
             continue
         except OSError:
-            missing.append(f"{folder.name} may not be read by this user")
+            missing.append(say("{what} may not be read by this user", what=folder.name))
             continue
         found += parse_reports(entries)
     lines, fresh = common.crash_lines(context)

@@ -168,7 +168,7 @@ def test_a_network_disk_that_does_not_answer_is_named_and_holds_up_nothing(
             'echo "//srv/share 1000 900 100 90% $2"')  # fmt: skip
     facts = disks.disks(context)
     assert facts.status == "partial"
-    assert "1 network disks" in facts.reason
+    assert facts.reason == "1 network folder does not answer"
     assert facts.values["silent"] == ["/mnt/dead"]
     found = {disk.mount: disk for disk in facts.values["disks"]}  # type: ignore[attr-defined]
     assert set(found) == {"/", "/mnt/a share"}
