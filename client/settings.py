@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from client.words import LANGUAGES
+from client.words import LANGUAGES, language, say
 from uploader.setting import Setting, setting, settings_of
 
 
@@ -85,7 +85,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that holds now. ``fault`` says in one English sentence what is wrong with the file; empty: nothing."""
+    """All that holds now. ``fault`` says in the user's language what is wrong with the file; empty: nothing."""
 
     general: General = field(default_factory=General)
     hotkeys: Hotkeys = field(default_factory=Hotkeys)
@@ -99,7 +99,7 @@ class Settings:
 
 
 class SettingsFault(Exception):
-    """A setting cannot be so. ``str()`` names the file's line or the key, and what it must be."""
+    """A setting cannot be so. ``str()`` names the file's line or the key, and why, in the user's language."""
 
 
 def load(path: Path, last_good: Path, flags: Mapping[str, object] | None = None) -> Settings:
@@ -111,7 +111,7 @@ def load(path: Path, last_good: Path, flags: Mapping[str, object] | None = None)
         if not last_good.exists() or last_good.read_text("utf-8") != text:
             write_text(last_good, text)
     except (SettingsFault, OSError, UnicodeDecodeError) as error:
-        fault = f"{path}: {error}"
+        fault = f"{path}: {_unreadable(error)}"
         try:
             chosen = parse(last_good.read_text("utf-8")) if last_good.exists() else {}
             origin = str(last_good)
@@ -128,7 +128,7 @@ def load(path: Path, last_good: Path, flags: Mapping[str, object] | None = None)
                 values.append(Value(key, from_text(key, from_environment), "environment"))
                 continue
             except SettingsFault as error:
-                fault = fault or f"environment: {error}"
+                fault = fault or say("environment: {why}", why=error)
             values.append(Value(key, option.default, "default"))
         elif name in chosen.get(section, {}):
             values.append(Value(key, chosen[section][name], origin))
@@ -158,23 +158,23 @@ def parse(text: str) -> dict[str, dict[str, Any]]:
         raise SettingsFault(_with_line(str(error))) from error
     for section, content in found.items():
         if not isinstance(content, dict):
-            raise SettingsFault(f"line {_line(text, '', section)}: “{section}” belongs into a section")
+            why = say("“{name}” belongs into a section", name=section)
+            raise SettingsFault(_at(_line(text, "", section), why))
         if section in ("desks", "shares"):
             for name, values in content.items():
                 if not isinstance(values, dict) or not isinstance(values.get("kind"), str):
-                    line = _line(text, section, name)
-                    raise SettingsFault(f"line {line}: {section}.{name} needs a “kind”")
+                    why = say("{key} needs a “kind”", key=f"{section}.{name}")
+                    raise SettingsFault(_at(_line(text, section, name), why))
             continue
         if section not in SECTIONS:
-            raise SettingsFault(
-                f"line {_line(text, '', section)}: there is no section “{section}”; there are "
-                + ", ".join([*SECTIONS, "desks", "shares"])
-            )
+            known = ", ".join([*SECTIONS, "desks", "shares"])
+            why = say("there is no section “{name}”; there are {known}", name=section, known=known)
+            raise SettingsFault(_at(_line(text, "", section), why))
         for name, value in content.items():
             option = OPTIONS.get(f"{section}.{name}")
-            fault = option.fault(value) if option else "is not a setting"
+            fault = _fault(option, value) if option else say("is not a setting")
             if fault:
-                raise SettingsFault(f"line {_line(text, section, name)}: {section}.{name} {fault}")
+                raise SettingsFault(_at(_line(text, section, name), f"{section}.{name} {fault}"))
     return found
 
 
@@ -185,7 +185,7 @@ def from_text(key: str, text: str) -> object:
     """
     option = OPTIONS.get(key)
     if option is None:
-        raise SettingsFault(f"there is no setting “{key}”")
+        raise SettingsFault(say("there is no setting “{key}”", key=key))
     value: object = text
     if option.kind == "flag":
         value = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}.get(text.lower(), text)
@@ -194,7 +194,7 @@ def from_text(key: str, text: str) -> object:
             value = float(text) if isinstance(option.default, float) or "." in text else int(text)
         except ValueError:
             value = text
-    if fault := option.fault(value):
+    if fault := _fault(option, value):
         raise SettingsFault(f"{key} {fault}")
     return value
 
@@ -239,6 +239,30 @@ def write_text(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
+def _at(line: int, why: str) -> str:
+    return say("line {line}: {why}", line=line, why=why)
+
+
+def _unreadable(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return say("the file is not UTF-8 text")
+    return say("the file cannot be read") if isinstance(error, OSError) else str(error)
+
+
+def _fault(option: Setting, value: object) -> str:
+    """What is wrong with ``value`` in one clause of the user's language; empty when nothing is."""
+    clause = option.fault(value)
+    if clause.startswith("must lie between"):
+        return say("must lie between {least} and {most}", least=option.least, most=option.most)
+    if clause.startswith("must be one of"):
+        return say("must be one of {choices}", choices=", ".join(option.choices))
+    return {
+        "must be true or false": say("must be true or false"),
+        "must be a number": say("must be a number"),
+        "must be text": say("must be text"),
+    }.get(clause, clause)
+
+
 def _line(text: str, section: str, name: str) -> int:
     """The line on which ``name`` stands (as a key or a table), 1 when it cannot be told."""
     inside = not section
@@ -256,5 +280,27 @@ def _line(text: str, section: str, name: str) -> int:
 
 def _with_line(message: str) -> str:
     """tomllib says ``… (at line 3, column 5)``; people look for the line first."""
-    found = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", message)
-    return f"line {found[2]}, column {found[3]}: {found[1]}" if found else message
+    found = re.search(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", message, re.DOTALL)
+    if not found:
+        return _toml_fault(message)
+    if not found[2]:
+        return say("at the end of the file: {why}", why=_toml_fault(found[1]))
+    return say("line {line}, column {column}: {why}", line=found[2], column=found[3], why=_toml_fault(found[1]))
+
+
+def _toml_fault(message: str) -> str:
+    """tomllib's words in the user's language; what it says rarely is told by its place alone."""
+    if language() == "en":
+        return message
+    if message.startswith(("Cannot overwrite", "Cannot declare", "Cannot redefine", "Duplicate")):
+        return say("this stands there twice")
+    if message.startswith("Unclosed array"):
+        return say("a list is not closed")
+    if message.startswith(("Unterminated string", "Expected '\"", 'Expected "')):
+        return say("a text is not closed with its quotation mark")
+    return {
+        "Invalid value": say("this is not a value; text needs quotation marks"),
+        "Expected '=' after a key in a key/value pair": say("a “=” is missing after the name"),
+        "Expected ']' at the end of a table declaration": say("a “]” is missing"),
+        "Expected newline or end of document after a statement": say("there is more on the line than one setting"),
+    }.get(message, say("this is not TOML"))
