@@ -9,7 +9,7 @@ import msgspec
 
 from client.report import Report, Sent
 from client.settings import General
-from uploader.errors import FileChanged, Refused, UploaderError
+from uploader.errors import FileChanged, Refused, Temporary, UploaderError
 from uploader.journal import Journal
 from uploader.ticket import (
     LINK_ABOVE_BYTES,
@@ -36,6 +36,16 @@ class ShareRefused(Refused):
 
     def __init__(self, attachment: str, text: str, **values: str) -> None:
         super().__init__(text, **values)
+        self.attachment = attachment
+
+
+class ShareUnreachable(Temporary):
+    """The share cannot take the file now; it is tried again, and nothing is wrong with the help desk."""
+
+    code = "share_unreachable"
+
+    def __init__(self, attachment: str, text: str, *, retry_after_s: float | None = None, **values: str) -> None:
+        super().__init__(text, retry_after_s=retry_after_s, **values)
         self.attachment = attachment
 
 
@@ -101,6 +111,9 @@ def _share(file: Attachment, open_share: OpenShare, journal: Journal, progress: 
             link = open_share().put(file, journal, lambda done, total: progress(file.name, done, total))
         except FileChanged:
             raise
+        except Temporary as error:
+            after_s = error.retry_after_s
+            raise ShareUnreachable(file.name, error.text, retry_after_s=after_s, **error.values) from error
         except Refused as error:
             raise ShareRefused(file.name, error.text, **error.values) from error
         known = journal.once(f"link/{file.sha256}/{file.name}", lambda: msgspec.json.encode(link).decode())

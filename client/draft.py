@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import mimetypes
 import os
@@ -31,6 +32,8 @@ NAME_BYTES = 200
 
 class CannotAttach(Exception):
     """This file was not attached; the report is as it was. ``str()`` is for the user, in their language."""
+
+    disk_full = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class Draft:
             sync_folder(target.parent)
         except OSError as error:
             part.unlink(missing_ok=True)
-            raise CannotAttach(_why_not(path, error)) from error
+            raise self._refusal(path, error) from error
         except BaseException:
             part.unlink(missing_ok=True)
             raise
@@ -124,7 +127,7 @@ class Draft:
         try:
             write_bytes(target, content)
         except OSError as error:
-            raise CannotAttach(_why_not(target, error)) from error
+            raise self._refusal(target, error) from error
         return self._attached(target, len(content), hashlib.sha256(content).hexdigest())
 
     def add_picture(self, shot: Screenshot, marks: bytes = b"", flat: Screenshot | None = None) -> Attachment:
@@ -147,7 +150,7 @@ class Draft:
         except OSError as error:
             shutil.rmtree(place, ignore_errors=True)
             (self._folder.files / name).unlink(missing_ok=True)
-            raise CannotAttach(_why_not(place, error)) from error
+            raise self._refusal(place, error) from error
 
     def set_marks(self, name: str, marks: bytes, flat: Screenshot) -> Attachment:
         """Replaces the marks of an editable picture and the flattened file that leaves. Raises: CannotAttach."""
@@ -160,7 +163,7 @@ class Draft:
             made = self._attached(target, *_measure(target))
             write_bytes(place / "marks.json", marks)
         except OSError as error:
-            raise CannotAttach(_why_not(target, error)) from error
+            raise self._refusal(target, error) from error
         return made
 
     def picture(self, name: str) -> Picture | None:
@@ -186,6 +189,11 @@ class Draft:
             at = next((i for i, a in enumerate(self._report.attachments) if a.name == made.name), len(others))
             self.set(attachments=(*others[:at], made, *others[at:]))
         return made
+
+    def _refusal(self, path: Path, error: OSError) -> CannotAttach:
+        refusal = CannotAttach(_why_not(path.name, error, self._folder.path))
+        refusal.disk_full = error.errno == errno.ENOSPC
+        return refusal
 
     def _free_name(self, name: str, *, counted: bool = False) -> str:
         """``name``, or the next one that is free: ``log (2).txt``; counted: ``capture-2.png``."""
@@ -280,19 +288,20 @@ def _copy(source: Path, target: Path, progress: Progress) -> tuple[int, str]:
         shutil.disk_usage(target.parent).free,
     )
     if needed > free:
-        raise OSError(28, f"needs {needed}, has {free}")
+        raise OSError(errno.ENOSPC, f"needs {needed}, has {free}")
     return copy_durably(source, target, about.st_size, progress)
 
 
-def _why_not(path: Path, error: OSError) -> str:
-    if error.errno == 28:
-        free = size(shutil.disk_usage(path.parent if path.parent.exists() else Path.home()).free)
+def _why_not(name: str, error: OSError, place: Path) -> str:
+    """``place`` is where it was to be copied: that disk's room counts."""
+    if error.errno == errno.ENOSPC:
+        free = size(shutil.disk_usage(place).free)
         return say("“{name}” was not attached: the disk is full ({free} free). Free some space and try again.",
-                   name=path.name, free=free)  # fmt: skip
+                   name=name, free=free)  # fmt: skip
     if isinstance(error, FileNotFoundError):
-        return say("“{name}” was not attached: it is no longer there.", name=path.name)
+        return say("“{name}” was not attached: it is no longer there.", name=name)
     if isinstance(error, PermissionError):
-        return say("“{name}” was not attached: you have no permission to read it.", name=path.name)
+        return say("“{name}” was not attached: you have no permission to read it.", name=name)
     if isinstance(error, IsADirectoryError):
-        return say("“{name}” is not a file. Attach files one by one, or a .zip of the folder.", name=path.name)
-    return say("“{name}” was not attached: {why}.", name=path.name, why=error.strerror or str(error))
+        return say("“{name}” is not a file. Attach files one by one, or a .zip of the folder.", name=name)
+    return say("“{name}” was not attached: {why}.", name=name, why=error.strerror or str(error))

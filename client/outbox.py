@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from client.delivery import Delivered, ShareRefused
+from client.delivery import Delivered, ShareRefused, ShareUnreachable
 from client.folder import Damaged, Log, ReportFolder, Shelf
 from client.lock import Busy, ProcessLock
 from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event, Report, State, Trouble
@@ -196,7 +196,7 @@ class Outbox:
         self._shelf.move(folder, "sent")
 
     def _failed(self, folder: ReportFolder, state: Log, error: UploaderError) -> None:
-        attachment = error.attachment if isinstance(error, ShareRefused) else ""
+        attachment = error.attachment if isinstance(error, ShareRefused | ShareUnreachable) else ""
         trouble = Trouble(error.code, str(error), attachment, error.text, error.values)
         if isinstance(error, Cancelled):
             if self._closing:  # not the user's wish: it goes on at the next start

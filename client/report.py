@@ -71,14 +71,17 @@ class Trouble:
     values: dict[str, str] = field(default_factory=dict)
 
 
+Way = Literal["ticket", "link"]
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How one attachment went: ``via`` is "ticket" or "link"."""
+    """How one attachment went, or will go."""
 
     name: str
     size_bytes: int
     sha256: str
-    via: Literal["ticket", "link"]
+    via: Way
     url: str = ""
     expires_at: datetime | None = None
 

@@ -18,7 +18,7 @@ from client.draft import Draft, hash_file, open_drafts
 from client.folder import Damaged, ReportFolder, Shelf, write_bytes
 from client.outbox import Outbox, read_delivery
 from client.paths import Paths
-from client.report import Delivery, DeliveryChanged, Event, Problem, Report
+from client.report import Delivery, DeliveryChanged, Event, Problem, Report, Sent, Way
 from client.settings import Settings
 from uploader.catalog import DESKS, SHARES, desk_kind, share_kind
 from uploader.errors import InvalidField, UploaderError
@@ -130,7 +130,16 @@ class Session:
 
     def ways(self, draft: Draft) -> dict[str, str]:
         """How each attachment would go now: name → "ticket" or "link". Without a working desk: by 25 MB."""
-        report = draft.report
+        return dict(self._ways(draft.report))
+
+    def planned(self, report_id: str) -> tuple[Sent, ...]:
+        """How the attachments of a report that waits will go. Raises: KeyError; Damaged."""
+        report = self.report(report_id)
+        ways = self._ways(report)
+        wanted = [a for a in report.attachments if a.name not in report.leave_out]
+        return tuple(Sent(a.name, a.size_bytes, a.sha256, ways[a.name]) for a in wanted)
+
+    def _ways(self, report: Report) -> dict[str, Way]:
         try:
             limits = self.desk(report.desk).limits
             inside, _ = split(report.attachments, limits)

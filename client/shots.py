@@ -58,6 +58,10 @@ def take(desktop: Desktop, wish: Wish) -> tuple[Screenshot, ...]:
                 raise ValueError("no region")
             from capture import Region
 
+            x, y, width, height = wish.rect
+            if x + width > shot.width or y + height > shot.height:
+                whole = f"{shot.width} × {shot.height}"
+                raise ValueError(say("the region reaches beyond the screen, which is {size}", size=whole))
             shot = shot.crop(Region(*wish.rect))
         taken = (shot,)
     return tuple(shot.with_cursor() if wish.cursor else replace(shot, cursor=None) for shot in taken)
@@ -115,7 +119,7 @@ def crop_window(shots: tuple[Screenshot, ...], window: Any) -> Screenshot:
 
 
 def targets(count: int, output: Path, *, many: bool) -> tuple[Path, ...]:
-    """The files that ``-o`` means: a folder or a name with ``{n}`` when there may be several.
+    """The files that ``-o`` means: for ``many`` a folder or a name with ``{n}``, else one file.
 
     Raises: ValueError naming what is wrong with it.
     """
@@ -124,13 +128,17 @@ def targets(count: int, output: Path, *, many: bool) -> tuple[Path, ...]:
     elif many and (output.is_dir() or not output.suffix):
         output.mkdir(parents=True, exist_ok=True)
         names = [output / f"screen-{n}.png" for n in range(1, count + 1)]
-    elif many and count > 1:
+    elif many:
         raise ValueError(say("several pictures need a folder, or a name with {n}", n="{n}"))
     else:
         names = [output]
     for name in names:
         if name.suffix.lower() != ".png":
             raise ValueError(say("“{name}”: pictures are saved as .png", name=name.name))
+        if not name.parent.is_dir():
+            raise ValueError(say("there is no folder {folder}", folder=name.parent))
+        if name.is_dir():
+            raise ValueError(say("“{name}” is a folder", name=name))
     return tuple(names)
 
 

@@ -147,6 +147,10 @@ def explain(code: str) -> tuple[str, str]:
         ),
         "invalid_field": (say("Something in the settings or the report is missing"), say("Correct it and try again.")),
         "too_large": (say("A file is too large"), say("Choose a share for large files, or leave the file out.")),
+        "share_unreachable": (
+            say("The place for large files does not answer"),
+            say("Your report is saved. It will be sent by itself when the connection is back."),
+        ),
         "share_refused": (
             say("The large file could not be shared"),
             say("Your report is saved. Choose another share, or send it without this file."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -45,6 +46,8 @@ def run(argv: list[str]) -> int:
         language, config, data, rest = _before_verb(argv)
         if language:
             words.speak(language)
+            if language in words.LANGUAGES:  # the windows speak it too
+                os.environ["TESTIGO_GENERAL_LANGUAGE"] = language
         else:
             words.speak("auto")
         paths = open_paths(config, data)

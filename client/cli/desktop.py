@@ -16,6 +16,9 @@ from client.paths import Paths
 from client.ui.instance import ask
 from client.words import say
 
+PING_S = 3
+"""A running program that does not answer for so long hangs."""
+
 
 def add_tray(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help=say("say nothing when it already runs"))
@@ -115,6 +118,12 @@ def _here(arguments: argparse.Namespace, paths: Paths, wish: shots.Wish) -> list
 def _hand_over(arguments: argparse.Namespace, paths: Paths, wish: shots.Wish) -> dict[str, Any] | None:
     """Lets the running program take it: it is faster, and only it can show an overlay at once."""
     if arguments.output == "-":
+        return None
+    try:  # a drag may take any time, so first: does it answer at all?
+        if ask(paths, "tray", "ping", {}, wait_s=PING_S) is None:
+            return None
+    except TimeoutError:
+        outcome.say_aloud(say("The running Testigo does not answer; the picture is taken without it."))
         return None
     asked = {
         "wish": wish.to_json(),

@@ -54,7 +54,8 @@ def classify(error: BaseException) -> Failure | None:
     if isinstance(error, SettingsFault):
         return Failure("settings_invalid", str(error), FORBIDDEN)
     if isinstance(error, CannotAttach):
-        return Failure("cannot_attach", str(error), USAGE)
+        full = error.disk_full
+        return Failure("disk_full" if full else "cannot_attach", str(error), UNEXPECTED if full else USAGE)
     if isinstance(error, NoKeychain):
         return Failure("no_keychain", str(error), IMPOSSIBLE)
     if isinstance(error, Busy):

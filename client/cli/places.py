@@ -14,7 +14,7 @@ from client.cli.outcome import FORBIDDEN, USAGE, Failure, Result, progress_bar, 
 from client.paths import Paths
 from client.session import DEFAULT, Session, program_version
 from client.settings import OPTIONS, from_text
-from client.words import say
+from client.words import reason, say
 from uploader.setting import Secret, settings_of
 
 
@@ -119,6 +119,7 @@ def settings(arguments: argparse.Namespace, paths: Paths) -> Result:
         if arguments.value is None:
             raise usage(say("say the value: testigo settings set KEY VALUE"))
         value = from_text(key, arguments.value) if key in OPTIONS else arguments.value
+        _check_value(session, key, str(value))
         session.change({key: value})
     elif what == "unset":
         session.change({key: None})
@@ -130,6 +131,22 @@ def settings(arguments: argparse.Namespace, paths: Paths) -> Result:
             else:
                 print(f"{value['key']:<24} {value['value']!s:<20} {value['origin']}")
     return document, outcome.DONE
+
+
+def _check_value(session: Session, key: str, value: str) -> None:
+    """What only the whole can tell: a desk that is not there, keys that no keyboard has. Raises: Failure."""
+    if key.startswith("hotkeys.") and value:
+        from capture.keys import parse
+
+        try:
+            parse(value)
+        except ValueError as error:
+            raise Failure("settings_invalid", reason(error), FORBIDDEN) from error
+    places = {"report.desk": session.desk_names(), "report.share": session.share_names()}
+    if value and key in places and value not in places[key]:
+        known = ", ".join(places[key])
+        words = say("the settings name no “{wanted}”; there is {known}", wanted=value, known=known)
+        raise Failure("settings_invalid", words, FORBIDDEN)
 
 
 def _values(session: Session) -> list[dict[str, Any]]:

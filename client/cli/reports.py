@@ -13,7 +13,7 @@ from client.cli.outcome import SAVED, Failure, Result, progress_bar, rfc3339, sa
 from client.draft import CannotAttach, Draft
 from client.lock import Busy
 from client.paths import Paths
-from client.report import KINDS, PRIORITIES, Delivery, DeliveryProgress, Event, Problem
+from client.report import KINDS, PRIORITIES, Delivery, DeliveryProgress, Event, Problem, Sent
 from client.session import NotReady, Session
 from client.ui.instance import ask
 from client.words import detail, explain, explain_problem, moment, say, say_n, size
@@ -61,7 +61,9 @@ def report(arguments: argparse.Namespace, paths: Paths) -> Result:
         if arguments.diagnose:
             draft.set_sections(session.diagnose(arguments.diagnose, monitors=_monitors()).sections())
     except CannotAttach as error:
-        raise Failure("cannot_attach", str(error), outcome.USAGE, _kept(draft)) from error
+        refusal = outcome.classify(error)
+        assert refusal is not None
+        raise Failure(refusal.code, refusal.detail, refusal.exit_code, _kept(draft)) from error
     except BaseException:
         say_aloud(_kept(draft))
         raise
@@ -84,28 +86,36 @@ def _deliver(arguments: argparse.Namespace, paths: Paths, session: Session, repo
     """Now with ``--wait``; else the running program is told, and sends it by itself."""
     if arguments.wait is None:
         ask(paths, "tray", "poke", {}, wait_s=2)
-        return _told(arguments, result(session.delivery(report_id))), outcome.DONE
+        return _told(arguments, result(session, session.delivery(report_id))), outcome.DONE
     session.listen(_show_progress)
     try:
         delivery = session.send_now(report_id, max(arguments.wait, 0))
     except Busy:
         delivery = session.delivery(report_id)
-    return _told(arguments, result(delivery)), EXIT_OF[delivery.state]
+    return _told(arguments, result(session, delivery)), EXIT_OF[delivery.state]
 
 
-def result(delivery: Delivery) -> dict[str, Any]:
-    """The JSON of a report on its way."""
+def result(session: Session, delivery: Delivery) -> dict[str, Any]:
+    """The JSON of a report on its way: how its attachments went, or will go."""
+    attachments = delivery.attachments if delivery.state == "sent" else session.planned(delivery.report_id)
     return {
         "report_id": delivery.report_id,
         "state": "queued" if delivery.state == "sending" else delivery.state,
         "ticket": delivery.ticket and {"id": delivery.ticket.id, "url": delivery.ticket.url},
-        "attachments": [
-            {"name": s.name, "size_bytes": s.size_bytes, "sha256": s.sha256, "via": s.via, "url": s.url or None,
-             "expires_at": rfc3339(s.expires_at)}
-            for s in delivery.attachments
-        ],
+        "attachments": [attachment_json(sent) for sent in attachments],
         "error": trouble(delivery),
-    }  # fmt: skip
+    }
+
+
+def attachment_json(sent: Sent) -> dict[str, Any]:
+    return {
+        "name": sent.name,
+        "size_bytes": sent.size_bytes,
+        "sha256": sent.sha256,
+        "via": sent.via,
+        "url": sent.url or None,
+        "expires_at": rfc3339(sent.expires_at),
+    }
 
 
 def trouble(delivery: Delivery) -> dict[str, str] | None:
@@ -118,18 +128,8 @@ def trouble(delivery: Delivery) -> dict[str, str] | None:
 
 
 def _draft_result(session: Session, draft: Draft) -> dict[str, Any]:
-    ways = session.ways(draft)
-    return {
-        "report_id": draft.id,
-        "state": "draft",
-        "ticket": None,
-        "attachments": [
-            {"name": a.name, "size_bytes": a.size_bytes, "sha256": a.sha256, "via": ways[a.name], "url": None,
-             "expires_at": None}
-            for a in draft.report.attachments
-        ],
-        "error": None,
-    }  # fmt: skip
+    planned = [attachment_json(sent) for sent in session.planned(draft.id)]
+    return {"report_id": draft.id, "state": "draft", "ticket": None, "attachments": planned, "error": None}
 
 
 def _told(arguments: argparse.Namespace, document: dict[str, Any]) -> dict[str, Any]:
@@ -267,6 +267,8 @@ def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
     if what in ("show", "retry", "discard") and not report_id:
         raise usage(say("say which report: its ID stands in “testigo outbox”"))
     waiting = [d for d in session.deliveries(sent=0) if not report_id or d.report_id == report_id]
+    for place in session.set_aside:
+        say_aloud(say("A damaged report was moved to {place}. The others are fine.", place=place))
     if report_id and not waiting and what != "show":
         raise Failure("not_found", say("no report {id} is waiting", id=report_id), outcome.USAGE)
     if what == "show":
@@ -282,7 +284,7 @@ def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
             session.discard_delivery(report_id)
         except KeyError as error:
             raise Failure("busy", say("it is being sent right now"), SAVED) from error
-    return _listed(arguments, waiting), outcome.DONE
+    return _listed(arguments, waiting) | {"damaged": [str(place) for place in session.set_aside]}, outcome.DONE
 
 
 def _send(arguments: argparse.Namespace, session: Session, waiting: list[Delivery]) -> Result:

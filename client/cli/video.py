@@ -132,6 +132,10 @@ def _steer(verb: str, paths: Paths) -> Result:
     for place in ("recorder", "tray"):
         answer: Answer | None = ask(paths, place, f"record-{verb}" if place == "tray" else verb, {}, wait_s=60)
         if answer is not None and "error" not in answer:
+            if verb == "stop" and "sha256" not in answer:
+                from capture.video.probe import probe
+
+                answer = describe(probe(Path(answer["path"])))
             return answer, outcome.DONE
     raise Failure("not_found", say("no recording is running"), outcome.USAGE)
 

@@ -80,7 +80,12 @@ def test_a_rectangle_is_in_physical_pixels_and_can_go_to_standard_output(x_serve
         (("capture", "screen", "-o", "x.gif"), 2, "usage"),
         (("capture", "screen", "-o", "x"), 2, "usage"),
         (("capture", "region", "--rect", "1,2,3", "-o", "x.png"), 2, "usage"),
-        (("capture", "screen", "-o", "/nowhere/x.png"), 2, "not_found"),
+        (("capture", "screen", "-o", "/nowhere/x.png"), 2, "usage"),
+        (("capture", "screen", "-o", "."), 2, "usage"),
+        (("capture", "all", "-o", "x.png"), 2, "usage"),
+        (("capture", "region", "--rect", "0,0,5000,20", "-o", "x.png"), 2, "usage"),
+        (("settings", "set", "report.desk", "nobody"), 3, "settings_invalid"),
+        (("settings", "set", "hotkeys.region", "Foo+Bar"), 3, "settings_invalid"),
         (("capture", "screen", "--screen", "9", "-o", "x.png"), 6, "not_possible"),
         (("capture", "window", "--window", "no such title", "-o", "x.png"), 6, "not_possible"),
         (("capture", "last", "-o", "x.png"), 2, "not_found"),
@@ -120,7 +125,7 @@ def test_without_a_display_it_says_so_and_exits_with_six(verb: tuple[str, ...]) 
 def test_what_needs_no_display_works_without_one(tmp_path: Path) -> None:
     assert answer("version")[0] == 0
     assert answer("settings")[0] == 0
-    assert answer("outbox")[1] == {"deliveries": []}
+    assert answer("outbox")[1] == {"deliveries": [], "damaged": []}
     assert answer("history")[1] == {"items": []}
     assert answer("desk", "check")[1]["ok"] is True
     code, found = answer("doctor")
@@ -160,8 +165,12 @@ def test_with_the_desk_missing_it_is_queued_and_sent_once_when_it_is_back(tmp_pa
     desk = tmp_path / "desk"
     (home / "config").mkdir(parents=True)
     (home / "config" / "settings.toml").write_text(f'[desks.it]\nkind = "folder"\npath = "{desk}"\n')
-    code, queued = answer("report", "--summary", "Sin mesa", "--wait")
+    (tmp_path / "big.bin").write_bytes(bytes(25_000_001))
+    (tmp_path / "small.txt").write_text("x")
+    files = ("--attach", str(tmp_path / "big.bin"), "--attach", str(tmp_path / "small.txt"))
+    code, queued = answer("report", "--summary", "Sin mesa", *files, "--wait")
     assert (code, queued["state"], queued["error"]["code"]) == (5, "queued", "unreachable")
+    assert [(a["name"], a["via"]) for a in queued["attachments"]] == [("big.bin", "link"), ("small.txt", "ticket")]
     code, listed = answer("outbox")
     assert [d["state"] for d in listed["deliveries"]] == ["queued"]
     assert listed["deliveries"][0]["not_before"].endswith("Z")
@@ -175,7 +184,7 @@ def test_with_the_desk_missing_it_is_queued_and_sent_once_when_it_is_back(tmp_pa
 def test_a_draft_stays_a_draft_and_details_come_from_standard_input(tmp_path: Path) -> None:
     code, draft = answer("report", "--summary", "x", "--details", "-", "--draft", stdin="línea\n")
     assert (code, draft["state"], draft["ticket"]) == (0, "draft", None)
-    assert answer("outbox")[1] == {"deliveries": []}
+    assert answer("outbox")[1] == {"deliveries": [], "damaged": []}
 
 
 def test_diagnose_writes_a_bundle_and_tells_each_collector(x_server: str, tmp_path: Path) -> None:
@@ -239,6 +248,29 @@ def test_a_secret_is_never_an_argument_and_without_a_keychain_it_is_not_stored(h
 def test_spanish_is_spoken_when_asked() -> None:
     _, out, _ = call("--lang", "es", "report", "--summary", "x", "--attach", "/nada", "--json")
     assert json.loads(out)["error"]["title"] == "El archivo no se adjuntó"
+
+
+def test_a_damaged_report_is_moved_aside_and_said(home: Path) -> None:
+    code, queued = answer("report", "--summary", "x")
+    assert (code, queued["state"]) == (0, "queued")
+    (home / "data" / "outbox" / queued["report_id"] / "journal.json").write_text("{")
+    code, out, err = call("outbox", "--json")
+    assert json.loads(out)["deliveries"] == []
+    assert json.loads(out)["damaged"] == [str(home / "data" / "damaged" / queued["report_id"])]
+    assert "damaged" in err
+
+
+def test_a_running_recording_is_stopped_and_described_from_elsewhere(x_server: str, tmp_path: Path) -> None:
+    given = {**os.environ, "PYTHONPATH": str(ROOT), "DISPLAY": x_server}
+    command = [sys.executable, "-m", "client", "record", "screen", "-o", str(tmp_path / "a.mp4")]
+    recording = subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(100):
+        code, stopped = answer("record", "stop", display=x_server)
+        if code == 0:
+            break
+    assert recording.wait(20) == 0
+    assert stopped["sha256"] == hashlib.sha256((tmp_path / "a.mp4").read_bytes()).hexdigest()
+    assert {"path", "seconds", "frames", "dropped", "size_bytes", "codec", "width", "height"} <= set(stopped)
 
 
 def test_share_gives_a_link_to_the_very_bytes(tmp_path: Path) -> None:
