@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QCursor, QGuiApplication
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
 from capture import CaptureError, Screenshot
@@ -13,6 +12,7 @@ from client.annotation import History
 from client.draft import Draft
 from client.session import Session
 from client.ui.bridge import Bridge
+from client.ui.placing import bring_up
 
 SAVE_MS = 300
 """A change of the marks is on its way to the disk this long after it, at the latest."""
@@ -161,17 +161,3 @@ class Editors(QObject):
                 self.left.emit(editing.draft, editing.reporting)
 
         self._bridge.background(lambda: None, tell, in_order=True)
-
-
-def bring_up(window: QWidget) -> None:
-    """To the front; the first time in the middle of the screen the user looks at."""
-    if not window.property("placed"):
-        window.setProperty("placed", True)
-        screen = QGuiApplication.screenAt(QCursor.pos()) or QGuiApplication.primaryScreen()
-        place = window.rect()
-        place.moveCenter(screen.availableGeometry().center())
-        window.move(place.topLeft())
-    window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
-    window.show()
-    window.raise_()
-    window.activateWindow()

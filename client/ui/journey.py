@@ -16,7 +16,8 @@ from client import shots
 from client.draft import Draft
 from client.session import Session
 from client.ui.bridge import Bridge
-from client.ui.editors import Editors, bring_up
+from client.ui.editors import Editors
+from client.ui.placing import bring_up
 from client.ui.rolling import Rolling
 from client.words import hint, reason, say, say_n
 

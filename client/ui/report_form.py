@@ -31,6 +31,7 @@ from client.ui.bridge import Bridge
 from client.ui.buttons import PrimaryButton, QuietButton
 from client.ui.diagnostics_row import DiagnosticsRow
 from client.ui.pieces import Caution, Divider, OneLine
+from client.ui.placing import bring_up, grow, place
 from client.ui.report_fields import ReportFields
 from client.ui.report_words import desk_word, told, trouble_words
 from client.words import say
@@ -297,9 +298,8 @@ class ReportForm(QWidget):
         consent.destroyed.connect(lambda: setattr(self, "_consent", None))
         self._consent = consent
         consent.setParent(self, Qt.WindowType.Dialog)
-        consent.move(self.geometry().center() - consent.rect().center())
-        consent.show()
-        consent.activateWindow()
+        place(consent, self.screen().availableGeometry(), self.geometry().center())
+        bring_up(consent)
 
     def _hand_over(self) -> None:
         """What was reviewed is written and sent in one go: if the first fails, the second does not happen."""
@@ -387,10 +387,7 @@ class ReportForm(QWidget):
         column = self._column
         column.activate()
         height = column.totalHeightForWidth(self.width()) if column.hasHeightForWidth() else column.sizeHint().height()
-        most = self.screen().availableGeometry().height() - 2 * look.XXL
-        needed = min(height + 1 + self._foot.sizeHint().height(), most)
-        if needed > self.height():
-            self.resize(self.width(), needed)
+        grow(self, height + 1 + self._foot.sizeHint().height())
         if self.warning.isVisible():
             QTimer.singleShot(0, while_alive(self, lambda: self._scroll.ensureWidgetVisible(self.warning)))
 

@@ -25,6 +25,7 @@ from client.ui.calls import Calls
 from client.ui.instance import AlreadyRunning, Instance, call
 from client.ui.journey import Journey
 from client.ui.notice import Notices
+from client.ui.placing import bring_up
 from client.ui.settings_watch import SettingsWatch
 from client.words import explain, hint, reason, say
 
@@ -252,8 +253,7 @@ class Tray(QObject):
 
         if self._home is None:
             self._home = HomeWindow(tuple(self._actions[entry[0]] for entry in MENU if entry))
-        self._home.show()
-        self._home.raise_()
+        bring_up(self._home)
 
     def _activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:
         if reason == QSystemTrayIcon.ActivationReason.Trigger:
