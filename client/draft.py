@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from client.folder import Damaged, ReportFolder, sync_folder, write_bytes
-from client.report import Report, Section
+from client.report import Problem, Report, Section
 from client.words import say, size
 from uploader.folder_access import copy_durably
 from uploader.ticket import Attachment, Progress, quiet
@@ -305,3 +305,14 @@ def _why_not(name: str, error: OSError, place: Path) -> str:
     if isinstance(error, IsADirectoryError):
         return say("“{name}” is not a file. Attach files one by one, or a .zip of the folder.", name=name)
     return say("“{name}” was not attached: {why}.", name=name, why=error.strerror or str(error))
+
+
+def file_problems(attachment: Attachment) -> list[Problem]:
+    """What is wrong with a file that was attached, seen from its folder alone."""
+    try:
+        size_bytes = attachment.path.stat().st_size
+    except OSError:
+        return [Problem("file_missing", blocking=True, attachment=attachment.name)]
+    if size_bytes != attachment.size_bytes:
+        return [Problem("file_changed", blocking=True, attachment=attachment.name)]
+    return [] if size_bytes else [Problem("empty_file", blocking=False, attachment=attachment.name)]

@@ -14,7 +14,7 @@ import msgspec
 
 from client import history, secrets, settings, words
 from client.delivery import Delivered, FileProgress, deliver, split
-from client.draft import Draft, hash_file, open_drafts
+from client.draft import Draft, file_problems, hash_file, open_drafts
 from client.folder import Damaged, ReportFolder, Shelf, write_bytes
 from client.outbox import Outbox, read_delivery
 from client.paths import Paths
@@ -154,7 +154,7 @@ class Session:
         if not report.summary.strip():
             found.append(Problem("summary_missing", blocking=True))
         for attachment in report.attachments:
-            found += _file_problems(attachment)
+            found += file_problems(attachment)
         try:
             self.desk(report.desk)
         except UploaderError as error:
@@ -394,13 +394,3 @@ class Session:
                 if found is not None:
                     values[part.name] = found
         return values
-
-
-def _file_problems(attachment: Attachment) -> list[Problem]:
-    try:
-        size_bytes = attachment.path.stat().st_size
-    except OSError:
-        return [Problem("file_missing", blocking=True, attachment=attachment.name)]
-    if size_bytes != attachment.size_bytes:
-        return [Problem("file_changed", blocking=True, attachment=attachment.name)]
-    return [] if size_bytes else [Problem("empty_file", blocking=False, attachment=attachment.name)]

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -264,7 +265,8 @@ def test_a_running_recording_is_stopped_and_described_from_elsewhere(x_server: s
     given = {**os.environ, "PYTHONPATH": str(ROOT), "DISPLAY": x_server}
     command = [sys.executable, "-m", "client", "record", "screen", "-o", str(tmp_path / "a.mp4")]
     recording = subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(100):
+    for _ in range(20):
+        threading.Event().wait(1.5)  # long enough that there is something to stop
         code, stopped = answer("record", "stop", display=x_server)
         if code == 0:
             break
