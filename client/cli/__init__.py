@@ -11,6 +11,7 @@ from pathlib import Path
 
 from client import words
 from client.cli import outcome
+from client.cli.parser import Parser, WrongUsage
 from client.paths import Paths, open_paths
 from client.words import say
 
@@ -34,22 +35,16 @@ VERBS = {
 """Verb → the module with ``add_<verb>(parser)`` and ``<verb>(arguments, paths)``; loaded when it is called."""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise outcome.usage(f"{message}\n{self.format_usage().strip()}")
-
-
 def run(argv: list[str]) -> int:
     """One verb from start to exit code. Never raises."""
     as_json = "--json" in argv
+    words.speak("auto")
     try:
         language, config, data, rest = _before_verb(argv)
         if language:
             words.speak(language)
             if language in words.LANGUAGES:  # the windows speak it too
                 os.environ["TESTIGO_GENERAL_LANGUAGE"] = language
-        else:
-            words.speak("auto")
         paths = open_paths(config, data)
         _start_log(paths)
         if not language:
@@ -69,11 +64,13 @@ def run(argv: list[str]) -> int:
         if failure is None:
             logging.getLogger(__name__).exception("testigo %s failed", " ".join(argv[:1]))
             failure = outcome.Failure("failed", f"{type(error).__name__}: {error} · {_log_place()}", outcome.UNEXPECTED)
+        if isinstance(failure, WrongUsage) and not as_json:
+            outcome.say_aloud(failure.shape)
         return outcome.print_failure(failure, as_json)
 
 
 def _before_verb(argv: list[str]) -> tuple[str, Path | None, Path | None, list[str]]:
-    parser = _Parser(prog="testigo", add_help=False)
+    parser = Parser(prog="testigo", add_help=False)
     parser.add_argument("--lang", default="", choices=("", *words.LANGUAGES, words.PSEUDO))
     parser.add_argument("--config-dir", type=Path)
     parser.add_argument("--data-dir", type=Path)
@@ -83,11 +80,11 @@ def _before_verb(argv: list[str]) -> tuple[str, Path | None, Path | None, list[s
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
-    parser = _Parser(prog="testigo", description=say("From “it does not work” to a ticket that can be solved."))
+    parser = Parser(prog="testigo", description=say("From “it does not work” to a ticket that can be solved."))
     parser.add_argument("--lang", choices=tuple(words.LANGUAGES), help=say("language of this call"))
     parser.add_argument("--config-dir", metavar="D", help=say("folder of the settings"))
     parser.add_argument("--data-dir", metavar="D", help=say("folder of drafts, outbox and logs"))
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    verbs = parser.add_subparsers(dest="verb", metavar=say("VERB"))
     wanted = argv[0] if argv and argv[0] in VERBS else ""
     for name, module in VERBS.items():
         sub = verbs.add_parser(name, help=_summary(name))
@@ -96,7 +93,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
             getattr(import_module(module), f"add_{name}")(sub)
     arguments = parser.parse_args(argv or ["tray"])
     if not arguments.verb:
-        raise outcome.usage(parser.format_usage().strip())
+        parser.error(say("say what to do: a VERB"))
     return arguments
 
 
@@ -126,6 +123,8 @@ def _speak_as_set(paths: Paths) -> None:
     chosen = load(paths.settings_file, paths.data / "settings.good.toml")
     words.speak(chosen.general.language)
     if chosen.fault:
+        # Read again, now that the language is known in which the fault is said.
+        chosen = load(paths.settings_file, paths.data / "settings.good.toml")
         outcome.say_aloud(say("Warning: {fault}. The last good settings are in use.", fault=chosen.fault))
 
 
