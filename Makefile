@@ -34,6 +34,7 @@ check: setup
 	@$(BIN)/python -m pytest tests/test_house.py
 
 bench: setup
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" PACKAGES="debian-packages.txt debian-packages-bench.txt" sh packaging/setup.sh
 	@$(BIN)/python -m tests.bench
 
 clean:

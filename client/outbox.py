@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from client.delivery import Delivered, ShareRefused, ShareUnreachable
 from client.folder import Damaged, Log, ReportFolder, Shelf
 from client.lock import Busy, ProcessLock
-from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event, Report, State, Trouble
+from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event, Report, ReportDamaged, State, Trouble
 from uploader.errors import Cancelled, FileChanged, Refused, Temporary, UploaderError
 from uploader.journal import Journal
 
@@ -244,6 +244,7 @@ class Outbox:
     def _set_aside(self, folder: ReportFolder) -> None:
         place = self._shelf.set_aside(folder)
         log.warning("a damaged report was moved aside: %s", place)
+        self._notify(ReportDamaged(str(place)))
 
 
 def _unwritable(error: OSError) -> Temporary:

@@ -134,4 +134,11 @@ class DeliveryProgress:
     total_bytes: int
 
 
-Event = DeliveryChanged | DeliveryProgress
+@dataclass(frozen=True, slots=True)
+class ReportDamaged:
+    """Event: a report could not be read and lies, untouched, in this folder now."""
+
+    place: str
+
+
+Event = DeliveryChanged | DeliveryProgress | ReportDamaged

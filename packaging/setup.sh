@@ -3,11 +3,12 @@
 set -eu
 PYTHON=${PYTHON:-python3}
 VENV=${VENV:-.venv}
+# PACKAGES: the lists of Debian's packages beside this script; only measuring needs more than the first.
 here=$(dirname "$0")
 
 if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
     missing=""
-    for package in $(grep -v '^#' "$here/debian-packages.txt"); do
+    for package in $(cd "$here" && grep -hv '^#' ${PACKAGES:-debian-packages.txt}); do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
     done
     if [ -n "$missing" ]; then

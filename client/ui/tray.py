@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSocketNotifier, QTimer, QUrl
 from PySide6.QtGui import QAction, QDesktopServices, QKeySequence
-from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
 from capture import CaptureError, Desktop, NoSuchKey, open_desktop
 from capture.keys import parse
 from client import words
 from client.paths import Paths
-from client.report import DeliveryChanged, Event
+from client.report import DeliveryChanged, Event, ReportDamaged
 from client.session import Session
 from client.ui import icons, look
 from client.ui.bridge import Bridge
@@ -95,7 +95,7 @@ class Tray(QObject):
         self._instance = Instance(session.paths, "tray", self._calls.handle)
         self._stop_keys: Callable[[], None] = lambda: None
         self._actions = {name: self._make_action(name, icon) for name, icon in (e for e in MENU if e)}
-        self._menu = QMenu()
+        self._menu = Menu()
         for entry in MENU:
             if entry:
                 self._menu.addAction(self._actions[entry[0]])
@@ -260,6 +260,9 @@ class Tray(QObject):
             self._actions["report"].trigger()
 
     def _on_event(self, event: Event) -> None:
+        if isinstance(event, ReportDamaged):
+            words = say("It was moved to {place}. The others are fine.", place=event.place)
+            self.tell(say("A report was damaged"), words)
         if not isinstance(event, DeliveryChanged):
             return
         delivery = event.delivery

@@ -13,7 +13,7 @@ from client.draft import Draft
 from client.folder import Log, Shelf
 from client.lock import Busy, ProcessLock
 from client.outbox import RETRY_AFTER_S, Outbox, seconds_left
-from client.report import DeliveryChanged, Event, Report
+from client.report import DeliveryChanged, Event, Report, ReportDamaged
 from uploader.errors import Cancelled, Refused, Temporary, UploaderError
 from uploader.journal import Journal
 from uploader.ticket import TicketRef
@@ -190,6 +190,7 @@ def test_a_damaged_report_is_moved_aside_and_the_rest_is_sent(bench: Bench) -> N
     bench.wait_for(good, "sent")
     bench.outbox.close()
     assert (bench.shelf.root / "damaged" / bad).is_dir()
+    assert ReportDamaged(str(bench.shelf.root / "damaged" / bad)) in bench.events
 
 
 def test_killed_between_the_answer_and_the_move_it_is_not_sent_again(bench: Bench) -> None:
