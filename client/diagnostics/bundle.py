@@ -16,6 +16,7 @@ from typing import Any
 from client.diagnostics.collection import Diagnosis, findings_text, rfc3339
 from client.redaction import find_secrets
 from client.words import say
+from client.words import say as spoken  # for words that are declared elsewhere
 
 SCHEMA = 1
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -96,7 +97,8 @@ def _entries(diagnosis: Diagnosis) -> dict[str, str]:
     entries = {"findings.txt": findings_text(diagnosis)}
     for place, one in enumerate(diagnosis.collected, 1):
         text = one.text or say("not collected")
-        entries[f"{place:02}-{one.id}.txt"] = f"{one.title}\n{'=' * len(one.title)}\n\n{text.rstrip()}\n"
+        title = spoken(one.title)
+        entries[f"{place:02}-{one.id}.txt"] = f"{title}\n{'=' * len(title)}\n\n{text.rstrip()}\n"
     hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in entries.items()}
     manifest = {
         "schema": SCHEMA,

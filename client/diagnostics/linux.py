@@ -210,6 +210,8 @@ def clock(context: Context) -> Facts:
     answer = ask(("timedatectl", "show"), context, limit_s=3)
     told = parse_show(answer.text)
     if not told:
+        if not SYSTEMD.is_dir():
+            raise Absent(say("{program} does not run here", program="systemd"))
         told_why = next(iter(answer.errors.strip().splitlines()), "?")
         raise Absent(say("{program} gave no answer: {why}", program="timedatectl", why=told_why))
     synchronised = {"yes": True, "no": False}.get(told.get("NTPSynchronized", ""))
