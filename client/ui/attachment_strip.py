@@ -7,13 +7,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QScrollArea, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
 
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.attachment_tile import HEIGHT_PX, SHOWN_MEDIA, WIDTH_PX, AddTile, Tile, read_thumbnail
 from client.ui.bridge import Bridge
 from client.ui.icons import icon
+from client.ui.pieces import Menu
 from client.words import say
 from uploader.ticket import Attachment
 
@@ -135,7 +136,7 @@ class AttachmentStrip(QWidget):
         self._bridge.background(work, while_alive(tile, keep), lambda _: None)
 
     def _offer(self) -> None:
-        menu = QMenu(self)
+        menu = Menu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         offers = {
             "file": (say("File…"), "paperclip"),

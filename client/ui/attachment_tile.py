@@ -19,12 +19,12 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from client.ui import look
 from client.ui.buttons import BY_KEYBOARD, ToolButton, draw_ring
 from client.ui.icons import draw_icon, icon
-from client.ui.pieces import OneLine
+from client.ui.pieces import Menu, OneLine
 from client.words import say, size
 from uploader.ticket import Attachment
 
@@ -157,7 +157,7 @@ class Tile(_Pressable):
             super().keyPressEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        menu = QMenu(self)
+        menu = Menu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         words = say("Open in the editor") if self._editable else say("Open")
         menu.addAction(icon("pen-line" if self._editable else "external-link"), words, self.pressed.emit)

@@ -18,15 +18,15 @@ from PySide6.QtGui import (
     QTextCharFormat,
     QTextDocument,
 )
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QListWidgetItem, QMenu, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QListWidgetItem, QPlainTextEdit, QVBoxLayout, QWidget
 
 from client.redaction import PSEUDONYM
 from client.report import Section
 from client.ui import look
 from client.ui.buttons import LinkButton, PlainButton, PrimaryButton, QuietButton
 from client.ui.icons import icon
-from client.ui.pieces import Divider, Label, OneLine
-from client.ui.reviewed import Reviewed, leaves, text_of, whole_words
+from client.ui.pieces import Divider, Label, Menu, OneLine
+from client.ui.reviewed import Reviewed, tally, text_of, whole_words
 from client.ui.rows import Row, RowList
 from client.words import say, say_n, size
 
@@ -186,9 +186,7 @@ class Consent(QWidget):
         return " · ".join(parts)
 
     def _total_words(self) -> str:
-        leaving = [section for section in self.sections() if leaves(section)]
-        total = size(sum(len(section.text.encode()) for section in leaving))
-        words = say_n("{n} section, {total}", "{n} sections, {total}", len(leaving), total=total)
+        words = tally(self.sections())
         if self._told and self._reviewed.can_undo:
             return f"{words} · {self._told} ({look.key_name('Ctrl+Z')})"
         return f"{words} · {self._told}" if self._told else words
@@ -294,7 +292,7 @@ class _Sheet(QPlainTextEdit):
             super().keyPressEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        menu, there = QMenu(self), self.textCursor().hasSelection()
+        menu, there = Menu(self), self.textCursor().hasSelection()
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for words, picture, keys, act in (
             (say("Hide everywhere"), "eye-off", "Ctrl+H", self._owner.hide_selected),

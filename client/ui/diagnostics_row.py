@@ -20,7 +20,8 @@ from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.buttons import LinkButton
 from client.ui.pieces import OneLine, Panel, Tick
-from client.words import reason, say, say_n, size
+from client.ui.reviewed import tally
+from client.words import reason, say, say_n
 
 if TYPE_CHECKING:
     from client.diagnostics import Diagnosis
@@ -151,8 +152,7 @@ class DiagnosticsRow(Panel):
         there = [section for section in self._sections if section.text]
         if not there:
             return say("Nothing is sent")
-        total = size(sum(len(section.text.encode()) for section in there))
-        parts = [say_n("{n} section", "{n} sections", len(there)), total]
+        parts = [tally(self._sections)]
         hidden = sum(section.hidden for section in there)
         if hidden:
             parts.append(say_n("{n} thing hidden", "{n} things hidden", hidden))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QColor, QFontMetrics, QKeyEvent, QKeySequence, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -28,10 +28,16 @@ ICONS = {
 }
 GROUPS = ("report", "delayed", "record", "settings")
 """After each of these comes a line, as in the menu."""
+CAPTURES = ("region", "window", "screen", "last", "delayed", "record")
 
 
 class HomeWindow(QWidget):
-    """Closing it asks what is meant: without a tray there would be no other way back but the keys."""
+    """Closing it asks what is meant: without a tray there would be no other way back but the keys.
+
+    ``capture_wanted(action)``: one of ``CAPTURES`` was clicked; this window would be in its picture.
+    """
+
+    capture_wanted = Signal(QAction)
 
     def __init__(self, actions: tuple[QAction, ...]) -> None:
         super().__init__(None)
@@ -46,7 +52,7 @@ class HomeWindow(QWidget):
                 continue
             self.entries[name] = entry = _Entry(ICONS.get(name, ""), strong=name == "report")
             action.changed.connect(partial(_follow, entry, action))
-            entry.clicked.connect(action.trigger)
+            entry.clicked.connect(partial(self._choose, action))
             _follow(entry, action)
             column.addWidget(entry)
             if name in GROUPS:
@@ -89,6 +95,12 @@ class HomeWindow(QWidget):
         """Shows the question: go on without this window, or quit."""
         self._question.show()
         self.stay.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def _choose(self, action: QAction) -> None:
+        if action.objectName() in CAPTURES:
+            self.capture_wanted.emit(action)
+        else:
+            action.trigger()
 
     def _stay(self) -> None:
         self._question.hide()

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Signal
+import shiboken6
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
@@ -40,6 +41,7 @@ class Journey(QObject):
         self._selector: Selector | None = None
         self._forms: dict[str, ReportForm] = {}
         self._windows: dict[str, QWidget] = {}
+        self._aside: list[QWidget] = []
         self._last_form = ""
         self._film: Path | None = None
         self._editors = Editors(session, bridge, self)
@@ -48,17 +50,42 @@ class Journey(QObject):
         self._editors.failed.connect(self._failed)
         self._rolling = Rolling(session, bridge, self)
         self._rolling.changed.connect(self.recording_changed)
+        self._rolling.changed.connect(lambda: None if self.is_recording else self._come_back())
         self._rolling.failed.connect(self._recording_failed)
         QTimer.singleShot(600, self._prepare_overlay)
 
     # -- capture ----------------------------------------------------------------------------------------------
 
+    def step_aside(self, window: QWidget, then: Callable[[], object]) -> None:
+        """Hides a window, and the forms, before ``then`` takes a picture; they come back once it is taken or given up.
+
+        What is recorded does not show them either: they come back when the recording is over.
+        """
+        if self.is_recording:
+            then()
+            return
+        for shown in (window, *self._forms.values()):
+            if shown.isVisible() and shown not in self._aside:
+                self._aside.append(shown)
+                shown.hide()
+        QTimer.singleShot(SETTLE_MS, self, then)
+
+    def _come_back(self) -> None:
+        """Behind what opens now: they do not take the keyboard."""
+        aside, self._aside = self._aside, []
+        for window in aside:
+            if shiboken6.isValid(window) and not window.isVisible():
+                window.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
+                window.show()
+                window.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating, False)
+
     def start_capture(self, mode: str, into: str = "") -> None:
         """Takes the pictures first, before any window of ours shows; then lets choose, then opens the editor."""
         if self.desktop is None or self._is_selecting():
+            self._come_back()
             return
         if mode == "region":
-            self.select(lambda choice: self._captured(choice[0].crop(choice[1]), into) if choice else None)
+            self.select(partial(self._chosen, into))
             return
         wish = shots.Wish(mode)  # type: ignore[arg-type]
         if mode == "last":
@@ -71,8 +98,15 @@ class Journey(QObject):
             taken = shots.take(self.desktop, wish)
         except (CaptureError, ValueError) as error:
             self._tell(say("No picture was taken"), reason(error))
+            self._come_back()
             return
+        self._come_back()
         self._captured(taken[0], into)
+
+    def _chosen(self, into: str, choice: tuple[Screenshot, Region] | None) -> None:
+        self._come_back()
+        if choice is not None:
+            self._captured(choice[0].crop(choice[1]), into)
 
     def start_delayed(self) -> None:
         delay_ms = int(self._session.settings.capture.delay_s * 1000)
@@ -211,11 +245,13 @@ class Journey(QObject):
 
         def chosen(choice: tuple[Screenshot, Region] | None) -> None:
             if choice is None:
+                self._come_back()
                 self._show_form(form)
                 return
             try:
                 self._rolling.start(*choice, partial(self._recorded, form))
             except (CaptureError, OSError) as error:
+                self._come_back()
                 self._tell(say("The recording did not start"), reason(error))
                 self._show_form(form)
 

@@ -267,7 +267,9 @@ def _palette(now: Tokens) -> QPalette:
 
 def _sheet(now: Tokens) -> str:
     text = resources.files("resources").joinpath("look.qss").read_text("utf-8")
-    return Template(text).substitute({name: str(value) for name, value in asdict(now).items()})
+    # Without a compositor, which X11 may lack, what a round corner of a window leaves out is black.
+    corner = "0" if QGuiApplication.platformName() == "xcb" else f"{CORNER}px"
+    return Template(text).substitute({name: str(value) for name, value in asdict(now).items()}, popup_corner=corner)
 
 
 # --- type

@@ -7,7 +7,7 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from client.draft import Draft
 from client.lock import Busy
@@ -17,7 +17,7 @@ from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.buttons import LinkButton, ToolButton
-from client.ui.pieces import Divider, EmptyState, OneLine, Tone
+from client.ui.pieces import Divider, EmptyState, Menu, OneLine, Tone
 from client.ui.question import ask_once
 from client.ui.report_words import desk_word, trouble_words
 from client.ui.rows import Row, RowList
@@ -234,7 +234,7 @@ class OutboxWindow(QWidget):
         self._pop_menu(self.list.viewport().mapToGlobal(at))
 
     def _pop_menu(self, at: QPoint) -> None:
-        menu = QMenu(self)
+        menu = Menu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for words, key, act in self._actions(self.list.current_key()):
             action = menu.addAction(words.replace("&", "&&"))

@@ -6,7 +6,17 @@ from typing import Literal
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from client.ui import look
 from client.ui.buttons import LinkButton, draw_ring
@@ -231,3 +241,17 @@ class EmptyState(QWidget):
         column.addWidget(self.action, alignment=center)
         column.addStretch()
         self.action.hide()
+
+
+class Menu(QMenu):
+    """A menu whose keys stand clear of its words."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.aboutToShow.connect(self._widen)
+
+    def _widen(self) -> None:
+        """Qt leaves the width of an icon too little between the longest words and the keys."""
+        self.setMinimumWidth(0)
+        if any(not action.shortcut().isEmpty() for action in self.actions()):
+            self.setMinimumWidth(self.sizeHint().width() + look.sized(look.XL))

@@ -66,10 +66,9 @@ class RecordingBar(QWidget):
         self._size = Label("quiet", parent=self)
         self._pause = ToolButton("pause", self)
         self._stop = _StopButton(self)
-        for button in (self._pause, self._stop):
-            button.height_px = look.TOOL_HEIGHT
+        self._pause.height_px, self._stop.height_px = look.TOOL_HEIGHT, look.XL
         row = QHBoxLayout(self)
-        row.setContentsMargins(look.L, look.XS, look.XS, look.XS)
+        row.setContentsMargins(look.L, look.XS, look.S, look.XS)
         row.setSpacing(look.S)
         for widget in (self._dot, self._time, self._size):
             row.addWidget(widget)
@@ -136,9 +135,9 @@ class RecordingBar(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         if self._is_cut:
-            painter.fillRect(self.rect(), look.color("line"))
+            painter.fillRect(self.rect(), look.color("edge"))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(look.color("line"), 1))
+        painter.setPen(QPen(look.color("edge"), 1))
         painter.setBrush(look.color("raised"))
         box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.drawRoundedRect(box, box.height() / 2, box.height() / 2)
@@ -173,7 +172,7 @@ class _StopButton(ToolButton):
         super().__init__("square", parent)
 
     def sizeHint(self) -> QSize:
-        side = look.sized(look.TOOL_HEIGHT)
+        side = look.sized(look.XL)
         return QSize(side, side)
 
     def paintEvent(self, _event: QPaintEvent) -> None:

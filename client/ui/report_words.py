@@ -28,7 +28,7 @@ def criterion(priority: str) -> str:
     """When this priority is the right one; empty for none."""
     return {
         "high": say("Work or security stops"),
-        "medium": say("It hinders"),
+        "medium": say("It hinders work, but work goes on"),
         "low": say("It can wait"),
     }.get(priority, "")
 

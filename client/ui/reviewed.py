@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from client.redaction import PSEUDONYM
 from client.report import Section
-from client.words import say
+from client.words import say, say_n, size
 
 HIDDEN = "[hidden]"
 """What stands in the text instead of words the user hid."""
@@ -79,8 +79,11 @@ class Reviewed:
         self._now = (*self._now[:number], (section, kept), *self._now[number + 1 :])
 
 
-def leaves(section: Section) -> bool:
-    return bool(section.text)
+def tally(sections: tuple[Section, ...]) -> str:
+    """How many of these were collected, and the size of all that leaves. Why one was not collected is no section."""
+    count = sum(bool(section.text) and section.status in ("ok", "partial") for section in sections)
+    total = size(sum(len(section.text.encode()) for section in sections))
+    return say_n("{n} section, {total}", "{n} sections, {total}", count, total=total)
 
 
 def text_of(sections: tuple[Section, ...]) -> str:

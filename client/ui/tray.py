@@ -6,7 +6,7 @@ import faulthandler
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSocketNotifier, QTimer, QUrl
@@ -25,6 +25,7 @@ from client.ui.calls import Calls
 from client.ui.instance import AlreadyRunning, Instance, call
 from client.ui.journey import Journey
 from client.ui.notice import Notices
+from client.ui.pieces import Menu
 from client.ui.placing import bring_up
 from client.ui.settings_watch import SettingsWatch
 from client.words import explain, hint, reason, say
@@ -178,21 +179,8 @@ class Tray(QObject):
         return action
 
     def _retitle(self) -> None:
-        texts = {
-            "report": say("Report a problem"),
-            "region": say("Region"),
-            "window": say("Window"),
-            "screen": say("Screen"),
-            "last": say("Last region"),
-            "delayed": say("In {n} seconds…", n=words.number(self._session.settings.capture.delay_s)),
-            "record": say("Stop recording") if self.journey.is_recording else say("Record"),
-            "outbox": say("On their way"),
-            "history": say("History"),
-            "settings": say("Settings"),
-            "quit": say("Quit"),
-        }
-        for name, text in texts.items():
-            self._actions[name].setText(text)
+        delay_s = self._session.settings.capture.delay_s
+        retitle(self._actions, recording=self.journey.is_recording, delay_s=delay_s)
         self._icon.setToolTip("Testigo")
 
     def _listen(self) -> None:
@@ -253,6 +241,8 @@ class Tray(QObject):
 
         if self._home is None:
             self._home = HomeWindow(tuple(self._actions[entry[0]] for entry in MENU if entry))
+            home = self._home
+            home.capture_wanted.connect(lambda action: self.journey.step_aside(home, action.trigger))
         bring_up(self._home)
 
     def _activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:
@@ -297,6 +287,25 @@ class Tray(QObject):
         state = "recording" if self.journey.is_recording else "sending" if self._busy else "idle"
         self._icon.setIcon(icons.tray_icon("needs_you" if state == "idle" and self._stuck else state))  # type: ignore[arg-type]
         self._retitle()
+
+
+def retitle(actions: Mapping[str, QAction], *, recording: bool, delay_s: float) -> None:
+    """Says the words of the menu, by name of the action, in the language of this moment."""
+    texts = {
+        "report": say("Report a problem"),
+        "region": say("Region"),
+        "window": say("Window"),
+        "screen": say("Screen"),
+        "last": say("Last region"),
+        "delayed": say("In {n} seconds…", n=words.number(delay_s)),
+        "record": say("Stop recording") if recording else say("Record"),
+        "outbox": say("On their way"),
+        "history": say("History"),
+        "settings": say("Settings"),
+        "quit": say("Quit"),
+    }
+    for name, action in actions.items():
+        action.setText(texts[name])
 
 
 def _open(url: str) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 
 from capture.image import Monitor, Region
 from client.annotation import Hide, History, Step
+from client.history import Item
 from client.paths import open_paths
 from client.report import Delivery, DeliveryProgress, Section, Trouble
 from client.session import Session
@@ -28,6 +29,7 @@ from client.ui.overlay import Overlay
 from client.ui.recording_bar import RecordingBar
 from client.ui.report_form import ReportForm
 from client.ui.settings_window import PAGES, SettingsWindow
+from client.ui.tray import MENU, retitle
 from client.words import say
 from tests.ui.pictures import noise
 from uploader.ticket import TicketRef
@@ -100,8 +102,14 @@ def outbox(session: Session, bridge: Bridge) -> OutboxWindow:
 
 
 def history(session: Session, bridge: Bridge) -> HistoryWindow:
+    items = (
+        Item("a", "sent", NOW, SUBJECT, "incident", "high", "T-000093", "file:///x", ("registro.txt", "b.png")),
+        Item("b", "queued", NOW, SUBJECT, "incident", "low", "", "", ()),
+    )
+    session.__dict__["history"] = lambda _words: items
     window = HistoryWindow(session, bridge)
     window.show()
+    until(lambda: window.list.count() == len(items))
     return window
 
 
@@ -117,14 +125,14 @@ def settings(page: str) -> Callable[[Session, Bridge], SettingsWindow]:
 
 
 def home(_session: Session, _bridge: Bridge) -> HomeWindow:
-    actions = []
-    for name, keys in (("report", "Ctrl+Shift+R"), ("region", "Print"), ("settings", ""), ("quit", "")):
-        action = QAction(say("Report a problem"))
+    keys = {"report": "Ctrl+Shift+R", "region": "Print"}
+    actions = {entry[0]: QAction() for entry in MENU if entry}
+    for name, action in actions.items():
         action.setObjectName(name)
-        action.setShortcut(QKeySequence(keys))
-        actions.append(action)
-    window = HomeWindow(tuple(actions))
-    for action in actions:
+        action.setShortcut(QKeySequence(keys.get(name, "")))
+    retitle(actions, recording=False, delay_s=3)
+    window = HomeWindow(tuple(actions.values()))
+    for action in actions.values():
         action.setParent(window)
     window.show()
     window.ask()

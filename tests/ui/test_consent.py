@@ -14,8 +14,11 @@ from PySide6.QtWidgets import QApplication, QPlainTextEdit
 from client.redaction import PSEUDONYM
 from client.report import Section
 from client.ui.consent import Consent
+from client.ui.pieces import OneLine
+from client.ui.report_form import ReportForm
 from client.ui.reviewed import Reviewed, whole_words
 from client.ui.rows import ROW
+from tests.ui.every_window import running_session
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 NETWORK = Section("network", "Network", "lucia at host-1\nproxy host-12 for lucia\nend", hidden=2)
@@ -202,3 +205,20 @@ def test_sections_that_were_not_collected_say_so_calmly(consent: Consent) -> Non
         ("31\u00a0B", False),
         ("not available here", True),
     ]
+
+
+def test_the_form_and_the_review_count_alike_what_was_collected(app: QApplication) -> None:
+    sections = (
+        Section("a", "A", "one"),
+        Section("b", "B", "two", "partial"),
+        Section("c", "C", "not collected", "denied", "no permission"),
+        Section("d", "D", "", "absent"),
+    )
+    with running_session() as (session, bridge):
+        session.change({"report.diagnostics": "none"})
+        form = ReportForm(session, bridge, session.new_draft(summary="x", sections=sections), tuple)
+        told = [label.text() for label in form.diagnostics.findChildren(OneLine)]
+        total = Consent(sections, {}, send_words=True).total.text()
+        assert total.startswith("2 sections, ")
+        assert total in told
+        form.close()

@@ -27,6 +27,7 @@ from client.ui import look
 from client.ui.attachment_tile import Tile
 from client.ui.pieces import OneLine
 from client.ui.rows import ROW, RowList
+from client.ui.tray import retitle
 from tests.ui.every_window import SECTIONS, SUBJECT, WHY, WINDOWS, opened, running_session, until
 from tests.ui.every_window import report_form as make_form
 
@@ -113,8 +114,8 @@ def test_the_language_changes_while_the_window_is_open(app: QApplication, name: 
     with opened(name) as window:
         words.speak(words.PSEUDO)
         if name == "home":
-            for action in window.findChildren(QAction):  # the tray says its own actions again
-                action.setText(words.say("Report a problem"))
+            actions = {action.objectName(): action for action in window.findChildren(QAction)}
+            retitle(actions, recording=True, delay_s=3)
         look.retranslate()
         assert not unsaid(window)
 
@@ -171,16 +172,19 @@ def test_no_word_is_cut(app: QApplication, name: str, language: str, larger: int
         assert not cut(window)
 
 
-@pytest.mark.parametrize("name", WINDOWS)
+@pytest.mark.parametrize("name", ["consent", "outbox", "history"])
 def test_lists_have_room_for_both_lines_at_twice_the_size(app: QApplication, name: str) -> None:
     font = QFont(app.font())
     font.setPixelSize(26)
     app.setFont(font)
     needed = QFontMetrics(look.font()).height() + QFontMetrics(look.font("small")).height()
     with opened(name) as window:
-        for rows in window.findChildren(RowList):
-            two = [n for n in range(rows.count()) if rows.item(n).data(ROW).detail]
-            assert all(rows.visualItemRect(rows.item(n)).height() >= needed for n in two)
+        (rows,) = window.findChildren(RowList)
+        heights = [
+            rows.visualItemRect(rows.item(n)).height() for n in range(rows.count()) if rows.item(n).data(ROW).detail
+        ]
+        assert heights
+        assert min(heights) >= needed
 
 
 def test_a_report_is_written_and_sent_by_keyboard_alone(app: QApplication) -> None:

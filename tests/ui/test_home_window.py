@@ -17,7 +17,7 @@ def heard() -> list[str]:
 @pytest.fixture
 def window(app: QApplication, heard: list[str]) -> HomeWindow:
     actions = []
-    for name, words, keys in (("report", "Report", "Ctrl+Shift+R"), ("screen", "Screen", ""), ("quit", "Quit", "")):
+    for name, words, keys in (("report", "Report", "Ctrl+Shift+R"), ("settings", "Settings", ""), ("quit", "Quit", "")):
         action = QAction(words)
         action.setObjectName(name)
         action.setShortcut(QKeySequence(keys))
@@ -31,13 +31,26 @@ def window(app: QApplication, heard: list[str]) -> HomeWindow:
 
 
 def test_entries_are_the_menus_actions_with_their_keys(window: HomeWindow, heard: list[str]) -> None:
-    assert [entry.accessibleName() for entry in window.entries.values()] == ["Report, Ctrl+Shift+R", "Screen"]
+    assert [entry.accessibleName() for entry in window.entries.values()] == ["Report, Ctrl+Shift+R", "Settings"]
     for entry in window.entries.values():
         QTest.mouseClick(entry, Qt.MouseButton.LeftButton)
     window.entries["report"].setFocus()
     QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Down)
     QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
-    assert heard == ["report", "screen", "screen"]
+    assert heard == ["report", "settings", "settings"]
+
+
+def test_a_capture_is_asked_for_and_not_begun_while_the_window_would_be_in_it(app: QApplication) -> None:
+    begun: list[str] = []
+    asked: list[QAction] = []
+    region, quit_ = QAction("Region"), QAction("Quit")
+    region.setObjectName("region")
+    quit_.setObjectName("quit")
+    region.triggered.connect(lambda: begun.append("region"))
+    window = HomeWindow((region, quit_))
+    window.capture_wanted.connect(asked.append)
+    window.entries["region"].click()
+    assert (asked, begun) == ([region], [])
 
 
 def test_an_entry_follows_its_action(app: QApplication, heard: list[str]) -> None:
