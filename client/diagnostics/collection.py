@@ -109,8 +109,11 @@ def findings_text(diagnosis: Diagnosis) -> str:
         ]
     missing = [one for one in diagnosis.collected if one.status != "ok"]
     if missing:
-        told = (f"  {one.id}: {_outcome(one.status)}, {one.reason or say('no reason')}" for one in missing)
-        lines += [say("Not complete:"), *told, ""]
+        lines.append(say("Not complete:"))
+        for one in missing:
+            why = one.reason or say("no reason")
+            lines.append(f"  {spoken(one.title)} ({one.id}): {_outcome(one.status)}, {why}")
+        lines.append("")
     hidden = ", ".join(f"{kind} {n}" for kind, n in diagnosis.redactions.items())
     lines.append(say("Hidden before anyone saw it: {what}", what=hidden or say("nothing")))
     return "\n".join(lines) + "\n"
