@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QColor, QFontMetrics, QKeyEvent, QKeySequence, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from client.ui import look
 from client.ui.buttons import PlainButton, QuietButton
 from client.ui.icons import draw_icon
 from client.ui.pieces import Divider, Label
+from client.ui.placing import FRAME
 from client.words import say
 
 ICONS = {
@@ -44,7 +45,8 @@ class HomeWindow(QWidget):
         self._phrases = look.Phrases(self)
         self._actions = {action.objectName(): action for action in actions}
         self.entries: dict[str, _Entry] = {}
-        column = QVBoxLayout(self)
+        self._body, self._scroll = QWidget(), QScrollArea()
+        column = QVBoxLayout(self._body)
         column.setContentsMargins(look.S, look.S, look.S, look.L)
         column.setSpacing(2)
         for name, action in self._actions.items():
@@ -68,6 +70,17 @@ class HomeWindow(QWidget):
         column.addLayout(foot)
         column.addStrut(look.sized(320))
         column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetFixedSize)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setWidget(self._body)
+        self._scroll.viewport().setAutoFillBackground(False)
+        self._body.setAutoFillBackground(False)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self._scroll)
+        self._body.installEventFilter(self)
+        column.activate()
+        self._fit()
         tell = self._phrases.tell
         tell(self._why.setText, lambda: say("This desktop has no tray, so Testigo shows a window instead."))
         tell(self.setWindowTitle, lambda: "Testigo")
@@ -95,6 +108,20 @@ class HomeWindow(QWidget):
         """Shows the question: go on without this window, or quit."""
         self._question.show()
         self.stay.setFocus(Qt.FocusReason.TabFocusReason)
+        self._scroll.ensureWidgetVisible(self.stay)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._body and event.type() == QEvent.Type.Resize:
+            self._fit()
+            self._scroll.ensureWidgetVisible(self.focusWidget() or self._body)
+        return super().eventFilter(watched, event)
+
+    def _fit(self) -> None:
+        """As large as what it holds; where the screen is lower than that, it scrolls."""
+        size, most = self._body.size(), self.screen().availableGeometry().marginsRemoved(FRAME).size()
+        if size.height() > most.height():
+            size.setWidth(size.width() + self._scroll.verticalScrollBar().sizeHint().width())
+        self.setFixedSize(size.boundedTo(most))
 
     def _choose(self, action: QAction) -> None:
         if action.objectName() in CAPTURES:
