@@ -37,7 +37,7 @@ def test_it_holds_findings_first_then_every_section_and_a_manifest(tmp_path: Pat
         assert archive.namelist() == ["findings.txt", "01-os.txt", "02-clock.txt", "manifest.json"]
         texts = {name: archive.read(name) for name in archive.namelist()}
     assert "[fail] The system disk is 97 % full" in texts["findings.txt"].decode()
-    assert "clock: absent, no systemd" in texts["findings.txt"].decode()
+    assert "Clock (clock): absent, no systemd" in texts["findings.txt"].decode()
     assert "System: Debian" in texts["01-os.txt"].decode()
     manifest = json.loads(texts["manifest.json"])
     assert manifest["taken_at"] == "2026-11-21T10:42:00Z"
