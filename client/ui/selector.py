@@ -65,7 +65,10 @@ class Selector(QObject):
         app.screenAdded.connect(self._screens_changed)
         app.screenRemoved.connect(self._screens_changed)
         self._prepare()
-        import_module("numpy.lib.stride_tricks")  # now, not between the first key and its overlay
+        # Now, not between the first key and its overlay. The package first: Python lets two threads meet half-loaded
+        # modules when one asks for a part of a package that the other is just loading.
+        import_module("numpy")
+        import_module("numpy.lib.stride_tricks")
 
     @property
     def is_active(self) -> bool:
