@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+pytest_plugins = ["tests.servers.fixtures"]
 
 
 def _only_loopback(event: str, arguments: tuple[object, ...]) -> None:
