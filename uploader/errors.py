@@ -9,6 +9,7 @@
     │   ├─ AuthFailed
     │   ├─ InvalidField(name)
     │   ├─ TooLarge(limit_bytes)
+    │   ├─ Gone                   what was asked for is not there, or no longer (an expired upload)
     │   └─ FileChanged            not the file that was attached, or gone
     └─ Cancelled                  the user stopped it
 
@@ -78,6 +79,12 @@ class TooLarge(Refused):
     def __init__(self, text: str, *, limit_bytes: int | None = None, **values: str) -> None:
         super().__init__(text, **values)
         self.limit_bytes = limit_bytes
+
+
+class Gone(Refused):
+    """What was asked for is not there, or no longer: an upload session that expired, a link that was revoked."""
+
+    code = "gone"
 
 
 class FileChanged(Refused):

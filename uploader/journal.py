@@ -42,9 +42,11 @@ class Journal:
         """What ``step`` gave in this or an earlier run; None when it is not done."""
         return self._steps.get(step)
 
-    def forget(self, step: str) -> None:
-        """The step shall be done anew (an expired upload session)."""
-        if self._steps.pop(step, None) is not None:
+    def forget(self, *steps: str) -> None:
+        """The steps shall be done anew (an expired upload session): one write."""
+        kept = {step: result for step, result in self._steps.items() if step not in steps}
+        if kept != self._steps:
+            self._steps = kept
             self._write(self._steps)
 
     def _note(self, step: str, result: str) -> str:

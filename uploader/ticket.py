@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from uploader.errors import Refused
+
 if TYPE_CHECKING:
     from uploader.journal import Journal
 
@@ -36,8 +38,51 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Link:
+    """Where a reader finds a file.
+
+    ``ended_by``: who ends it at ``expires_at``: "service", or "us" (this program must revoke it then); empty: nobody.
+    ``receipt`` is what the share needs to revoke it. ``password`` and ``key`` (of a sealed file) do not ride in ``url``
+    and are to be told apart. ``sha256`` was taken from the plain file while it was sent.
+    """
+
     url: str
     expires_at: datetime | None = None
+    ended_by: str = ""
+    receipt: str = field(default="", repr=False)
+    sha256: str = ""
+    password: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
+    sealed: bool = False
+    resumed_from_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How one file shall travel and be read; None: as the share's settings say.
+
+    ``bytes_per_s`` is asked again and again while it runs; 0: as fast as it goes.
+    """
+
+    expires_days: float | None = None
+    password: bool = False
+    sealed: bool | None = None
+    bytes_per_s: Callable[[], int] = lambda: 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShareAbilities:
+    """What a kind of share can do. ``ends_links``: "service", "us" (this program revokes them), or "" (never).
+
+    ``checks`` names what the service compares, for the docs. ``serves_pages``: a browser shows a page stored there.
+    """
+
+    resumes: bool = False
+    ends_links: str = ""
+    password: bool = False
+    revokes: bool = False
+    largest_bytes: int | None = None
+    checks: str = ""
+    serves_pages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +174,32 @@ class Desk(ABC):
         """
 
 
+AS_SET = Wishes()
+
+
 class Share(ABC):
-    """A place for files too large for a ticket."""
+    """A place for files too large for a ticket. A frozen dataclass as a desk is. Called from worker threads."""
 
     title: ClassVar[str]
+    abilities: ClassVar[ShareAbilities] = ShareAbilities()
 
     @abstractmethod
     def check(self) -> None: ...
 
     @abstractmethod
-    def put(self, file: Attachment, journal: Journal, progress: Progress) -> Link:
-        """Stores the file once and gives the link that a reader opens. Raises: UploaderError."""
+    def put(self, file: Attachment, journal: Journal, progress: Progress, wishes: Wishes = AS_SET) -> Link:
+        """Stores the file once and gives the link that a reader opens, however often it is called with one journal.
+
+        ``file.sha256`` may be empty: then it is taken while sending. Raises: UploaderError.
+        """
+
+    def abandon(self, file: Attachment, journal: Journal) -> None:  # noqa: B027  # most leave nothing
+        """Removes what ``put`` left outside, finished or not. Raises: UploaderError."""
+
+    def revoke(self, receipt: str) -> None:
+        """Ends a link and deletes its file; harmless when it is gone already. Raises: UploaderError."""
+        raise Refused("{service} cannot take a link back; ask whoever looks after it", service=self.title)
+
+    def sweep(self, known: frozenset[str], older_than: datetime) -> int:
+        """Aborts unfinished uploads of ours begun before ``older_than`` whose key is not ``known``; how many."""
+        return 0

@@ -15,7 +15,7 @@ from uploader.errors import Unreachable
 from uploader.folder_access import copy_verified, open_like, reach, sorted_faults
 from uploader.journal import Journal
 from uploader.setting import setting
-from uploader.ticket import Attachment, Link, Progress, Share
+from uploader.ticket import AS_SET, Attachment, Link, Progress, Share, Wishes
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class FolderShare(Share):
             probe.mkdir()
             probe.rmdir()
 
-    def put(self, file: Attachment, journal: Journal, progress: Progress) -> Link:
+    def put(self, file: Attachment, journal: Journal, progress: Progress, wishes: Wishes = AS_SET) -> Link:
         """The key is drawn once and remembered, so that a repeated upload replaces itself."""
         reach(self.path)
         key = journal.once(f"share/{file.sha256}/{file.name}/key", lambda: secrets.token_hex(16))

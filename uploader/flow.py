@@ -1,0 +1,164 @@
+"""One sending as its threads share it: bytes on their way, the pace, the wish to stop, and patience with trouble."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from uploader.errors import AuthFailed, NoSpace, Temporary, Unreachable
+
+R = TypeVar("R")
+
+MOST_TRIES = 6
+"""In a row without a byte acknowledged; then the outbox takes over with its longer waits."""
+LONGEST_WAIT_S = 30.0
+FIRST_WAIT_S = 0.5
+LOOK_S = 0.05
+"""How often the caller's progress is told, and asked whether to stop."""
+BURST_S = 0.25
+
+
+class Stopped(Exception):
+    """Another thread of the same sending has ended it."""
+
+
+class Renewable(Protocol):
+    def renew(self) -> bool: ...
+
+
+class Flow:
+    """Counts, paces and stops. ``bytes_per_s`` may change while it runs; 0 is no limit."""
+
+    def __init__(self, done_bytes: int, bytes_per_s: Callable[[], int]) -> None:
+        self._guard = threading.Condition()
+        self._bytes_per_s = bytes_per_s
+        self._on_way: dict[int, int] = {}
+        self._due_s = 0.0
+        self.done_bytes = done_bytes
+        self.stopped = False
+
+    @property
+    def seen_bytes(self) -> int:
+        """Acknowledged and on their way."""
+        with self._guard:
+            return self.done_bytes + sum(self._on_way.values())
+
+    def stop(self) -> None:
+        with self._guard:
+            self.stopped = True
+            self._guard.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        """Raises: Stopped."""
+        with self._guard:
+            if self._guard.wait_for(lambda: self.stopped, seconds):
+                raise Stopped
+
+    @contextmanager
+    def counted(self) -> Iterator[Callable[[int], None]]:
+        """What to call with every block before it goes; if the piece fails they count no more."""
+        who = threading.get_ident()
+        with self._guard:
+            self._on_way[who] = 0
+
+        def passing(size_bytes: int) -> None:
+            self._keep_pace(size_bytes)
+            with self._guard:
+                if self.stopped:
+                    raise Stopped
+                self._on_way[who] += size_bytes
+
+        try:
+            yield passing
+        finally:
+            with self._guard:
+                self._on_way.pop(who)
+
+    def acknowledge(self, size_bytes: int) -> None:
+        with self._guard:
+            self.done_bytes += size_bytes
+
+    def _keep_pace(self, size_bytes: int) -> None:
+        rate = self._bytes_per_s()
+        if rate <= 0:
+            return
+        with self._guard:
+            now = time.monotonic()
+            self._due_s = max(self._due_s, now - BURST_S) + size_bytes / rate
+            wait_s = self._due_s - now
+        if wait_s > 0:
+            self.wait(wait_s)
+
+
+def persist(flow: Flow, way: Renewable, act: Callable[[], R]) -> R:
+    """The result of ``act``, tried again while the trouble may pass: full jitter, or the wait the service wants.
+
+    A refused login is renewed once. Raises: what ``act`` raises once patience is over; Stopped.
+    """
+    tries, renewed, before = 0, False, flow.done_bytes
+    while True:
+        try:
+            return act()
+        except AuthFailed:
+            if renewed or not way.renew():
+                raise
+            renewed = True
+        except NoSpace:
+            raise
+        except Temporary as error:
+            if flow.done_bytes > before:
+                tries, before = 0, flow.done_bytes
+            tries += 2 if isinstance(error, Unreachable) else 1
+            wait_s = error.retry_after_s
+            if wait_s is None:
+                wait_s = random.uniform(0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**tries))  # noqa: S311  # no secret
+            if tries >= MOST_TRIES or wait_s > LONGEST_WAIT_S:
+                raise
+            flow.wait(wait_s)
+
+
+def work_off(jobs: Iterable[Callable[[], None]], width: int, flow: Flow, tell: Callable[[], None]) -> None:
+    """Runs all jobs on ``width`` threads while this one calls ``tell``, which may raise to end it all.
+
+    The first failure ends the others and is raised; threads that hang in a connection are left to its cutting.
+    """
+    waiting, failures = deque(jobs), list[BaseException]()
+    changed = threading.Condition()
+    running = min(width, len(waiting))
+
+    def work() -> None:
+        nonlocal running
+        try:
+            while waiting and not flow.stopped:
+                waiting.popleft()()
+        except IndexError:
+            pass
+        except Stopped:
+            pass
+        except BaseException as error:  # noqa: BLE001  # carried to the caller's thread
+            failures.append(error)
+            flow.stop()
+        finally:
+            with changed:
+                running -= 1
+                changed.notify_all()
+
+    for number in range(running):
+        threading.Thread(target=work, name=f"send-{number + 1}", daemon=True).start()
+    try:
+        with changed:
+            while running and not failures:
+                changed.wait(LOOK_S)
+                tell()
+    except BaseException:
+        flow.stop()
+        raise
+    if failures:
+        raise failures[0]
+    if flow.stopped:
+        raise Stopped

@@ -1,0 +1,294 @@
+"""A file encrypted on this computer, so that whoever stores it cannot read it. Knows no service and no network.
+
+The sealed file, byte by byte (all numbers big-endian):
+
+    ====== ==== ===================================================================================
+    offset size
+    ====== ==== ===================================================================================
+    0      8    ``TESTIGO`` and the version of the format, 1
+    8      16   salt = HMAC-SHA-256(key, "salt" ‖ contents)[:16]
+    24     16   mark: tells a wrong key from a damaged file
+    40     4112 record 0: the contents, JSON padded with spaces to 4096 bytes
+    4152   …    records 1 … n of 1 MiB (the last one shorter) of the file; an empty file has one empty record
+    ====== ==== ===================================================================================
+
+``HMAC-SHA-512(key, header[:24])`` gives the AES key (32 bytes), the nonces' prefix (7) and the mark (16). A record is
+AES-256-GCM with the tag (16) at its end, nonce = prefix ‖ its number (4) ‖ 1 if it is the last of the file, else 0, and
+the 40 bytes before record 0 as additional data: the STREAM construction, so no record can be moved, left out or added.
+Source: Hoang, Reyhanitabar, Rogaway, Vizár, "Online Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance",
+2015.
+
+Everything follows from key and file, so a resumed upload makes any range again. The same key and nonce must never meet
+other bytes: a file that changed gets a new key from the caller; should its size, name or SHA-256 have been taken anew
+and the key not, the salt still makes it another AES key. What a reader without the key learns is the size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import itertools
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from uploader.errors import FileChanged, Refused
+from uploader.folder_access import sorted_faults
+from uploader.names import clean_name
+from uploader.ticket import Attachment, Progress, quiet
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES = 32
+RECORD_BYTES = 1 << 20
+_MAGIC = b"TESTIGO\x01"
+_HEADER_BYTES = 40
+_CONTENTS_BYTES = 4096
+_TAG_BYTES = 16
+_FILE_AT = _HEADER_BYTES + _CONTENTS_BYTES + _TAG_BYTES
+_MOST_RECORDS = (1 << 32) - 1
+
+
+def new_key() -> bytes:
+    """A random key for one file, ``KEY_BYTES`` long."""
+    return secrets.token_bytes(KEY_BYTES)
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A file as it looks sealed; nothing is written to disk. Any thread, any number of ranges at a time."""
+
+    file: Attachment
+    key: bytes = field(repr=False)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the sealed file, without reading any."""
+        return _FILE_AT + self.file.size_bytes + _count(self.file.size_bytes) * _TAG_BYTES
+
+    def blocks(self, offset: int = 0, length: int | None = None) -> Iterator[memoryview]:
+        """A range of the sealed file. A block is good until the next one is asked for; it holds 1 MiB at most.
+
+        Raises: FileChanged when the file is gone or has another size; OSError.
+        """
+        end = min(self.size_bytes, self.size_bytes if length is None else offset + length)
+        if offset < min(end, _FILE_AT):
+            yield memoryview(self._front)[offset:end]
+        if end > max(offset, _FILE_AT):
+            yield from self._records(max(offset, _FILE_AT), end)
+
+    def _records(self, offset: int, end: int) -> Iterator[memoryview]:
+        """Whole records are made again, and cut to the range."""
+        size_bytes, room_bytes = self.file.size_bytes, RECORD_BYTES + _TAG_BYTES
+        first = (offset - _FILE_AT) // room_bytes
+        plain, sealed = memoryview(bytearray(RECORD_BYTES)), memoryview(bytearray(room_bytes))
+        try:
+            source = self.file.path.open("rb", buffering=0)
+        except FileNotFoundError as error:
+            raise FileChanged("“{name}” is no longer in the report's folder", name=self.file.name) from error
+        with source:
+            self._expect(os.fstat(source.fileno()).st_size == size_bytes)
+            source.seek(first * RECORD_BYTES)
+            for number in range(first, (end - 1 - _FILE_AT) // room_bytes + 1):
+                start, wanted = _FILE_AT + number * room_bytes, min(RECORD_BYTES, size_bytes - number * RECORD_BYTES)
+                have = 0
+                while have < wanted:
+                    read = source.readinto(plain[have:wanted])
+                    self._expect(bool(read))
+                    have += read
+                self._lock.seal(number + 1, number + 1 == _count(size_bytes), plain[:wanted], sealed)
+                yield sealed[max(offset - start, 0) : min(end - start, wanted + _TAG_BYTES)]
+
+    def _expect(self, whole: bool) -> None:
+        if not whole:
+            raise FileChanged("“{name}” has changed since it was attached", name=self.file.name)
+
+    @cached_property
+    def _front(self) -> bytes:
+        """All that stands before the file's own records."""
+        sealed = bytearray(_CONTENTS_BYTES + _TAG_BYTES)
+        self._lock.seal(0, False, _pack(self.file), memoryview(sealed))
+        return self._lock.header + sealed
+
+    @cached_property
+    def _lock(self) -> _Lock:
+        return _Lock(self.key, hmac.digest(self.key, b"salt" + _pack(self.file), "sha256")[:16])
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a sealed file says about the file in it; ``name`` is the sender's word, not yet fit for a disk."""
+
+    name: str
+    size_bytes: int
+    media_type: str
+    sha256: str
+
+
+def unseal(blocks: Iterable[bytes], key: bytes) -> tuple[Contents, Iterator[bytes]]:
+    """What is in a sealed file, and its bytes as they prove genuine; the last of them only when the SHA-256 is right.
+
+    ``blocks`` are the whole sealed file in pieces of any size. Whoever writes the bytes down keeps them only when the
+    iterator has ended.
+
+    Raises: Refused, at once or while iterating: wrong key, damaged, cut, longer or not a sealed file.
+    """
+    source = _Source(blocks)
+    header = bytes(source.take(_HEADER_BYTES))
+    if header[:7] != _MAGIC[:7]:
+        raise Refused("this is not a sealed file; check the download, or copy the link again")
+    if header[7:8] != _MAGIC[7:]:
+        raise Refused("this file was sealed by a newer Testigo; update this one")
+    if len(header) < _HEADER_BYTES:
+        raise _cut()
+    lock = _Lock(key, header[8:24])
+    if not hmac.compare_digest(lock.header, header):
+        raise Refused("the key does not fit this file; copy the whole link or key again")
+    contents = _unpack(lock.open(0, False, source.take(_CONTENTS_BYTES + _TAG_BYTES)))
+    return contents, _genuine(contents, lock, source)
+
+
+def unseal_to(blocks: Iterable[bytes], key: bytes, folder: Path, progress: Progress = quiet) -> Path:
+    """The file out of a sealed one, under a harmless name that was free, readable by its owner alone.
+
+    Raises: Refused, as ``unseal``; UploaderError about the folder; whatever ``progress`` raises. Then nothing is left.
+    """
+    contents, records = unseal(blocks, key)
+    done = 0
+    with sorted_faults(folder):
+        handle, name = tempfile.mkstemp(".part", ".", folder)  # 0600, whatever the umask
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for record in records:
+                    file.write(record)
+                    done += len(record)
+                    progress(done, contents.size_bytes)
+                file.flush()
+                os.fsync(file.fileno())
+            return _settle(part, folder / clean_name(contents.name))
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+class _Lock:
+    """The key at work on one file."""
+
+    def __init__(self, key: bytes, salt: bytes) -> None:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        made = hmac.digest(key, _MAGIC + salt, "sha512")
+        self._aes: AESGCM = AESGCM(made[:32])
+        self._prefix = made[32:39]
+        self.header = _MAGIC + salt + made[39:55]
+
+    def _nonce(self, number: int, last: bool) -> bytes:
+        return self._prefix + number.to_bytes(4, "big") + bytes([last])
+
+    def seal(self, number: int, last: bool, plain: bytes | memoryview, sealed: memoryview) -> None:
+        """Writes the record to the beginning of ``sealed``."""
+        self._aes.encrypt_into(self._nonce(number, last), plain, self.header, sealed[: len(plain) + _TAG_BYTES])
+
+    def open(self, number: int, last: bool, sealed: memoryview) -> bytes:
+        """Raises: Refused."""
+        from cryptography.exceptions import InvalidTag
+
+        if len(sealed) < _TAG_BYTES:
+            raise _cut()
+        try:
+            return self._aes.decrypt(self._nonce(number, last), sealed, self.header)
+        except InvalidTag as error:
+            raise _damaged() from error
+
+
+class _Source:
+    """Pieces of any size, taken in the sizes that are wanted."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks, self._rest = iter(blocks), memoryview(b"")
+
+    def take(self, wanted_bytes: int) -> memoryview:
+        """Exactly so many bytes; fewer at the end."""
+        pieces, have = [self._rest], len(self._rest)
+        while have < wanted_bytes and (block := next(self._blocks, None)) is not None:
+            pieces.append(memoryview(block))
+            have += len(block)
+        whole = pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces))
+        self._rest = whole[wanted_bytes:]
+        return whole[:wanted_bytes]
+
+
+def _genuine(contents: Contents, lock: _Lock, source: _Source) -> Iterator[bytes]:
+    count, left, digest = _count(contents.size_bytes), contents.size_bytes, hashlib.sha256()
+    for number in range(1, count + 1):
+        wanted = min(RECORD_BYTES, left) + _TAG_BYTES
+        sealed = source.take(wanted)
+        if len(sealed) < wanted:
+            raise _cut()
+        plain = lock.open(number, number == count, sealed)
+        digest.update(plain)
+        left -= len(plain)
+        if number == count:
+            if len(source.take(1)):
+                raise Refused("the sealed file is longer than it was when it was sent; ask for it again")
+            if digest.hexdigest() != contents.sha256:
+                raise Refused("the file was changed while it was being sent; ask for it again")
+        yield plain
+
+
+def _count(size_bytes: int) -> int:
+    """How many records a file of this size has."""
+    return max(1, -(-size_bytes // RECORD_BYTES))
+
+
+def _pack(file: Attachment) -> bytes:
+    """Always of the same length. The name as it came: cleaning is the reader's, and its rules may change."""
+    name = file.name.encode("utf-8", "replace")[:400].decode("utf-8", "ignore")
+    contents = {"name": name, "size_bytes": file.size_bytes, "media_type": file.media_type[:200], "sha256": file.sha256}
+    return json.dumps(contents, ensure_ascii=False).encode("utf-8", "replace").ljust(_CONTENTS_BYTES)
+
+
+def _unpack(packed: bytes) -> Contents:
+    try:
+        told = json.loads(packed)
+        contents = Contents(told["name"], told["size_bytes"], told["media_type"], told["sha256"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise _damaged() from error
+    texts = (contents.name, contents.media_type, contents.sha256)
+    if not all(type(text) is str for text in texts) or type(contents.size_bytes) is not int:
+        raise _damaged()
+    if not 0 <= contents.size_bytes <= _MOST_RECORDS * RECORD_BYTES:
+        raise _damaged()
+    return contents
+
+
+def _settle(part: Path, target: Path) -> Path:
+    """Gives the part its name, or the next one that is free; never replaces a file."""
+    for number in itertools.count(1):
+        place = target if number == 1 else target.with_stem(f"{target.stem} ({number})")
+        try:
+            os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            continue
+        try:
+            return part.replace(place)
+        except OSError:
+            place.unlink()
+            raise
+    raise AssertionError
+
+
+def _cut() -> Refused:
+    return Refused("the sealed file is not complete; download it again, or ask for it again")
+
+
+def _damaged() -> Refused:
+    return Refused("the sealed file is damaged; download it again, or ask for it again")

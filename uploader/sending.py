@@ -1,0 +1,289 @@
+"""One file through the engine: plan, session, pieces, object, link; each step remembered, each checked.
+
+What may be told to the user while it runs is bytes and nothing else; sessions and links live in the journal only.
+"""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from uploader.errors import FileChanged, Gone, Refused, Temporary, TooLarge
+from uploader.flow import Flow, persist, work_off
+from uploader.names import clean_name
+from uploader.source import BytesSource, PlainSource, Source, Window, hash_of, identify
+from uploader.ticket import Attachment, Link, Progress, Wishes, quiet
+from uploader.transfer import MOST_BEGINNINGS, SOON_S, WIDTH, Parts, Plan, Stream, Upload, UploadShare, Whole
+from uploader.wire import Wire
+
+if TYPE_CHECKING:
+    from uploader.journal import Journal
+
+PAGE = "open.html"
+
+R = TypeVar("R")
+
+
+class Sending:
+    """One ``put`` of an ``UploadShare``. ``run`` belongs to one thread; it starts others and ends them."""
+
+    def __init__(self, share: UploadShare, wire: Wire, file: Attachment, journal: Journal, wishes: Wishes) -> None:
+        self._share, self._wire, self._file, self._journal, self._wishes = share, wire, file, journal, wishes
+        self._way = share.way(wire)
+        self._step = f"share/{file.sha256}/{file.name}/"
+        self._sealed = share.seal != "no" if wishes.sealed is None else wishes.sealed
+        self._progress: Progress = quiet
+        self._seen_bytes = 0
+        self._resumed_bytes = 0
+
+    def run(self, progress: Progress) -> Link:
+        done = self._journal.result(self._step + "link")
+        if done is not None:
+            return msgspec.json.decode(done, type=Link)
+        self._progress = progress
+        plan = self._plan()
+        stored = self._journal.result(self._step + "stored") or self._store(plan.upload, self._source(plan))
+        sha256 = self._journal.once(self._step + "sha256", lambda: self._file.sha256 or hash_of(self._file))
+        self._seen_bytes = self._file.size_bytes
+        self._tell()
+        link = replace(self._link(plan, stored), sha256=sha256, resumed_from_bytes=self._resumed_bytes)
+        written = self._journal.once(self._step + "link", lambda: msgspec.json.encode(link).decode())
+        return msgspec.json.decode(written, type=Link)
+
+    def abandon(self) -> None:
+        """Removes from the service what this file left there, finished or not."""
+        plan_text = self._journal.result(self._step + "plan")
+        if plan_text is None:
+            return
+        plan = msgspec.json.decode(plan_text, type=Plan)
+        if link := self._journal.result(self._step + "link"):
+            self._share.erase(self._wire, msgspec.json.decode(link, type=Link).receipt)
+        else:
+            for extra in ("", "page/"):
+                self._abandon_one(plan.upload, extra)
+        self._forget()
+
+    def _abandon_one(self, upload: Upload, extra: str) -> None:
+        session = self._journal.result(self._step + extra + "session")
+        stored = self._journal.result(self._step + extra + "stored")
+        if stored is None and session is not None:
+            self._way.abort(upload, session)
+        elif stored is not None:
+            with suppress(Gone):
+                self._share.erase(self._wire, self._share.receipt(upload, stored))
+
+    def _forget(self) -> None:
+        names = ("plan", "session", "stored", "sha256", "link")
+        self._journal.forget(*(self._step + extra + name for extra in ("", "page/") for name in names))
+
+    def _plan(self) -> Plan:
+        """What was decided when this file was first met; decided anew when it is another file now."""
+        if self._file.size_bytes > (self._share.abilities.largest_bytes or self._file.size_bytes):
+            most = self._share.abilities.largest_bytes
+            raise TooLarge("the file is larger than the service takes", limit_bytes=most)
+        identity = identify(self._file.path, self._file.name)
+        if identity.size_bytes != self._file.size_bytes:
+            raise FileChanged("“{name}” has changed since it was attached", name=self._file.name)
+
+        def decide() -> str:
+            key = b64encode(secrets.token_bytes(32)).decode() if self._sealed else ""
+            size = self._source(Plan(identity, _NOTHING, key)).size_bytes
+            pieces = self._way.pieces.piece_bytes(size)
+            name = secrets.token_hex(8) + ".sealed" if key else clean_name(self._file.name)
+            kind = "application/octet-stream" if key else self._file.media_type or "application/octet-stream"
+            upload = Upload(secrets.token_hex(16), name, size, kind, pieces)
+            return msgspec.json.encode(Plan(identity, upload, key)).decode()
+
+        plan = msgspec.json.decode(self._journal.once(self._step + "plan", decide), type=Plan)
+        if plan.file != identity:  # a new key for new content: a sealed record must never be made of two files
+            self.abandon()
+            plan = msgspec.json.decode(self._journal.once(self._step + "plan", decide), type=Plan)
+        return plan
+
+    def _source(self, plan: Plan) -> Source:
+        if not plan.seal_key:
+            return PlainSource(self._file)
+        from uploader.seal import Sealed
+
+        return Sealed(self._file, b64decode(plan.seal_key))
+
+    def _tell(self) -> None:
+        self._progress(min(self._seen_bytes, self._file.size_bytes), self._file.size_bytes)
+
+    def _calmly(self, act: Callable[[], R]) -> R:
+        """One call to the service with patience, while the user may stop it."""
+        flow, found = Flow(0, lambda: 0), list[R]()
+        with self._ending():
+            work_off([lambda: found.append(persist(flow, self._way, act))], 1, flow, self._tell)
+        return found[0]
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Whatever ends a sending early also ends what its threads wait for."""
+        try:
+            yield
+        except BaseException:
+            self._wire.cut()
+            self._wire = Wire()
+            self._way = self._share.way(self._wire)
+            raise
+
+    def _store(self, upload: Upload, source: Source, extra: str = "") -> str:
+        """Brings one object there and says how the service calls it; a forgotten session is begun anew."""
+        step = self._step + extra
+        for beginning in range(1, MOST_BEGINNINGS + 1):
+            known = self._journal.result(step + "session") is not None
+            begin = partial(self._way.begin, upload)
+            session = self._journal.once(step + "session", partial(self._calmly, begin))
+            try:
+                receipts = self._send(upload, session, source, known, hashed=not extra)
+                finish = partial(self._way.finish, upload, session, receipts)
+                return self._journal.once(step + "stored", partial(self._calmly, finish))
+            except Gone:
+                self._journal.forget(step + "session")
+                if beginning == MOST_BEGINNINGS:
+                    raise
+            except FileChanged:
+                with suppress(Refused, Temporary):
+                    self._way.abort(upload, session)
+                self._forget()
+                raise
+        raise AssertionError("unreachable")
+
+    def _send(self, upload: Upload, session: str, source: Source, known: bool, *, hashed: bool) -> dict[int, str]:
+        """Sends what the server does not have, and takes the file's hash in the same pass."""
+        flow = Flow(0, self._wishes.bytes_per_s)
+        receipts: dict[int, str] = {}
+        found: list[str] = []
+        if hashed:
+            before = self._calmly(partial(self._server_has, upload, session, receipts)) if known else 0
+        else:
+            before = 0
+        flow.acknowledge(before)
+        self._resumed_bytes = max(self._resumed_bytes, before)
+        jobs, width = self._jobs(upload, session, source, flow, receipts)
+        if hashed:
+            jobs.insert(0, lambda: found.append(hash_of(self._file, lambda: flow.stopped)))
+
+        def tell() -> None:
+            self._seen_bytes = flow.seen_bytes if hashed else self._seen_bytes
+            self._tell()
+
+        try:
+            with self._ending():
+                work_off(jobs, width + hashed, flow, tell)
+        except Temporary as error:
+            if flow.done_bytes > before and error.retry_after_s is None:
+                error.retry_after_s = SOON_S
+            raise
+        if hashed:
+            whole = not self._file.sha256 or found == [self._file.sha256]
+            if not whole or identify(self._file.path, self._file.name) != self._plan().file:
+                raise FileChanged("“{name}” has changed since it was attached", name=self._file.name)
+            self._journal.once(self._step + "sha256", lambda: found[0])
+        return receipts
+
+    def _server_has(self, upload: Upload, session: str, receipts: dict[int, str]) -> int:
+        """The bytes an earlier run brought there; of numbered pieces their receipts too."""
+        if isinstance(self._way, Stream):
+            return self._way.offset(upload, session)
+        if not isinstance(self._way, Parts):
+            return 0
+        for number, part in self._way.have(upload, session).items():
+            if number <= upload.piece_count and part.size_bytes == upload.piece(number)[1]:
+                receipts[number] = part.receipt
+        return sum(upload.piece(number)[1] for number in receipts)
+
+    def _jobs(
+        self, upload: Upload, session: str, source: Source, flow: Flow, receipts: dict[int, str]
+    ) -> tuple[list[Callable[[], None]], int]:
+        """What is left to do, and how much of it at a time."""
+        way = self._way
+        if isinstance(way, Parts):
+            left = [number for number in range(1, upload.piece_count + 1) if number not in receipts]
+            return [partial(_send_part, way, upload, session, source, flow, receipts, n) for n in left], WIDTH
+        if isinstance(way, Stream):
+            return [partial(_send_stream, way, upload, session, source, flow)], 1
+        return [partial(_send_whole, way, upload, source, flow, receipts)], 1
+
+    def _link(self, plan: Plan, stored: str) -> Link:
+        """The link as its reader gets it, opened once as a stranger would."""
+        wishes, share = self._wishes, self._share
+        days = share.expires_days if wishes.expires_days is None else wishes.expires_days
+        password = secrets.token_urlsafe(12) if wishes.password and share.abilities.password else ""
+        if wishes.password and not password:
+            raise Refused("{service} knows no passwords for links; leave the password out", service=share.title)
+        link = self._calmly(partial(share.link, self._wire, plan.upload, stored, days, password))
+        with Wire() as stranger:
+            self._calmly(partial(share.look, stranger, plan.upload, link))
+        if not plan.seal_key:
+            return link
+        from uploader.seal import key_text, page, sealed_link
+
+        key, apart = b64decode(plan.seal_key), share.seal == "apart"
+        text = key_text(key) if apart or not share.abilities.serves_pages else ""
+        if not share.abilities.serves_pages:
+            return replace(link, sealed=True, key=text)
+        html = page()
+        beside = replace(plan.upload, name=PAGE, size_bytes=len(html), media_type="text/html; charset=utf-8")
+        kept = self._journal.result(self._step + "page/stored") or self._store(beside, BytesSource(html), "page/")
+        opened = self._calmly(partial(share.link, self._wire, beside, kept, days, ""))
+        url = sealed_link(opened.url, None if apart else key, link.url)
+        return replace(link, url=url, sealed=True, key=text)
+
+
+_NOTHING = Upload("", "", 0, "", 1)
+
+
+def _send_part(
+    way: Parts, upload: Upload, session: str, source: Source, flow: Flow, receipts: dict[int, str], number: int
+) -> None:
+    offset, length = upload.piece(number)
+
+    def act() -> str:
+        with flow.counted() as passing:
+            return way.send(upload, session, number, Window(source, offset, length, passing))
+
+    receipts[number] = persist(flow, way, act)
+    flow.acknowledge(length)
+
+
+def _send_whole(way: Whole, upload: Upload, source: Source, flow: Flow, receipts: dict[int, str]) -> None:
+    def act() -> str:
+        with flow.counted() as passing:
+            return way.send(upload, Window(source, 0, upload.size_bytes, passing))
+
+    receipts[1] = persist(flow, way, act)
+    flow.acknowledge(upload.size_bytes)
+
+
+def _send_stream(way: Stream, upload: Upload, session: str, source: Source, flow: Flow) -> None:
+    """From where the server is to the end; after every trouble the server is asked again where it is."""
+    sure = True
+
+    def act() -> int:
+        nonlocal sure
+        if not sure:
+            at = way.offset(upload, session)
+            flow.acknowledge(at - flow.done_bytes)
+            if at >= upload.size_bytes:
+                return at
+        sure = False
+        offset = flow.done_bytes
+        length = min(upload.piece_bytes, upload.size_bytes - offset)
+        with flow.counted() as passing:
+            return way.send(upload, session, Window(source, offset, length, passing))
+
+    while True:
+        reached = persist(flow, way, act)
+        sure = True
+        flow.acknowledge(reached - flow.done_bytes)
+        if flow.done_bytes >= upload.size_bytes:
+            return

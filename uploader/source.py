@@ -1,0 +1,155 @@
+"""A file as it is sent: identified, read through small windows by several threads, hashed beside the sending."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from uploader.errors import FileChanged
+from uploader.ticket import Attachment
+from uploader.wire import BLOCK_BYTES
+
+HASH_BLOCK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells a file from a later one of the same name. A hash of its beginning would not: two recordings
+    share size and header."""
+
+    size_bytes: int
+    mtime_ns: int
+    file_id: int
+
+
+class Reader(Protocol):
+    """One open source. ``read_into`` fills ``buffer`` from ``offset`` on, completely; used by one thread."""
+
+    def read_into(self, buffer: memoryview, offset: int) -> None: ...
+    def close(self) -> None: ...
+
+
+class Source(Protocol):
+    """What is sent: the file itself, or its sealed form. ``open`` is called from several threads."""
+
+    @property
+    def size_bytes(self) -> int: ...
+    def open(self) -> Reader: ...
+
+
+class PlainSource:
+    """The file as it is."""
+
+    def __init__(self, file: Attachment) -> None:
+        self._file = file
+        self.size_bytes = file.size_bytes
+
+    def open(self) -> Reader:
+        return _PlainReader(self._file)
+
+
+class _PlainReader:
+    """Reads, and does not map: a mapped file that somebody shortens would kill the process."""
+
+    def __init__(self, file: Attachment) -> None:
+        self._name = file.name
+        try:
+            self._lines = file.path.open("rb", buffering=0)
+        except OSError as error:
+            raise FileChanged("“{name}” cannot be read any more; attach it again", name=file.name) from error
+
+    def read_into(self, buffer: memoryview, offset: int) -> None:
+        try:
+            self._lines.seek(offset)
+            at = 0
+            while at < len(buffer):
+                got = self._lines.readinto(buffer[at:])
+                if not got:
+                    raise FileChanged("“{name}” has changed since it was attached", name=self._name)
+                at += got
+        except OSError as error:
+            raise FileChanged("“{name}” cannot be read any more; attach it again", name=self._name) from error
+
+    def close(self) -> None:
+        self._lines.close()
+
+
+class Window:
+    """A part of a source as the body of one request; ``on_block`` hears of every block before it goes, and may raise."""
+
+    def __init__(self, source: Source, offset: int, size_bytes: int, on_block: Callable[[int], None]) -> None:
+        self._source, self.offset, self.size_bytes, self._on_block = source, offset, size_bytes, on_block
+
+    def blocks(self) -> Iterator[memoryview]:
+        """The bytes, in blocks that are overwritten by the next one."""
+        buffer = memoryview(bytearray(min(BLOCK_BYTES, self.size_bytes)))
+        reader = self._source.open()
+        try:
+            at = 0
+            while at < self.size_bytes:
+                block = buffer[: min(len(buffer), self.size_bytes - at)]
+                reader.read_into(block, self.offset + at)
+                self._on_block(len(block))
+                yield block
+                at += len(block)
+        finally:
+            reader.close()
+
+    def digests(self, *kinds: Callable[[bytes | memoryview], object]) -> None:
+        """Feeds the window to each of ``kinds`` (``hashlib.md5().update``) without counting it as sent."""
+        silent = Window(self._source, self.offset, self.size_bytes, lambda n: None)
+        for block in silent.blocks():
+            for update in kinds:
+                update(block)
+
+
+def identify(path: Path, name: str) -> Identity:
+    """Raises: FileChanged when it is gone."""
+    try:
+        about = os.stat(path)  # noqa: PTH116  # the same call for open files and paths
+    except OSError as error:
+        raise FileChanged("“{name}” is no longer there; attach it again", name=name) from error
+    return Identity(about.st_size, about.st_mtime_ns, about.st_ino)
+
+
+def hash_of(file: Attachment, stopped: Callable[[], bool] = lambda: False) -> str:
+    """SHA-256 of the plain file, in hex; empty when ``stopped``. Raises: FileChanged."""
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(HASH_BLOCK_BYTES))
+    reader = PlainSource(file).open()
+    try:
+        for offset in range(0, file.size_bytes, HASH_BLOCK_BYTES):
+            if stopped():
+                return ""
+            block = buffer[: min(HASH_BLOCK_BYTES, file.size_bytes - offset)]
+            reader.read_into(block, offset)
+            digest.update(block)
+    finally:
+        reader.close()
+    return digest.hexdigest()
+
+
+class BytesSource:
+    """A few bytes in memory as a source."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.size_bytes = len(content)
+
+    def open(self) -> Reader:
+        return _BytesReader(self._content)
+
+
+class _BytesReader:
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def read_into(self, buffer: memoryview, offset: int) -> None:
+        buffer[:] = self._content[offset : offset + len(buffer)]
+
+    def close(self) -> None:
+        pass

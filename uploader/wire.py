@@ -1,0 +1,414 @@
+"""The only HTTP. Streams bodies, trusts what the system trusts, goes by the system's proxy, sorts answers into errors.
+
+It refuses to follow a redirect by itself, to hand credentials to another host, to read an answer without end, and to
+name more of an address than its host: paths and queries of upload sessions and presigned links are secrets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import socket
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urljoin, urlsplit
+
+from uploader.errors import (
+    AuthFailed,
+    Gone,
+    NoSpace,
+    OutcomeUnknown,
+    Refused,
+    Temporary,
+    TooLarge,
+    Unreachable,
+    UploaderError,
+)
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+BLOCK_BYTES = 256 * 1024
+"""What is written to a connection at once. A block that does not go within ``STALL_S`` is a stall: 4 kB/s is enough."""
+CONNECT_S = 15.0
+STALL_S = 60.0
+"""No byte either way for so long is a stall."""
+MOST_BYTES = 1024 * 1024
+"""Of an answer, unless the caller wants more."""
+MOST_WAIT_S = 24 * 3600.0
+"""A service that asks to wait longer is asked again after a day."""
+AGENT = "Testigo"
+DONE = range(200, 300)
+_CREDENTIALS = {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"}
+
+
+class Body(Protocol):
+    """What a request carries: read from its beginning on every try."""
+
+    @property
+    def size_bytes(self) -> int: ...
+    def blocks(self) -> Iterator[bytes | memoryview]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a service answered. ``headers`` are asked in lower case. ``url`` is where it came from, after redirects."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    url: str = field(repr=False)
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Raises: Temporary when it is no JSON (a login page, a captive portal, a proxy's own words)."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise Temporary(
+                "{host} answered with something else than data: perhaps a login page, or a proxy in between",
+                host=self.host,
+            ) from error
+
+
+class Wire:
+    """Connections to services, kept open between calls. Every method may be called from any thread.
+
+    ``private`` False refuses loopback, private and link-local addresses (cloud metadata), also behind redirects
+    and names that resolve to them: for addresses that came from a stranger's file.
+    """
+
+    def __init__(self, *, private: bool = True, stall_s: float = STALL_S) -> None:
+        self._private, self._stall_s = private, stall_s
+        self._pools: dict[str, PoolManager] = {}
+        self._sockets: set[socket.socket] = set()
+        self._guard = threading.Lock()
+        self._cut = False
+
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Body = b"",
+        ok: Collection[int] = DONE,
+        follow: int = 0,
+        most_bytes: int = MOST_BYTES,
+        answer_s: float | None = None,
+    ) -> Reply:
+        """The answer, when its status is in ``ok``.
+
+        ``follow`` redirects are followed: with GET and without body, except 307 and 308; without credentials to
+        another host; never from https to http. ``answer_s`` is the patience for the answer once all is sent.
+        Raises: UploaderError by status (see ``sort_out``); Unreachable; OutcomeUnknown when the request went out
+        and the answer got lost; whatever ``body`` raises.
+        """
+        sent = {"User-Agent": AGENT, "Accept-Encoding": "identity", **(headers or {})}
+        for value in (url, *sent.values()):
+            if any(ord(c) < 32 or ord(c) == 127 for c in value):
+                raise Refused("an address or header holds a line break; correct it in the settings")
+        while True:
+            reply = self._once(method, url, sent, body, most_bytes, answer_s)
+            target = reply.headers.get("location", "")
+            if not (follow and target and reply.status in (301, 302, 303, 307, 308)):
+                break
+            follow -= 1
+            url, old = urljoin(url, target), urlsplit(url)
+            new = urlsplit(url)
+            if new.scheme != "https" and (old.scheme == "https" or new.scheme != "http"):
+                raise Refused("{host} leads on to an address that is not safe; it was not followed", host=reply.host)
+            if (old.scheme, old.hostname, old.port) != (new.scheme, new.hostname, new.port):
+                sent = {k: v for k, v in sent.items() if k.lower() not in _CREDENTIALS}
+            if reply.status not in (307, 308) and method != "HEAD":
+                method, body = "GET", b""
+                sent = {k: v for k, v in sent.items() if not k.lower().startswith("content-")}
+        if reply.status not in ok:
+            raise sort_out(reply)
+        return reply
+
+    def length(self, url: str, headers: Mapping[str, str] | None = None) -> int | None:
+        """How many bytes a reader of ``url`` would get, asking for one of them; None when the server does not say.
+
+        Raises: as ``call``. Redirects are followed.
+        """
+        asked = {"Range": "bytes=0-0", **(headers or {})}
+        reply = self.call("GET", url, headers=asked, ok=(200, 206, 416), follow=5, most_bytes=0)
+        span = reply.headers.get("content-range", "")
+        total = span.rpartition("/")[2] if reply.status != 200 else reply.headers.get("content-length", "")
+        return int(total) if total.isdecimal() else None
+
+    @contextlib.contextmanager
+    def stream(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[tuple[Reply, Iterator[bytes]]]:
+        """Opens ``url`` for reading: the answer's head, and its body block by block. Raises: as ``call``."""
+        reply, answer = self._open("GET", url, {"User-Agent": AGENT, **(headers or {})}, b"", None)
+        try:
+            if reply.status not in (200, 206):
+                raise sort_out(reply)
+            yield reply, _sorted_blocks(answer, reply.host)
+        finally:
+            answer.close()
+
+    def cut(self) -> None:
+        """Ends everything that runs, from another thread, at once; calls that follow are refused."""
+        with self._guard:
+            self._cut = True
+            for line in self._sockets:
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(line, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        with self._guard:
+            for pool in self._pools.values():
+                pool.clear()
+            self._sockets.clear()
+
+    def _once(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | Body, most: int, answer_s: float | None
+    ) -> Reply:
+        reply, answer = self._open(method, url, headers, body, answer_s)
+        try:
+            if most == 0 and method != "HEAD":
+                answer.close()
+                return reply
+            content = b"".join(_limited(_sorted_blocks(answer, reply.host), most, reply.host))
+        except BaseException:
+            answer.close()
+            raise
+        answer.release_conn()
+        return Reply(reply.status, reply.headers, content, reply.url)
+
+    def _open(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | Body, answer_s: float | None
+    ) -> tuple[Reply, BaseHTTPResponse]:
+        import urllib3
+        from urllib3.exceptions import HTTPError
+
+        host = urlsplit(url).hostname or ""
+        if urlsplit(url).scheme not in ("http", "https") or not host:
+            raise Refused("“{host}” is no web address; it begins with https://", host=host or url[:20])
+        flow = _Flow(body)
+        sent = dict(headers)
+        if method in ("POST", "PUT", "PATCH") or flow.size_bytes:
+            sent["Content-Length"] = str(flow.size_bytes)
+        patience = urllib3.Timeout(connect=CONNECT_S, read=answer_s or self._stall_s)
+        try:
+            answer = self._pool(url).request(
+                method, url, headers=sent, body=flow.blocks() if flow.size_bytes else None,  # type: ignore[arg-type]  # any buffer goes
+                preload_content=False, redirect=False, retries=False, timeout=patience, chunked=False,
+            )  # fmt: skip
+        except (HTTPError, OSError) as error:
+            raise self._lost(error, host, flow) from error
+        return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, b"", url), answer
+
+    def _lost(self, error: Exception, host: str, flow: _Flow) -> UploaderError:
+        """Why there is no answer. Once the whole request is out it may have been carried out."""
+        from urllib3.exceptions import (
+            ConnectTimeoutError,
+            LocationParseError,
+            NameResolutionError,
+            NewConnectionError,
+            ProxyError,
+            SSLError,
+        )
+
+        causes: list[BaseException] = []
+        cause: BaseException | None = error
+        while cause is not None and cause not in causes:
+            causes.append(cause)
+            reason = getattr(cause, "reason", None)
+            cause = reason if isinstance(reason, BaseException) else cause.__cause__ or cause.__context__
+        for cause in causes:
+            if isinstance(cause, Forbidden):
+                return Refused("{host} lies in a private network, which this service may not reach", host=host)
+            if isinstance(cause, LocationParseError):
+                return Refused("“{host}” is no web address; it begins with https://", host=host)
+            if isinstance(cause, SSLError) or "CERTIFICATE_VERIFY" in str(cause):
+                return Unreachable(
+                    "the certificate of {host} is not trusted; another computer may be answering in its name", host=host
+                )
+        for cause in causes:
+            if isinstance(cause, ProxyError):
+                return Unreachable("the proxy on the way to {host} does not let us through", host=host)
+            if isinstance(cause, NameResolutionError):
+                return Unreachable("{host} is not known here; check the address and the network", host=host)
+            if isinstance(cause, NewConnectionError | ConnectTimeoutError):
+                return Unreachable("{host} does not answer", host=host)
+        if flow.ended:
+            return OutcomeUnknown("the answer of {host} got lost", host=host)
+        return Temporary("the connection to {host} broke off", host=host)
+
+    def _pool(self, url: str) -> PoolManager:
+        proxy = _proxy_for(url)
+        with self._guard:
+            if self._cut:
+                raise Temporary("stopped")
+            if proxy not in self._pools:
+                self._pools[proxy] = _connections(self, proxy)
+            return self._pools[proxy]
+
+    def _admit(self, line: socket.socket) -> None:
+        """Called with every new connection before a byte is sent. Raises: Forbidden."""
+        peer = line.getpeername()[0]
+        if not self._private and not ipaddress.ip_address(peer.partition("%")[0]).is_global:
+            line.close()
+            raise Forbidden(peer)
+        line.settimeout(self._stall_s)
+        with self._guard:
+            self._sockets = {s for s in self._sockets if s.fileno() >= 0}
+            self._sockets.add(line)
+            if self._cut:
+                socket.socket.shutdown(line, socket.SHUT_RDWR)
+
+
+class Forbidden(OSError):
+    """The address of a connection that policy does not allow."""
+
+
+class _Flow:
+    """A body on its way; ``ended`` once its last byte was handed to the connection."""
+
+    def __init__(self, body: bytes | Body) -> None:
+        self._body = body
+        self.size_bytes = len(body) if isinstance(body, bytes) else body.size_bytes
+        self.ended = self.size_bytes == 0
+
+    def blocks(self) -> Iterator[bytes | memoryview]:
+        if isinstance(self._body, bytes):
+            view = memoryview(self._body)
+            for at in range(0, len(view), BLOCK_BYTES):
+                yield view[at : at + BLOCK_BYTES]
+        else:
+            yield from self._body.blocks()
+        self.ended = True
+
+
+def sort_out(reply: Reply) -> UploaderError:
+    """What an unwanted status means for the person; adapters correct their service's oddities before."""
+    host, status = reply.host, str(reply.status)
+    if reply.status in (408, 423, 425, 429) or (reply.status >= 500 and reply.status not in (501, 505, 507)):
+        return Temporary("{host} is busy or out of order ({status})", retry_after_s=wanted_wait_s(reply),
+                         host=host, status=status)  # fmt: skip
+    if reply.status == 401:
+        return AuthFailed("{host} does not accept the password or token", host=host)
+    if reply.status == 403:
+        return Refused("{host} does not allow it ({status}); the account may lack a right", host=host, status=status)
+    if reply.status in (404, 410):
+        return Gone("{host} does not know it, or no longer ({status})", host=host, status=status)
+    if reply.status == 413:
+        return TooLarge("{host} does not take a file of this size", host=host)
+    if reply.status == 507:
+        return NoSpace("there is no space left at {host}", host=host)
+    if 300 <= reply.status < 400:
+        return Refused("{host} leads to another page, perhaps a login; check the address", host=host)
+    return Refused("{host} refused it ({status})", host=host, status=status)
+
+
+def wanted_wait_s(reply: Reply) -> float | None:
+    """What ``Retry-After`` asks for, in seconds or as a date, at most a day. Source: RFC 9110, 10.2.3."""
+    value = reply.headers.get("retry-after", "").strip()
+    if value.isdecimal():
+        return min(float(value[:9]), MOST_WAIT_S)
+    try:
+        asked = parsedate_to_datetime(value)
+        now = parsedate_to_datetime(reply.headers.get("date", ""))
+        return min(max((asked - now).total_seconds(), 0), MOST_WAIT_S)
+    except (ValueError, TypeError):
+        return None
+
+
+def _limited(blocks: Iterator[bytes], most: int, host: str) -> Iterator[bytes]:
+    for block in blocks:
+        most -= len(block)
+        if most < 0:
+            raise Refused("{host} answers with more than it should; check the address", host=host)
+        yield block
+
+
+def _sorted_blocks(answer: BaseHTTPResponse, host: str) -> Iterator[bytes]:
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield from answer.stream(BLOCK_BYTES, decode_content=True)
+    except (HTTPError, OSError) as error:
+        raise OutcomeUnknown("the answer of {host} got lost", host=host) from error
+
+
+def _proxy_for(url: str) -> str:
+    """The system's proxy for this address, with its credentials; empty: none."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    with contextlib.suppress(ValueError):
+        if ipaddress.ip_address(host).is_loopback:
+            return ""
+    proxies = getproxies()
+    if host == "localhost" or not proxies or proxy_bypass(host):
+        return ""
+    found = proxies.get(parts.scheme) or proxies.get("all") or ""
+    return found if "://" in found or not found else f"http://{found}"
+
+
+def _connections(wire: Wire, proxy: str) -> PoolManager:
+    """Pools whose connections ask ``wire`` before they are used."""
+    import urllib3
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            line = super()._new_conn()
+            wire._admit(line)
+            return line
+
+        def request(self, *arguments: Any, **named: Any) -> None:
+            if self.sock is not None:  # connected long ago: from here on only a stall counts
+                self.timeout = wire._stall_s
+            super().request(*arguments, **named)
+
+    class Safe(Plain, HTTPSConnection):
+        pass
+
+    options: dict[str, Any] = {"maxsize": 8, "blocksize": BLOCK_BYTES, "ssl_context": _trust()}
+    if proxy:
+        user = urlsplit(proxy)
+        headers = None
+        if user.username:
+            headers = urllib3.make_headers(proxy_basic_auth=f"{user.username}:{user.password or ''}")
+        manager: PoolManager = urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
+    else:
+        manager = urllib3.PoolManager(**options)
+    plain = type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": Plain})
+    safe = type("SafePool", (HTTPSConnectionPool,), {"ConnectionCls": Safe})
+    manager.pool_classes_by_scheme = {"http": plain, "https": safe}
+    return manager
+
+
+@cache
+def _trust() -> SSLContext:
+    """What the operating system trusts, the company's own authorities included."""
+    import ssl
+
+    import truststore
+
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
