@@ -33,6 +33,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -41,17 +42,21 @@ from typing import TYPE_CHECKING
 from uploader.errors import FileChanged, Refused
 from uploader.folder_access import sorted_faults
 from uploader.names import clean_name
+from uploader.seal_page import KEY_BYTES, key_text, page, read_key, read_sealed_link, sealed_link
 from uploader.ticket import Attachment, Progress, quiet
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-KEY_BYTES = 32
+__all__ = ["Contents", "Sealed", "key_text", "new_key", "page", "read_key", "read_sealed_link", "sealed_link", "unseal",
+           "unseal_to"]  # fmt: skip
+
 RECORD_BYTES = 1 << 20
 _MAGIC = b"TESTIGO\x01"
 _HEADER_BYTES = 40
 _CONTENTS_BYTES = 4096
 _TAG_BYTES = 16
+_ROOM_BYTES = RECORD_BYTES + _TAG_BYTES
 _FILE_AT = _HEADER_BYTES + _CONTENTS_BYTES + _TAG_BYTES
 _MOST_RECORDS = (1 << 32) - 1
 
@@ -63,52 +68,19 @@ def new_key() -> bytes:
 
 @dataclass(frozen=True)
 class Sealed:
-    """A file as it looks sealed; nothing is written to disk. Any thread, any number of ranges at a time."""
+    """A file as it looks sealed; nothing is written to disk. Any thread may open it, any number of times."""
 
     file: Attachment
     key: bytes = field(repr=False)
 
     @property
     def size_bytes(self) -> int:
-        """Of the sealed file, without reading any."""
+        """Of the sealed file; nothing is read."""
         return _FILE_AT + self.file.size_bytes + _count(self.file.size_bytes) * _TAG_BYTES
 
-    def blocks(self, offset: int = 0, length: int | None = None) -> Iterator[memoryview]:
-        """A range of the sealed file. A block is good until the next one is asked for; it holds 1 MiB at most.
-
-        Raises: FileChanged when the file is gone or has another size; OSError.
-        """
-        end = min(self.size_bytes, self.size_bytes if length is None else offset + length)
-        if offset < min(end, _FILE_AT):
-            yield memoryview(self._front)[offset:end]
-        if end > max(offset, _FILE_AT):
-            yield from self._records(max(offset, _FILE_AT), end)
-
-    def _records(self, offset: int, end: int) -> Iterator[memoryview]:
-        """Whole records are made again, and cut to the range."""
-        size_bytes, room_bytes = self.file.size_bytes, RECORD_BYTES + _TAG_BYTES
-        first = (offset - _FILE_AT) // room_bytes
-        plain, sealed = memoryview(bytearray(RECORD_BYTES)), memoryview(bytearray(room_bytes))
-        try:
-            source = self.file.path.open("rb", buffering=0)
-        except FileNotFoundError as error:
-            raise FileChanged("“{name}” is no longer in the report's folder", name=self.file.name) from error
-        with source:
-            self._expect(os.fstat(source.fileno()).st_size == size_bytes)
-            source.seek(first * RECORD_BYTES)
-            for number in range(first, (end - 1 - _FILE_AT) // room_bytes + 1):
-                start, wanted = _FILE_AT + number * room_bytes, min(RECORD_BYTES, size_bytes - number * RECORD_BYTES)
-                have = 0
-                while have < wanted:
-                    read = source.readinto(plain[have:wanted])
-                    self._expect(bool(read))
-                    have += read
-                self._lock.seal(number + 1, number + 1 == _count(size_bytes), plain[:wanted], sealed)
-                yield sealed[max(offset - start, 0) : min(end - start, wanted + _TAG_BYTES)]
-
-    def _expect(self, whole: bool) -> None:
-        if not whole:
-            raise FileChanged("“{name}” has changed since it was attached", name=self.file.name)
+    def open(self) -> SealedReader:
+        """One open file, for one thread. Raises: FileChanged when the file is gone or has another size."""
+        return SealedReader(self.file, self._lock, self._front)
 
     @cached_property
     def _front(self) -> bytes:
@@ -120,6 +92,60 @@ class Sealed:
     @cached_property
     def _lock(self) -> _Lock:
         return _Lock(self.key, hmac.digest(self.key, b"salt" + _pack(self.file), "sha256")[:16])
+
+
+class SealedReader:
+    """Any range of a sealed file: the records it touches are made again from the plain file, and kept for the next."""
+
+    def __init__(self, file: Attachment, lock: _Lock, front: bytes) -> None:
+        self._file, self._lock, self._front = file, lock, front
+        self._plain, self._sealed = memoryview(bytearray(RECORD_BYTES)), memoryview(bytearray(_ROOM_BYTES))
+        self._number = -1
+        with self._faults():
+            self._source = file.path.open("rb", buffering=0)
+        if os.fstat(self._source.fileno()).st_size != file.size_bytes:
+            self._source.close()
+            raise self._changed()
+
+    def read_into(self, buffer: memoryview, offset: int) -> None:
+        """Fills the whole buffer, which must not reach beyond the end. Raises: FileChanged."""
+        at = min(max(_FILE_AT - offset, 0), len(buffer))
+        buffer[:at] = self._front[offset : offset + at]
+        while at < len(buffer):
+            number, start = divmod(offset + at - _FILE_AT, _ROOM_BYTES)
+            record = self._record(number)
+            part = record[start : start + len(buffer) - at]
+            buffer[at : at + len(part)] = part
+            at += len(part)
+
+    def close(self) -> None:
+        self._source.close()
+
+    def _record(self, number: int) -> memoryview:
+        size_bytes, place = self._file.size_bytes, number * RECORD_BYTES
+        wanted = min(RECORD_BYTES, size_bytes - place)
+        if number != self._number:
+            self._number, have = -1, 0
+            with self._faults():
+                self._source.seek(place)
+                while have < wanted:
+                    read = self._source.readinto(self._plain[have:wanted])
+                    if not read:
+                        raise self._changed()
+                    have += read
+            self._lock.seal(number + 1, number + 1 == _count(size_bytes), self._plain[:wanted], self._sealed)
+            self._number = number
+        return self._sealed[: wanted + _TAG_BYTES]
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise FileChanged("“{name}” cannot be read any more; attach it again", name=self._file.name) from error
+
+    def _changed(self) -> FileChanged:
+        return FileChanged("“{name}” has changed since it was attached", name=self._file.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +177,7 @@ def unseal(blocks: Iterable[bytes], key: bytes) -> tuple[Contents, Iterator[byte
     lock = _Lock(key, header[8:24])
     if not hmac.compare_digest(lock.header, header):
         raise Refused("the key does not fit this file; copy the whole link or key again")
-    contents = _unpack(lock.open(0, False, source.take(_CONTENTS_BYTES + _TAG_BYTES)))
+    contents = _unpack(lock.open(0, False, source.take_all(_CONTENTS_BYTES + _TAG_BYTES)))
     return contents, _genuine(contents, lock, source)
 
 
@@ -201,8 +227,6 @@ class _Lock:
         """Raises: Refused."""
         from cryptography.exceptions import InvalidTag
 
-        if len(sealed) < _TAG_BYTES:
-            raise _cut()
         try:
             return self._aes.decrypt(self._nonce(number, last), sealed, self.header)
         except InvalidTag as error:
@@ -225,15 +249,19 @@ class _Source:
         self._rest = whole[wanted_bytes:]
         return whole[:wanted_bytes]
 
+    def take_all(self, wanted_bytes: int) -> memoryview:
+        """Raises: Refused when there are fewer."""
+        taken = self.take(wanted_bytes)
+        if len(taken) < wanted_bytes:
+            raise _cut()
+        return taken
+
 
 def _genuine(contents: Contents, lock: _Lock, source: _Source) -> Iterator[bytes]:
     count, left, digest = _count(contents.size_bytes), contents.size_bytes, hashlib.sha256()
     for number in range(1, count + 1):
         wanted = min(RECORD_BYTES, left) + _TAG_BYTES
-        sealed = source.take(wanted)
-        if len(sealed) < wanted:
-            raise _cut()
-        plain = lock.open(number, number == count, sealed)
+        plain = lock.open(number, number == count, source.take_all(wanted))
         digest.update(plain)
         left -= len(plain)
         if number == count:

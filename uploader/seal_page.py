@@ -19,10 +19,8 @@ from importlib import resources
 from urllib.parse import parse_qs, quote, urldefrag, urljoin
 
 from uploader.errors import Refused
-from uploader.seal import KEY_BYTES
 
-PAGE_NAME = "open.html"
-SEALED_SUFFIX = ".sealed"
+KEY_BYTES = 32
 _CHECK_BYTES = 3
 _RFC4648 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -82,23 +80,25 @@ def read_key(text: str) -> bytes:
 
 
 @cache
-def open_page() -> bytes:
+def page() -> bytes:
     """The whole page, to be stored as ``text/html`` beside sealed files; one serves any number of them."""
-    style, script, icon = _resource("seal/open.css"), _resource("seal/open.js"), _resource("icons/testigo.svg")
+    style, icon = _resource("seal/open.css"), _resource("icons/testigo.svg")
+    parts = (f"const WORDS = {_resource('seal/words.json')};", _resource("seal/unseal.js"), _resource("seal/open.js"))
+    script = "\n".join(('"use strict";', "(() => {", *parts, "})();"))
     policy = (
         f"default-src 'none'; style-src '{_fingerprint(style)}'; script-src '{_fingerprint(script)}'; "
         "connect-src 'self' https:; img-src data:; base-uri 'none'; form-action 'none'; "
         "require-trusted-types-for 'script'; trusted-types 'none'"
     )
-    page = _resource("seal/open.html")
+    whole = _resource("seal/open.html")
     for mark, text in {
         "{policy}": escape(policy),
         "{icon}": "data:image/svg+xml," + quote(" ".join(icon.split())),
         "{style}": style,
         "{script}": script,
     }.items():
-        page = page.replace(mark, text)
-    return page.encode()
+        whole = whole.replace(mark, text)
+    return whole.encode()
 
 
 def _resource(name: str) -> str:

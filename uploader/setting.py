@@ -87,7 +87,8 @@ def setting(
 def settings_of(owner: type) -> tuple[Setting, ...]:
     """The declared settings of an adapter or a section, in order: its own first, then what all of its kind have."""
     found = []
-    for part in sorted(dataclasses.fields(owner), key=lambda part: part.name not in owner.__dict__["__annotations__"]):
+    own = owner.__dict__.get("__annotations__", {})
+    for part in sorted(dataclasses.fields(owner), key=lambda part: part.name not in own):
         if "title" in part.metadata:
             required = part.default is dataclasses.MISSING
             default = None if required else part.default

@@ -48,7 +48,9 @@ def sign(
     }
     if who.token:
         asked["X-Amz-Security-Token"] = who.token
-    canonical = "&".join(sorted(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in asked.items()))
+    canonical = "&".join(
+        sorted(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in asked.items())
+    )
     lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
     request = "\n".join((method, parts.path or "/", canonical, lines, names, "UNSIGNED-PAYLOAD"))
     digest = hashlib.sha256(request.encode()).hexdigest()

@@ -79,7 +79,7 @@ class _PlainReader:
 
 
 class Window:
-    """A part of a source as the body of one request; ``on_block`` hears of every block before it goes, and may raise."""
+    """A part of a source as one request's body; ``on_block`` hears of every block before it goes, and may raise."""
 
     def __init__(self, source: Source, offset: int, size_bytes: int, on_block: Callable[[int], None]) -> None:
         self._source, self.offset, self.size_bytes, self._on_block = source, offset, size_bytes, on_block

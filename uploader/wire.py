@@ -154,7 +154,7 @@ class Wire:
         asked = {"Range": "bytes=0-0", **(headers or {})}
         reply = self.call("GET", url, headers=asked, ok=(200, 206, 416), follow=5, most_bytes=0)
         span = reply.headers.get("content-range", "")
-        total = span.rpartition("/")[2] if reply.status != 200 else reply.headers.get("content-length", "")
+        total = span.rpartition("/")[2] or (reply.headers.get("content-length", "") if reply.status == 200 else "")
         return int(total) if total.isdecimal() else None
 
     @contextlib.contextmanager
