@@ -1,6 +1,7 @@
 # Testigo. Every target sets up what it needs by itself; nothing has to be prepared by hand.
 #   make demo    the whole journey on real input, pictures in build/demo/
 #   make test    all tests
+#   make servers the real servers that tests of shared links run on loopback; without them those tests are skipped
 #   make run     the tray        make check   style, types, house rules        make bench   measurements
 
 PYTHON ?= python3
@@ -8,12 +9,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup run demo test check bench clean
+.PHONY: setup servers run demo test check bench clean
 setup: $(STAMP)
 
 $(STAMP): requirements-dev.lock pyproject.toml packaging/debian-packages.txt packaging/setup.sh
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh packaging/setup.sh
 	@touch $(STAMP)
+
+servers:
+	@PYTHON="$(PYTHON)" sh packaging/servers.sh
 
 run: setup
 	@$(BIN)/python -m client

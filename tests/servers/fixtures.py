@@ -2,11 +2,84 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import pytest
 
+from tests.servers.azurite import AzuriteServer, start_azurite
 from tests.servers.fault_proxy import FaultProxy, TcpProxy
+from tests.servers.moto import start_moto
+from tests.servers.nginx import start_nginx
+from tests.servers.process import NotInstalled
+from tests.servers.rclone import start_rclone
+from tests.servers.rgw import Rgw, start_rgw
+from tests.servers.s3 import S3Server
+from tests.servers.sshd import SftpServer, start_sshd
+from tests.servers.tus import TusServer, start_tus
+from tests.servers.webdav import WebdavServer
+from tests.servers.wsgidav import start_wsgidav
+
+
+class Server(Protocol):
+    def stop(self) -> None: ...
+
+
+Started = TypeVar("Started", bound=Server)
+
+
+def lend(start: Callable[[Path], Started], folders: pytest.TempPathFactory) -> Iterator[Started]:
+    """Starts a server in a folder of the run's; afterwards stops it and removes what it held."""
+    folder = folders.mktemp(start.__name__)
+    try:
+        server = start(folder)
+    except NotInstalled as missing:
+        pytest.skip(f"{missing} is not installed: make servers installs it")
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def rgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rgw]:
+    yield from lend(start_rgw, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    yield from lend(start_rclone, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    yield from lend(start_moto, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzuriteServer]:
+    yield from lend(start_azurite, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def tusd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TusServer]:
+    yield from lend(start_tus, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def nginx_dav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebdavServer]:
+    yield from lend(start_nginx, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def wsgidav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebdavServer]:
+    yield from lend(start_wsgidav, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer]:
+    yield from lend(start_sshd, tmp_path_factory)
 
 
 @pytest.fixture
