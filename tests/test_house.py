@@ -159,12 +159,20 @@ def test_no_translation_is_left_over() -> None:
 
 
 def test_lock_files_hold_hashes_and_no_addresses() -> None:
-    for lock in ROOT.glob("requirements*.lock"):
+    for lock in (path for path in tracked() if path.match("requirements*.lock")):
         text = lock.read_text("utf-8")
         assert "://" not in text
         pinned = re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]
         assert pinned
         assert not [pin.splitlines()[0] for pin in pinned if "==" not in pin or "--hash=sha256:" not in pin]
+
+
+def test_the_lock_of_npm_holds_hashes_and_no_addresses() -> None:
+    for lock in (path for path in tracked() if path.name == "package-lock.json"):
+        packages = json.loads(lock.read_text("utf-8"))["packages"]
+        assert len(packages) > 1
+        assert not [name for name, held in packages.items() if name and "sha512-" not in held.get("integrity", "")]
+        assert not [name for name, held in packages.items() if "resolved" in held]
 
 
 def test_the_tree_names_no_machine() -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
+from tests.servers.asking import ask
 from tests.servers.process import Process
 
 
@@ -54,15 +53,7 @@ class S3Server:
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> tuple[int, bytes]:
         """Status and body of a signed request."""
-        request = urllib.request.Request(
-            self.presign(method, path, query), body, {"Content-Type": "application/octet-stream"}, method=method
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=60) as reply:
-                return reply.status, reply.read()
-        except urllib.error.HTTPError as refused:
-            with refused:
-                return refused.code, refused.read()
+        return ask(method, self.presign(method, path, query), body)[:2]
 
     def make_bucket(self, name: str) -> str:
         """A private bucket of this name, which is returned; one that is there already is kept."""
