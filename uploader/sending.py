@@ -131,7 +131,7 @@ class Sending:
             yield
         except BaseException:
             self._wire.cut()
-            self._wire = Wire()
+            self._wire = self._share.open_wire()
             self._way = self._share.way(self._wire)
             raise
 
@@ -221,7 +221,7 @@ class Sending:
         if wishes.password and not password:
             raise Refused("{service} knows no passwords for links; leave the password out", service=share.title)
         link = self._calmly(partial(share.link, self._wire, plan.upload, stored, days, password))
-        with Wire() as stranger:
+        with self._share.open_wire() as stranger:
             self._calmly(partial(share.look, stranger, plan.upload, link))
         if not plan.seal_key:
             return link

@@ -163,6 +163,10 @@ class UploadShare(Share):
         default="no",
     )
 
+    def open_wire(self) -> Wire:
+        """Connections as this share may have them; every call of its uploads goes through one of these."""
+        return Wire()
+
     @abstractmethod
     def way(self, wire: Wire) -> Parts | Stream | Whole: ...
 
@@ -187,15 +191,15 @@ class UploadShare(Share):
     def put(self, file: Attachment, journal: Journal, progress: Progress, wishes: Wishes = AS_SET) -> Link:
         from uploader.sending import Sending
 
-        with Wire() as wire:
+        with self.open_wire() as wire:
             return Sending(self, wire, file, journal, wishes).run(progress)
 
     def abandon(self, file: Attachment, journal: Journal) -> None:
         from uploader.sending import Sending
 
-        with Wire() as wire:
+        with self.open_wire() as wire:
             Sending(self, wire, file, journal, AS_SET).abandon()
 
     def revoke(self, receipt: str) -> None:
-        with Wire() as wire:
+        with self.open_wire() as wire:
             self.erase(wire, receipt)
