@@ -4,10 +4,12 @@ const $ = (id) => document.getElementById(id);
 const say = (word, gaps = {}) => WORDS[language][word].replace(/{(\w+)}/g, (_, name) => gaps[name]);
 let key = null, stream = null, sealed = null, hint = "", moving = false;
 
-function show(word, { mood = "", gaps = {}, parts = [] } = {}) {
+function show(word, { mood = "", gaps = {}, parts = [], offer = "save" } = {}) {
   $("told").textContent = say(word, gaps);
   $("told").className = mood;
   if (word === "waiting") return;
+  $("save").textContent = say(offer);
+  $("save").className = offer === "save" ? "first" : "";
   for (const id of ["ask", "unlock", "moving", "save", "stop"]) $(id).hidden = !parts.includes(id);
 }
 
@@ -58,12 +60,11 @@ async function save() {
     advance(0, sealed.size);
     await unseal(stream, sealed, sink, advance);
     const word = await sink.close();
-    show(word, { mood: "ok", parts: ["save"] });
-    $("save").textContent = say("again");
+    show(word, { mood: "ok", parts: ["save"], offer: "again" });
   } catch (error) {
     await sink?.abort();
     const word = error.word || (error instanceof Interruption ? "lost" : error.name === "QuotaExceededError" ? "full" : "disk");
-    show(word, { mood: word === "stopped" ? "" : "bad", parts: ["save"] });
+    show(word, { mood: word === "stopped" ? "" : "bad", parts: ["save"], offer: "retry" });
   } finally { moving = false; }
 }
 

@@ -113,7 +113,8 @@ function skipping(reader, offset) {
 /** Bytes from a place in the sealed file on, taken in the sizes that are wanted; a lost connection is taken up again. */
 class Stream {
   constructor(source, onWait = () => {}) {
-    Object.assign(this, { source, onWait, reader: null, failed: 0, offset: 0, rest: new Uint8Array(0), stopped: false });
+    Object.assign(this, { source, onWait, reader: null, failed: 0, offset: 0, rest: new Uint8Array(0) });
+    this.stopped = this.opened = false;
   }
   move(offset) {
     this.stopped = false;
@@ -153,6 +154,7 @@ class Stream {
       const stall = setTimeout(() => this.source.cut?.(), STALL_MS);
       try {
         this.reader ||= await this.source.open(this.offset);
+        this.opened = true;
         const { done, value } = await this.reader.read().catch((error) => { throw new Interruption(error.message); });
         if (done) return new Uint8Array(0);
         if (!value.length) continue;
@@ -162,7 +164,7 @@ class Stream {
       } catch (error) {
         this.reader = null;
         if (this.stopped) continue;
-        if (!(error instanceof Interruption) || !this.source.cut || !this.offset || ++this.failed > TRIES) throw error;
+        if (!(error instanceof Interruption) || !this.source.cut || !this.opened || ++this.failed > TRIES) throw error;
         this.onWait();
         await new Promise((go) => setTimeout(go, 500 * 2 ** this.failed));
       } finally { clearTimeout(stall); }
