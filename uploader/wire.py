@@ -46,6 +46,7 @@ MOST_WAIT_S = 24 * 3600.0
 """A service that asks to wait longer is asked again after a day."""
 AGENT = "Testigo"
 DONE = range(200, 300)
+NO_DATA = "{host} answered with something else than data: perhaps a login page, or a proxy in between"
 _CREDENTIALS = {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"}
 
 
@@ -78,10 +79,7 @@ class Reply:
         try:
             return json.loads(self.body)
         except ValueError as error:
-            raise Temporary(
-                "{host} answered with something else than data: perhaps a login page, or a proxy in between",
-                host=self.host,
-            ) from error
+            raise Temporary(NO_DATA, host=self.host) from error
 
 
 class Wire:
@@ -371,6 +369,8 @@ def _proxy_for(url: str) -> str:
 
 def _connections(wire: Wire, proxy: str) -> PoolManager:
     """Pools whose connections ask ``wire`` before they are used."""
+    import logging
+
     import urllib3
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -389,6 +389,8 @@ def _connections(wire: Wire, proxy: str) -> PoolManager:
     class Safe(Plain, HTTPSConnection):
         pass
 
+    # What it logs below an error are addresses, and ours are secrets.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     options: dict[str, Any] = {"maxsize": 8, "blocksize": BLOCK_BYTES, "ssl_context": _trust()}
     if proxy:
         user = urlsplit(proxy)

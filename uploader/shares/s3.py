@@ -27,7 +27,7 @@ from uploader.sigv4 import LONGEST_S, Credentials, sign
 from uploader.source import Window
 from uploader.ticket import Link, ShareAbilities
 from uploader.transfer import Part, Parts, PieceRule, Upload, UploadShare
-from uploader.wire import Body, Reply, Wire, sort_out
+from uploader.wire import NO_DATA, Body, Reply, Wire, sort_out
 
 CALL_S = 15 * 60
 """How long the signature of one call holds: a slow piece must not outlive it."""
@@ -54,6 +54,8 @@ class S3(UploadShare):
     style: str = setting("Address style", help="auto: as most servers of this make take it.",
                          choices=("auto", "path", "virtual"), default="auto")  # fmt: skip
     prefix: str = setting("Folder in the bucket", default="testigo/")
+    public_url: str = setting("Public address of the bucket", kind="url", default="",
+                              help="Only if everybody may read by address what lies there, and nobody may list it.")  # fmt: skip
 
     def way(self, wire: Wire) -> S3Way:
         return S3Way(self, wire)
@@ -64,10 +66,14 @@ class S3(UploadShare):
             way = self.way(wire)
             probe = Upload("check-" + "0" * 26, "check", 0, "text/plain", 1)
             way.abort(probe, way.begin(probe))
-            if wire.call("GET", self.address(""), ok=range(200, 600)).status == 200:
+            if wire.call("GET", self.address(""), ok=range(200, 600), most_bytes=0).status == 200:
                 raise Refused("anyone can list the bucket “{bucket}”; make it private", bucket=self.bucket)
 
     def link(self, wire: Wire, upload: Upload, stored: str, days: float, password: str) -> Link:
+        if self.public_url:
+            ends = datetime.now(UTC) + timedelta(days=days) if days else None
+            url = f"{self.public_url.rstrip('/')}/{quote(stored, safe='/-_.~')}"
+            return Link(url, ends, "us" if ends else "", stored)
         valid_s = min(int(days * 86400) or LONGEST_S, LONGEST_S)
         at = datetime.now(UTC)
         shown = "text/html; charset=utf-8" if upload.media_type.startswith("text/html") else ""
@@ -80,7 +86,7 @@ class S3(UploadShare):
     def look(self, wire: Wire, upload: Upload, link: Link) -> None:
         super().look(wire, upload, link)
         bare = wire.call("GET", link.url.partition("?")[0], ok=range(200, 600), most_bytes=0)
-        if bare.status in (200, 206):
+        if bare.status in (200, 206) and not self.public_url:
             raise Refused("anyone can read the bucket “{bucket}” without the link; make it private", bucket=self.bucket)
 
     def erase(self, wire: Wire, receipt: str) -> None:
@@ -90,9 +96,6 @@ class S3(UploadShare):
         with suppress(Gone):  # the page that opens a sealed file lies beside it
             if not receipt.endswith("/open.html"):
                 way.ask("DELETE", receipt.rpartition("/")[0] + "/open.html")
-
-    def receipt(self, upload: Upload, stored: str) -> str:
-        return stored
 
     def sweep(self, known: frozenset[str], older_than: datetime) -> int:
         """All unfinished uploads below our folder that are old and not known here; other computers' too, dead as well."""
@@ -137,14 +140,14 @@ class S3Way(Parts):
         headers = {"Content-Type": upload.media_type, "x-amz-checksum-algorithm": "CRC32"}
         reply = self.ask("POST", self.share.key(upload), {"uploads": ""}, headers)
         checks = reply.headers.get("x-amz-checksum-algorithm", "").upper() == "CRC32"
-        return json.dumps({"id": _text(reply, "UploadId"), "crc": checks})
+        return json.dumps({"id": _text(_meant(reply, "InitiateMultipartUpload"), "UploadId"), "crc": checks})
 
     def have(self, upload: Upload, session: str) -> Mapping[int, Part]:
         found: dict[int, Part] = {}
         query = {"uploadId": json.loads(session)["id"]}
         while True:
             reply = self.ask("GET", self.share.key(upload), query, most_bytes=8 * 1024**2)
-            for part in _all(reply, "Part"):
+            for part in _all(_meant(reply, "ListParts"), "Part"):
                 about = {_plain(child.tag): (child.text or "").strip() for child in part}
                 receipt = f"{about['ETag'].strip(chr(34))} {about.get('ChecksumCRC32', '')}"
                 found[int(about["PartNumber"])] = Part(int(about["Size"]), receipt)
@@ -160,7 +163,7 @@ class S3Way(Parts):
             body.digests(md5.update)
         check = {"x-amz-checksum-crc32": crc} if crc else {"Content-MD5": base64.b64encode(md5.digest()).decode()}
         reply = self.ask("PUT", self.share.key(upload), query, check, body)
-        etag = reply.headers.get("etag", "").strip('"')
+        etag = _etag(reply)
         if crc and reply.headers.get("x-amz-checksum-crc32") != crc:  # it only said so: then its ETag must tell
             body.digests(md5.update)
             if etag != md5.hexdigest():
@@ -194,7 +197,7 @@ class S3Way(Parts):
         query = {"uploads": "", "prefix": self.share.prefix}
         while True:
             reply = self.ask("GET", "", query, most_bytes=8 * 1024**2)
-            for open_one in _all(reply, "Upload"):
+            for open_one in _all(_meant(reply, "ListMultipartUploads"), "Upload"):
                 about = {_plain(child.tag): (child.text or "") for child in open_one}
                 yield about["Key"], about["UploadId"], datetime.fromisoformat(about["Initiated"])
             if _text(reply, "IsTruncated") != "true":
@@ -236,6 +239,7 @@ class S3Way(Parts):
     def _compare(self, upload: Upload, key: str, receipts: Mapping[int, str]) -> None:
         """The object has our length, and where the server tells, the sum of our parts. Raises: Gone; Temporary."""
         reply = self.ask("HEAD", key, headers={"x-amz-checksum-mode": "ENABLED"})
+        _etag(reply)
         told = reply.headers.get("x-amz-checksum-crc32", "")
         sums = b"".join(base64.b64decode(receipts[n].partition(" ")[2]) for n in sorted(receipts))
         wrong = reply.headers.get("content-length") != str(upload.size_bytes)
@@ -287,6 +291,20 @@ def _all(reply: Reply, name: str) -> Iterator[ET.Element]:
 
 def _text(reply: Reply, name: str) -> str:
     return next(((found.text or "").strip() for found in _all(reply, name)), "")
+
+
+def _meant(reply: Reply, root: str) -> Reply:
+    """The answer, if it is the one that was asked for and no page of somebody in between. Raises: Temporary."""
+    tree = _tree(reply)
+    if tree is None or not _plain(tree.tag).startswith(root):
+        raise Temporary(NO_DATA, host=reply.host)
+    return reply
+
+
+def _etag(reply: Reply) -> str:
+    if not (found := reply.headers.get("etag", "").strip('"')):
+        raise Temporary(NO_DATA, host=reply.host)
+    return found
 
 
 def _is_error(reply: Reply) -> bool:

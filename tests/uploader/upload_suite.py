@@ -1,0 +1,200 @@
+"""What every share that sends through the engine must survive, with a bad line in front of its server."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from tests.servers.fault_proxy import LOGIN_PAGE, Answer, Fault, FaultProxy
+from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
+from tests.uploader.share_suite import ShareSuite
+from uploader.errors import Cancelled, UploaderError
+from uploader.journal import MemoryJournal
+from uploader.ticket import Attachment, Link, Wishes, quiet
+from uploader.transfer import UploadShare
+
+MIB = 1024 * 1024
+PIECE = 5 * MIB
+"""The smallest that S3 takes, so that small files have several pieces."""
+BLOCKS = [hashlib.sha256(bytes([n])).digest() * 2048 for n in range(16)]
+LARGE = b"".join(BLOCKS[n * 7 % 16] + BLOCKS[n % 16] for n in range(106)) + b"end"
+"""About 13 MiB: two whole pieces and a smaller one."""
+
+FAULTS = {
+    "the reply is lost": Fault(drop_reply=True),
+    "the request is cut": Fault(cut_request_after_bytes=70_000),
+    "503": Fault(answer=Answer(503, {"Retry-After": "0"})),
+    "429": Fault(answer=Answer(429, {"Retry-After": "0"})),
+    "a login page": Fault(answer=LOGIN_PAGE),
+}
+
+
+@pytest.fixture(autouse=True)
+def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small pieces and short waits; what is tested is what happens, not how long it takes."""
+    monkeypatch.setattr("uploader.transfer.PIECE_BYTES", PIECE)
+    monkeypatch.setattr("uploader.flow.FIRST_WAIT_S", 0.01)
+
+
+class UploadSuite(ShareSuite):
+    """Subclasses give ``server_url`` (a fixture), ``at(url)``: the share reached under that address, and
+    ``read(url)``, ``count(share)`` as ``ShareSuite`` wants them."""
+
+    resumes: ClassVar[bool] = True
+    in_flight: ClassVar[int] = 4
+    """How many pieces may have to be sent again."""
+    open_sessions: ClassVar[bool] = True
+    """``leftovers`` can be counted."""
+
+    def at(self, url: str) -> UploadShare:
+        raise NotImplementedError
+
+    def leftovers(self, share: UploadShare) -> int:
+        """How many unfinished uploads the server holds."""
+        return 0
+
+    @pytest.fixture
+    def share(self, server_url: str) -> UploadShare:
+        return self.at(server_url)
+
+    @pytest.fixture
+    def proxy(self, server_url: str, fault_proxy: Callable[[str], FaultProxy]) -> FaultProxy:
+        return fault_proxy(server_url)
+
+    @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+    def test_whatever_happens_to_any_one_request_the_file_is_there_once_and_whole(
+        self, proxy: FaultProxy, tmp_path: Path, fault: Fault
+    ) -> None:
+        share = self.at(proxy.url)
+        before = self.count(share)
+        file = attachment(tmp_path, "grabación.mp4", LARGE)
+        share.put(file, MemoryJournal(), quiet)
+        requests = len(proxy.requests)
+        for number in range(requests):
+            journal = MemoryJournal()
+            counted = iter(range(1000))
+            proxy.next(fault, lambda method, path, nth=number, c=counted: next(c) == nth)
+            link = self.put_with_patience(share, file, journal)
+            assert self.read(link.url) == LARGE, f"request {number}"
+            assert self.count(share) == before + 2 + number, f"request {number}"
+
+    def put_with_patience(self, share: UploadShare, file: Attachment, journal: MemoryJournal) -> Link:
+        """What the outbox does: a second try later."""
+        try:
+            return share.put(file, journal, quiet)
+        except UploaderError as error:
+            assert not isinstance(error, Cancelled)
+            return share.put(file, journal, quiet)
+
+    def test_after_a_kill_only_what_was_in_flight_is_sent_again(self, proxy: FaultProxy, tmp_path: Path) -> None:
+        if not self.resumes:
+            pytest.skip("this kind of service cannot resume, and does not say that it can")
+        share = self.at(proxy.url)
+        file = attachment(tmp_path, "video.mp4", LARGE)
+        for limit in (PIECE + PIECE // 2, 2 * PIECE + PIECE // 4):
+            journal = FallibleJournal({}, 0, after=True)
+
+            def die(done: int, total: int, limit: int = limit) -> None:
+                if done > limit:
+                    raise Killed
+
+            with pytest.raises(Killed):
+                share.put(file, journal, die)
+            started = len(proxy.requests)
+            link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
+            assert self.read(link.url) == LARGE
+            again = sum(request.body_bytes for request in proxy.requests[started:])
+            assert again <= len(LARGE) - limit + self.in_flight * PIECE
+            if self.in_flight == 1:
+                assert link.resumed_from_bytes > 0
+
+    def test_a_file_that_became_another_one_is_sent_anew(self, share: UploadShare, tmp_path: Path) -> None:
+        journal = FallibleJournal({}, 0, after=True)
+        old = attachment(tmp_path, "video.mp4", LARGE)
+        file = Attachment(old.name, old.path, old.size_bytes, old.media_type, "")
+
+        def die(done: int, total: int) -> None:
+            if done > PIECE:
+                raise Killed
+
+        with pytest.raises(Killed):
+            share.put(file, journal, die)
+        before = self.count(share)
+        new = LARGE[::-1]
+        old.path.unlink()
+        old.path.write_bytes(new)
+        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
+        assert self.read(link.url) == new
+        assert link.sha256 == hashlib.sha256(new).hexdigest()
+        assert self.count(share) == before + 1
+
+    def test_given_up_nothing_of_it_stays_outside(self, share: UploadShare, tmp_path: Path) -> None:
+        before, open_before = self.count(share), self.leftovers(share)
+        for limit in (PIECE, len(LARGE)):
+            journal = MemoryJournal()
+            file = attachment(tmp_path, "video.mp4", LARGE)
+
+            def stop(done: int, total: int, limit: int = limit) -> None:
+                if done >= limit:
+                    raise Cancelled("stopped")
+
+            with pytest.raises(Cancelled):
+                share.put(file, journal, stop)
+            share.abandon(file, journal)
+            assert self.count(share) == before
+            assert self.leftovers(share) == open_before
+
+    def test_a_link_that_was_taken_back_leads_nowhere(self, share: UploadShare, tmp_path: Path) -> None:
+        if not share.abilities.revokes:
+            pytest.skip("this kind of service cannot take a link back, and does not say that it can")
+        before = self.count(share)
+        link = share.put(attachment(tmp_path, "video.mp4", b"short"), MemoryJournal(), quiet)
+        share.revoke(link.receipt)
+        share.revoke(link.receipt)
+        assert self.count(share) == before
+        with pytest.raises(Exception):  # noqa: B017, PT011  # whatever the reader's library says
+            assert self.read(link.url) != b"short"
+            raise FileNotFoundError
+
+    def test_an_empty_file_arrives_too(self, share: UploadShare, tmp_path: Path) -> None:
+        link = share.put(attachment(tmp_path, "empty.txt", b""), MemoryJournal(), quiet)
+        assert self.read(link.url) == b""
+
+    @pytest.mark.parametrize("name", ["../../etc/passwd", "a\r\nX-Evil: 1.txt", "\u202egpj.exe", "CON", "…" * 300, "."])
+    def test_no_name_is_dangerous(self, share: UploadShare, tmp_path: Path, name: str) -> None:
+        before = self.count(share)
+        link = share.put(attachment(tmp_path, name, b"content"), MemoryJournal(), quiet)
+        assert self.read(link.url) == b"content"
+        assert self.count(share) == before + 1
+
+    def test_sealed_the_service_sees_neither_content_nor_name(self, share: UploadShare, tmp_path: Path) -> None:
+        from uploader.seal import read_sealed_link, unseal_to
+
+        file = attachment(tmp_path, "confidencial.mp4", LARGE)
+        link = share.put(file, MemoryJournal(), quiet, Wishes(sealed=True))
+        assert link.sealed
+        assert "confidencial" not in link.url
+        url, key = read_sealed_link(link.url)
+        sealed = self.read(url)
+        assert BLOCKS[0][:64] not in sealed
+        assert b"confidencial" not in sealed
+        (tmp_path / "sealed").write_bytes(sealed)
+        (tmp_path / "out").mkdir()
+        with (tmp_path / "sealed").open("rb") as stream:
+            opened = unseal_to(stream, key, tmp_path / "out")
+        assert opened.read_bytes() == LARGE
+        assert opened.name == "confidencial.mp4"
+
+    def test_no_secret_and_no_link_is_logged(
+        self, share: UploadShare, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.DEBUG):
+            link = share.put(attachment(tmp_path, "video.mp4", b"short"), MemoryJournal(), quiet)
+        said = " ".join(record.getMessage() for record in caplog.records)
+        for word in link.url.replace("?", "/").replace("&", "/").split("/"):
+            assert len(word) < 20 or word not in said
