@@ -64,6 +64,7 @@ def risks(url: str) -> tuple[str, ...]:
 
 def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The number behind ``127.1``, ``0x7f000001``, ``2130706433`` and ``::ffff:127.0.0.1`` as well."""
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address | None
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -7,10 +7,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from uploader.sxcu.fault import SxcuFault
-from uploader.sxcu.legacy import LAST_OLDEST, modernise
+from uploader.sxcu.legacy import LAST_OLDEST, modernise, of_response_url
 from uploader.sxcu.lenient import NotJson, as_text, mend, read_lenient
 from uploader.sxcu.template import escape
 
@@ -113,11 +114,10 @@ class _Reader:
         old_style = oldest and ("requesttype" in self._found or "responsetype" in self._found or bool(regexes))
         if oldest:
             self._note("old_version", version=written)
-        words = {field: self._modern(self._text(name), version, regexes, name) for name, field in _WORDS.items()}
-        pairs = {
-            field: tuple(
-                (key, self._modern(value, version, regexes, f"{name}.{key}")) for key, value in self._pairs(name)
-            )
+        modern = partial(self._modern, version=version, regexes=regexes)
+        words: dict[str, Any] = {field: modern(name, self._text(name)) for name, field in _WORDS.items()}
+        pairs: dict[str, Any] = {
+            field: tuple((key, modern(f"{name}.{key}", text)) for key, text in self._pairs(name))
             for name, field in _PAIRS.items()
         }
         words["request_url"], moved = _split_query(words["request_url"])
@@ -125,8 +125,8 @@ class _Reader:
         method, body = self._method(), self._body()
         if method == "GET" and body == "None" and old_style:
             pairs["parameters"], pairs["arguments"] = pairs["parameters"] + pairs["arguments"], ()
-        if "redirectionurl" in self._text("ResponseType").lower() and not words["url"]:
-            words["url"] = "{responseurl}"
+        if old_style and self._text("ResponseType").lower() == "redirectionurl":
+            self._look_at_redirection(words)
         return Definition(
             version=written, name=self._text("Name"), destinations=self._destinations(), method=method, body=body,
             file_form_name=self._text("FileFormName"), data=self._modern_data(self._text("Data")),
@@ -160,7 +160,13 @@ class _Reader:
         value = self._found.get("regexlist") or []
         return tuple(as_text(one) or "" for one in value) if isinstance(value, list) else ()
 
-    def _modern(self, text: str, version: tuple[int, ...] | None, regexes: tuple[str, ...], field: str) -> str:
+    def _look_at_redirection(self, words: dict[str, str]) -> None:
+        """Such files mean the address that the server led to wherever they say response."""
+        words["url"] = words["url"] or "{response}"
+        for field in ("url", "thumbnail_url", "deletion_url"):
+            words[field] = of_response_url(words[field])
+
+    def _modern(self, field: str, text: str, *, version: tuple[int, ...] | None, regexes: tuple[str, ...]) -> str:
         try:
             changed, old = modernise(text, version, regexes)
         except SxcuFault as fault:
@@ -256,8 +262,10 @@ def templates(definition: Definition) -> Iterator[tuple[str, str]]:
 
 def replace_texts(definition: Definition, texts: Mapping[str, str]) -> Definition:
     """The definition with other words at these places."""
-    words = {field: texts.get(name, getattr(definition, field)) for name, field in {**_WORDS, "Data": "data"}.items()}
-    pairs = {
+    words: dict[str, Any] = {
+        field: texts.get(name, getattr(definition, field)) for name, field in {**_WORDS, "Data": "data"}.items()
+    }
+    pairs: dict[str, Any] = {
         field: tuple((key, texts.get(f"{name}.{key}", text)) for key, text in getattr(definition, field))
         for name, field in _PAIRS.items()
     }

@@ -208,7 +208,7 @@ def _check_constants(call: Call) -> None:
     elif call.name == "regex":
         from uploader.sxcu.regexes import check_pattern
 
-        pattern, group = plain[1:] if len(plain) == 3 else (plain + [""])[:2]
+        pattern, group = plain[1:] if len(plain) == 3 else [*plain, ""][:2]
         if pattern is not None and group is not None:
             check_pattern(pattern, group)
 

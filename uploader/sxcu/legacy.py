@@ -15,6 +15,8 @@ LAST_OLDEST = (12, 3, 1)
 
 _NAMES = "|".join(sorted(FUNCTIONS, key=len, reverse=True))
 _NEW = re.compile(rf"(?<!\\)\{{(?:{_NAMES})[:}}|]", re.IGNORECASE)
+_NEW_RESPONSE = re.compile(r"(?<!\\)\{response\}")
+_NEW_REGEX = re.compile(r"(?<!\\)\{regex:((?:[^{}|\\]|\\.)*)(?:\|(\w+))?\}", re.DOTALL)
 _OLD = re.compile(
     rf"\$(?:(?P<name>{_NAMES})(?::(?P<given>(?:[^$\\]|\\.)*))?|(?P<number>\d+)(?:[,|](?P<group>\w+))?)\$",
     re.IGNORECASE | re.DOTALL,
@@ -35,6 +37,12 @@ def modernise(text: str, version: tuple[int, ...] | None, regexes: Sequence[str]
         changed = _migrated(text, regexes)
         return changed, old
     return (text if current else escape(text)), False
+
+
+def of_response_url(text: str) -> str:
+    """The words with the address of the answer in place of its content."""
+    text = _NEW_RESPONSE.sub("{responseurl}", text)
+    return _NEW_REGEX.sub(lambda found: "{regex:{responseurl}|" + found[1] + "|" + (found[2] or "0") + "}", text)
 
 
 def _has_old(text: str) -> bool:

@@ -77,7 +77,7 @@ def _number(compiled: Pattern[str], group: str) -> int:
     named = compiled.groupindex
     if group in named:
         return int(named[group])
-    order = [n for n in range(1, compiled.groups + 1) if n not in named.values()] + sorted(named.values())
+    order: list[int] = [n for n in range(1, compiled.groups + 1) if n not in named.values()] + sorted(named.values())
     if group.isdecimal() and int(group[:9]) <= len(order):
-        return [0, *order][int(group[:9])]
+        return ([0, *order])[int(group[:9])]
     raise SxcuFault("the uploader's regular expression has no group “{group}”", group=group[:40])

@@ -84,7 +84,7 @@ def _evaluate(root: ET.Element, path: str) -> str:
         raise SxcuFault("the uploader's XPath cannot be read")
     try:
         token = XPath1Parser().parse(path)
-        found = token.get_results(Bounded(ET.ElementTree(root)))
+        found: Any = token.get_results(Bounded(ET.ElementTree(root)))
     except (
         ElementPathError,
         ValueError,
