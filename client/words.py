@@ -155,6 +155,7 @@ def explain(code: str) -> tuple[str, str]:
             say("The large file could not be shared"),
             say("Your report is saved. Choose another share, or send it without this file."),
         ),
+        "sxcu": (say("This uploader cannot be used"), say("Ask whoever gave it to you for another one.")),
         "file_changed": (
             say("A file has changed or is gone"),
             say("Your report is saved. Leave the file out, or attach it again."),

@@ -16,6 +16,7 @@ DESKS: dict[str, str] = {
 }
 SHARES: dict[str, str] = {
     "folder": "uploader.shares.folder:FolderShare",
+    "sxcu": "uploader.shares.sxcu:Sxcu",
 }
 
 

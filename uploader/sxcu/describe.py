@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from uploader.sxcu import address
 from uploader.sxcu.codes import PERSONAL, Moment, codes_in, expand
 from uploader.sxcu.credentials import MARK, find_secrets
-from uploader.sxcu.definition import METHODS, Definition, Notice, templates
+from uploader.sxcu.definition import Definition, Notice, templates
 from uploader.sxcu.fault import SxcuFault
 from uploader.sxcu.template import OF_ANSWER, Call, Scene, Template, calls, parse
 
@@ -59,8 +59,8 @@ class Description:
 def describe(definition: Definition, *, allow_http: bool = False, allow_private: bool = False) -> Description:
     """Never raises: what is wrong is told."""
     finder = _Finder(definition)
-    finder.read_address(allow_http, allow_private)
     finder.read_purpose()
+    finder.read_address(allow_http, allow_private)
     finder.read_words()
     finder.read_result()
     return Description(
@@ -109,9 +109,10 @@ class _Finder:
             self._refuse("no_file_field")
         elif definition.body in ("None", "FormURLEncoded", "JSON", "XML"):
             self._refuse("body_without_file", body=definition.body)
-        if definition.method in ("GET", "DELETE") and definition.method in METHODS:
+        else:
+            self.sends.add("file")
+        if definition.method in ("GET", "DELETE"):
             self._refuse("method_without_file", method=definition.method)
-        self.sends |= {"file"}
 
     def read_words(self) -> None:
         """Every template: can it be read, what does it take from the user."""
