@@ -25,6 +25,11 @@ function ask(refused) {
 }
 
 async function consider() {
+  sealed = null;
+  document.title = "Testigo";
+  $("title").textContent = say("untitled");
+  $("about").textContent = "";
+  $("hash").hidden = true;
   if (!key || !stream) return ask();
   show("looking");
   try {
@@ -57,6 +62,7 @@ async function save() {
     moving = true;
     show("looking", { parts: ["moving", "stop"] });
     $("told").textContent = "";
+    $("stop").focus();
     advance(0, sealed.size);
     await unseal(stream, sealed, sink, advance);
     const word = await sink.close();
@@ -81,9 +87,11 @@ async function start() {
   history.replaceState(null, "", location.pathname + location.search);
   document.documentElement.lang = language;
   for (const part of document.querySelectorAll("[data-word]")) part.textContent = say(part.dataset.word);
-  $("title").textContent = say("untitled");
   $("chosen").textContent = say("drop");
-  if (!window.isSecureContext || !crypto.subtle) return show("insecure", { mood: "bad" });
+  if (!window.isSecureContext || !crypto.subtle) {
+    $("title").textContent = say("untitled");
+    return show("insecure", { mood: "bad" });
+  }
   sweep();
   key = parts.has("k") ? await readKey(parts.get("k")) : null;
   if (parts.has("u")) {
@@ -91,8 +99,9 @@ async function start() {
     hint = decodeURIComponent(url.pathname.split("/").pop());
     if (/^https?:$/.test(url.protocol) && /^https?:$/.test(location.protocol)) stream = new Stream(new Remote(url.href), () => show("waiting"));
   }
-  if (parts.has("k") && !key) return ask("slip");
+  const slip = parts.has("k") && !key;
   await consider();
+  if (slip) ask("slip");
 }
 
 $("save").addEventListener("click", save);

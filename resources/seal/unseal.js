@@ -1,7 +1,7 @@
 // The format: uploader/seal.py.
 const MAGIC = new TextEncoder().encode("TESTIGO\x01");
 const HEADER = 40, TAG = 16, CONTENTS = 4096 + TAG, FILE_AT = HEADER + CONTENTS, RECORD = 1 << 20;
-const TRIES = 5, STALL_MS = 60000;
+const FOLDER = "testigo-opened", TRIES = 5, STALL_MS = 60000;
 
 class Refusal extends Error {
   constructor(word) { super(word); this.word = word; }
@@ -246,7 +246,7 @@ async function openSink(name) {
     }
   }
   try {
-    const folder = await navigator.storage.getDirectory(), place = `${Date.now()}-${crypto.randomUUID()}`;
+    const folder = await privateFolder(true), place = `${FOLDER}-${crypto.randomUUID()}`;
     const held = navigator.locks.request(place, () => new Promise(() => {}));  // tells other pages' sweeps: in use
     held.catch(() => {});
     const handle = await folder.getFileHandle(place, { create: true });
@@ -283,10 +283,15 @@ function download(file, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 600000);
 }
 
+/** Ours alone: the place belongs to everything that this server serves. */
+async function privateFolder(create) {
+  return (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create });
+}
+
 /** Copies that an earlier visit left behind. */
 async function sweep() {
   try {
-    const folder = await navigator.storage.getDirectory();
+    const folder = await privateFolder(false);
     for await (const name of folder.keys()) {
       await navigator.locks.request(name, { ifAvailable: true }, (lock) => lock && folder.removeEntry(name));
     }

@@ -1,4 +1,4 @@
-"""A real Chromium without a window, driven over the pipe of its DevTools protocol."""
+"""A real Chromium without a window, driven over the pipe of its DevTools protocol, and a plain server for it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import psutil
 import pytest
+
+from uploader.seal import Sealed
+from uploader.source import Window
 
 QUIET = ("--headless=new", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync",
          "--disable-component-update", "--disable-dev-shm-usage", "--password-store=basic", "--disable-extensions",
@@ -169,3 +175,67 @@ class Page:
 
     def close(self) -> None:
         self.browser.call("Target.closeTarget", targetId=self._target)
+
+
+@dataclass
+class Shelf:
+    """What a server holds, how it misbehaves, and what it was asked."""
+
+    files: dict[str, bytes | Sealed] = field(default_factory=dict)
+    lost_after_bytes: list[int] = field(default_factory=list)
+    hangs: bool = False
+    ranges: bool = True
+    length: bool = True
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    url: str = ""
+    ended: Event = field(default_factory=Event)
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        name, span = request.path.split("?")[0].strip("/"), request.headers.get("Range", "")
+        self.asked.append((request.path + str(request.headers), span))
+        if name not in self.files:
+            request.send_error(404)
+            return
+        held = self.files[name]
+        size = held.size_bytes if isinstance(held, Sealed) else len(held)
+        start = int(span.removeprefix("bytes=").partition("-")[0]) if span and self.ranges else 0
+        if start >= size:
+            request.send_error(416)
+            return
+        request.send_response(206 if span and self.ranges else 200)
+        request.send_header("Content-Type", "text/html" if name == "open.html" else "application/octet-stream")
+        if self.length:
+            request.send_header("Content-Length", str(size - start))
+        if span and self.ranges:
+            request.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        request.end_headers()
+        left = self.lost_after_bytes.pop(0) if self.lost_after_bytes and name != "open.html" else size
+        blocks = (
+            Window(held, start, size - start, lambda n: None).blocks() if isinstance(held, Sealed) else [held[start:]]
+        )
+        try:
+            for block in blocks:
+                request.wfile.write(block[:left])
+                left -= len(block)
+                if left <= 0:
+                    if self.hangs and name != "open.html":
+                        self.hangs = False
+                        self.ended.wait(10)
+                    break
+        except OSError:  # the reader went away
+            pass
+
+
+def serve(shelf: Shelf) -> Iterator[Shelf]:
+    class Request(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            shelf.answer(self)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Request) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        shelf.url = f"http://127.0.0.1:{server.server_port}"
+        yield shelf
+        shelf.ended.set()
+        server.shutdown()
