@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 PLACE = Path(__file__).resolve().parents[2] / "build/servers"
+START_S = 60
 _SPAWNER = ThreadPoolExecutor(1, "servers")
 """Linux ends the children with the thread that started them; this one lives as long as the interpreter."""
 
@@ -52,7 +53,10 @@ def wait_until(true: Callable[[], bool], wait_s: float, what: str) -> None:
 
 
 class Process:
-    """Starts at once and returns when the port answers. ``restart`` keeps port and folder."""
+    """Starts at once and returns when the port answers. ``restart`` keeps port and folder.
+
+    ``attempts``: how often it is begun when it ends by itself while starting.
+    """
 
     def __init__(
         self,
@@ -63,6 +67,7 @@ class Process:
         environment: Mapping[str, str] | None = None,
         working_folder: Path | None = None,
         answers: Callable[[], bool] | None = None,
+        attempts: int = 1,
     ) -> None:
         self.name = Path(command[0]).name
         self.port = port
@@ -73,10 +78,24 @@ class Process:
         self._environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", **(environment or {})}
         self._working_folder = working_folder or folder
         self._answers = answers or self._listens
+        self._attempts = attempts
         self._running: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
+        try:
+            for _ in range(self._attempts):
+                self._spawn()
+                wait_until(lambda: self._ended() or self._answers(), START_S, f"the start of {self.name}")
+                if not self._ended():
+                    return
+            raise RuntimeError(f"{self.name} ended by itself")
+        except BaseException as why:
+            self.stop(kill=True)
+            why.add_note(self.log.read_text("utf-8", "replace")[-2000:])
+            raise
+
+    def _spawn(self) -> None:
         with self.log.open("ab") as log:
             self._running = _SPAWNER.submit(
                 subprocess.Popen,
@@ -87,14 +106,9 @@ class Process:
                 stdout=log,
                 stderr=log,
             ).result()
-        wait_until(self._stands, 60, f"{self.name} on port {self.port}, see {self.log},")
 
-    def _stands(self) -> bool:
-        assert self._running is not None
-        if self._running.poll() is not None:
-            said = self.log.read_text("utf-8", "replace")[-2000:]
-            raise RuntimeError(f"{self.name} ended with {self._running.returncode}:\n{said}")
-        return self._answers()
+    def _ended(self) -> bool:
+        return self._running is None or self._running.poll() is not None
 
     def _listens(self) -> bool:
         with socket.socket() as probe:

@@ -48,8 +48,22 @@ def test_a_server_restarted_from_a_thread_lives_longer_than_the_thread(tmp_path:
 
 
 def test_a_server_that_cannot_start_shows_its_log(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="No module named nowhere"):
+    with pytest.raises(RuntimeError, match="ended by itself") as caught:
         Process([sys.executable, "-m", "nowhere"], tmp_path, free_port())
+    assert "No module named nowhere" in caught.value.__notes__[0]
+
+
+def test_a_server_that_starts_at_the_second_attempt_has_started(tmp_path: Path) -> None:
+    port = free_port()
+    program = (
+        "import http.server, pathlib, sys; seen = pathlib.Path('seen'); first = not seen.exists(); seen.touch(); "
+        f"sys.exit(1) if first else http.server.test(http.server.SimpleHTTPRequestHandler, port={port}, bind='127.0.0.1')"
+    )
+    server = Process([sys.executable, "-c", program], tmp_path, port, attempts=2)
+    try:
+        assert ask("GET", f"http://127.0.0.1:{port}/seen").status == 200
+    finally:
+        server.stop()
 
 
 def test_a_missing_program_is_told_apart() -> None:
