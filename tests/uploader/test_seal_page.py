@@ -36,8 +36,10 @@ HURRY = """const later = window.setTimeout.bind(window);
   window.setTimeout = (act, ms) => later(act, ms / 50);"""
 """A minute of silence is a second, and so are half a minute's tries."""
 KEPT = """(async () => { const sizes = async (folder) => { const found = [];
-  for await (const place of folder.values())
-    found.push(...(place.kind === "file" ? [(await place.getFile()).size] : await sizes(place)));
+  for await (const place of folder.values()) {
+    if (place.kind === "directory") found.push(...await sizes(place));
+    else await place.getFile().then((file) => found.push(file.size), () => {});  // swept just now
+  }
   return found; }; return sizes(await navigator.storage.getDirectory()); })()"""
 """The sizes of what lies in the page's private place."""
 
