@@ -121,10 +121,10 @@ class _Reader:
             for name, field in _PAIRS.items()
         }
         words["request_url"], moved = _split_query(words["request_url"])
-        pairs["parameters"] = moved + pairs["parameters"]
+        pairs["parameters"] = tuple((dict(moved) | dict(pairs["parameters"])).items())
         method, body = self._method(), self._body()
         if method == "GET" and body == "None" and old_style:
-            pairs["parameters"], pairs["arguments"] = pairs["parameters"] + pairs["arguments"], ()
+            pairs["parameters"] = tuple((dict(pairs["parameters"]) | dict(pairs.pop("arguments"))).items())
         if old_style and self._text("ResponseType").lower() == "redirectionurl":
             self._look_at_redirection(words)
         return Definition(
@@ -244,7 +244,7 @@ def write_definition(definition: Definition) -> str:
     held: dict[str, Any] = {"Version": "14.0.0", "DestinationType": ", ".join(definition.destinations) or "None"}
     for name, field in FIELDS.items():
         value = getattr(definition, field)
-        if value and name != "Version":
+        if (value or name == "RequestURL") and name != "Version":
             held[name] = dict(value) if isinstance(value, tuple) else value
     return json.dumps(held, ensure_ascii=False, indent=2) + "\n"
 

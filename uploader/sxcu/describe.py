@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from uploader.sxcu import address
 from uploader.sxcu.codes import PERSONAL, Moment, codes_in, expand
@@ -222,4 +221,4 @@ def _fixed_host(text: str) -> str:
     try:
         return address.host_of(f"https://{found[1]}/")
     except SxcuFault:
-        return urlsplit(f"https://{found[1]}/").netloc if found[1].isascii() else ""
+        return ""
