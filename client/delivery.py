@@ -12,6 +12,7 @@ from client.settings import General
 from uploader.errors import FileChanged, Refused, Temporary, UploaderError
 from uploader.journal import Journal
 from uploader.ticket import (
+    AS_SET,
     LINK_ABOVE_BYTES,
     Attachment,
     Desk,
@@ -22,9 +23,9 @@ from uploader.ticket import (
     TextSection,
     Ticket,
     TicketRef,
+    Wishes,
 )
 
-OpenShare = Callable[[], Share]
 FileProgress = Callable[[str, int, int], None]
 """``progress(file_name, done_bytes, total_bytes)``; an empty name is the ticket itself. May raise Cancelled."""
 
@@ -39,6 +40,12 @@ class ShareRefused(Refused):
         self.attachment = attachment
 
 
+class Metered(Refused):
+    """A large file would go over a network that costs by the byte; the person decides."""
+
+    code = "metered"
+
+
 class ShareUnreachable(Temporary):
     """The share cannot take the file now; it is tried again, and nothing is wrong with the help desk."""
 
@@ -47,6 +54,17 @@ class ShareUnreachable(Temporary):
     def __init__(self, attachment: str, text: str, *, retry_after_s: float | None = None, **values: str) -> None:
         super().__init__(text, retry_after_s=retry_after_s, **values)
         self.attachment = attachment
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How large files leave: the share, opened when one needs it; who hears of a link, before the ticket does; and
+    whether a report's large files may go over the network as it is."""
+
+    open: Callable[[], Share]
+    note: Callable[[Attachment, Link], None]
+    wishes: Wishes = AS_SET
+    may_send: Callable[[str], bool] = lambda report_id: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +93,7 @@ def split(attachments: tuple[Attachment, ...], limits: Limits) -> tuple[tuple[At
 
 
 def deliver(
-    report: Report, who: General, desk: Desk, open_share: OpenShare, journal: Journal, progress: FileProgress
+    report: Report, who: General, desk: Desk, sharing: Sharing, journal: Journal, progress: FileProgress
 ) -> Delivered:
     """Brings the report to the desk exactly once, however often it is called with the same journal.
 
@@ -86,7 +104,7 @@ def deliver(
     for attachment in wanted:
         _still_there(attachment)
     inside, large = split(wanted, desk.limits)
-    shared = tuple(_share(a, open_share, journal, progress) for a in large)
+    shared = tuple(_share(a, report.id, sharing, journal, progress) for a in large)
     ticket = compose(report, who, inside, shared)
     answer = desk.submit(ticket, journal, lambda done, total: progress("", done, total))
     ways = {a.name: Sent(a.name, a.size_bytes, a.sha256, "ticket") for a in inside}
@@ -104,11 +122,17 @@ def compose(report: Report, who: General, inside: tuple[Attachment, ...], shared
     )  # fmt: skip
 
 
-def _share(file: Attachment, open_share: OpenShare, journal: Journal, progress: FileProgress) -> SharedFile:
+def _share(file: Attachment, report_id: str, sharing: Sharing, journal: Journal, progress: FileProgress) -> SharedFile:
     known = journal.result(f"link/{file.sha256}/{file.name}")
     if known is None:
+        if not sharing.may_send(report_id):
+            raise Metered("“{name}” is large, and this network may cost by the byte", name=file.name)
+
+        def tell(done_bytes: int, total_bytes: int) -> None:
+            progress(file.name, done_bytes, total_bytes)
+
         try:
-            link = open_share().put(file, journal, lambda done, total: progress(file.name, done, total))
+            link = sharing.open().put(file, journal, tell, sharing.wishes)
         except FileChanged:
             raise
         except Temporary as error:
@@ -116,6 +140,7 @@ def _share(file: Attachment, open_share: OpenShare, journal: Journal, progress: 
             raise ShareUnreachable(file.name, error.text, retry_after_s=after_s, **error.values) from error
         except Refused as error:
             raise ShareRefused(file.name, error.text, **error.values) from error
+        sharing.note(file, link)
         known = journal.once(f"link/{file.sha256}/{file.name}", lambda: msgspec.json.encode(link).decode())
     return SharedFile(file.name, file.size_bytes, file.media_type, file.sha256, msgspec.json.decode(known, type=Link))
 
@@ -129,4 +154,4 @@ def _still_there(attachment: Attachment) -> None:
         raise FileChanged("“{name}” has changed since it was attached", name=attachment.name)
 
 
-__all__ = ["Delivered", "FileProgress", "ShareRefused", "UploaderError", "compose", "deliver", "split"]
+__all__ = ["Delivered", "FileProgress", "ShareRefused", "Sharing", "UploaderError", "compose", "deliver", "split"]

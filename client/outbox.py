@@ -24,6 +24,7 @@ from uploader.journal import Journal
 RETRY_AFTER_S = (10, 60, 300, 1800, 7200, 21600)
 """After the first failure, the second, …; the last one again and again."""
 JITTER = 0.2
+UNREACHED = ("unreachable", "share_unreachable")
 
 Deliver = Callable[[Report, Journal, Callable[[str, int, int], None]], Delivered]
 
@@ -79,11 +80,28 @@ class Outbox:
         self._tell(folder)
         self.poke()
 
-    def cancel(self, report_id: str) -> None:
-        """Stops the delivery that runs; the report stays in the outbox."""
+    def send_unreached(self) -> None:
+        """What waits because somebody could not be reached is due now."""
+        for folder in self._shelf.list("outbox"):
+            try:
+                error = folder.read_log().last_error
+            except Damaged:
+                continue
+            if error is not None and error.code in UNREACHED:
+                self.make_due(folder.id)
+
+    def pause(self, report_id: str) -> None:
+        """Stops the delivery that runs, or keeps one that waits from running; the report stays in the outbox."""
         with self._wake:
             if report_id in self._busy:
                 self._cancelled.add(report_id)
+                return
+        folder = self._shelf.find(report_id, "outbox")
+        if folder is not None:
+            state = folder.read_log()
+            state.needs_you, state.not_before, state.last_error = True, None, Trouble("cancelled", "stopped")
+            folder.write_log(state)
+            self._tell(folder)
 
     def is_busy(self, report_id: str) -> bool:
         return report_id in self._busy
@@ -209,6 +227,8 @@ class Outbox:
             folder.write_log(state)
         else:
             after_s = error.retry_after_s if isinstance(error, Temporary) else None
+            if after_s is not None and after_s <= RETRY_AFTER_S[0]:
+                state.attempts = 1  # it came further: the next waits begin short again
             self._postpone(folder, trouble, after_s, state)
 
     def _postpone(

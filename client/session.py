@@ -6,32 +6,35 @@ import logging
 import threading
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from client import history, secrets, settings, words
-from client.delivery import Delivered, FileProgress, deliver, split
-from client.draft import Draft, file_problems, hash_file, open_drafts
+from client import history, settings, words
+from client.delivery import Delivered, FileProgress, Sharing, deliver, split
+from client.draft import Draft, file_problems, open_drafts
 from client.folder import Damaged, ReportFolder, Shelf, write_bytes
 from client.outbox import Outbox, read_delivery
 from client.paths import Paths
+from client.places import DEFAULT, Places
 from client.report import Delivery, DeliveryChanged, Event, Problem, Report, Sent, Way
 from client.settings import Settings
-from uploader.catalog import DESKS, SHARES, desk_kind, share_kind
-from uploader.errors import InvalidField, UploaderError
-from uploader.journal import Journal, MemoryJournal
-from uploader.setting import Secret, Setting, build, settings_of
-from uploader.ticket import LINK_ABOVE_BYTES, Attachment, Desk, Link, Progress, Share
+from client.shared import Shared, keys_of
+from uploader.errors import UploaderError
+from uploader.journal import Journal
+from uploader.names import clean_name
+from uploader.ticket import AS_SET, LINK_ABOVE_BYTES, Attachment, Link, Progress, Wishes
 
 if TYPE_CHECKING:
     from capture import Monitor, Region, Screenshot
     from client.diagnostics import Collected, Diagnosis
 
-DEFAULT = "folder"
-"""The name of the desk and of the share that work with nothing configured."""
+SWEEP_FIRST_S, SWEEP_EVERY_S = 60.0, 6 * 3600.0
+"""When the resident program looks for links and uploads whose time is over."""
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +68,11 @@ class Session:
         self.set_aside: list[Path] = []
         self._listeners: list[Callable[[Event], None]] = []
         self._state_guard = threading.Lock()
+        self.places = Places(paths, lambda: self.settings, self.recall, self.remember)
+        self.shared = Shared(paths.data / "shared", self.places.share)
         self.outbox = Outbox(self.shelf, self._deliver, self._tell)
+        self._online, self._metered, self._allowed = True, False, set[str]()
+        self._closed = threading.Event()
 
     # -- life -------------------------------------------------------------------------------------------------
 
@@ -73,9 +80,17 @@ class Session:
         """Starts the workers that send. Only the resident program does; the command line sends in its own thread."""
         self.shelf.sweep()
         self.outbox.start()
+        threading.Thread(target=self._keep_sweeping, name="sweeper", daemon=True).start()
 
     def close(self) -> None:
+        self._closed.set()
         self.outbox.close()
+
+    def _keep_sweeping(self) -> None:
+        wait_s = SWEEP_FIRST_S
+        while not self._closed.wait(wait_s):
+            wait_s = SWEEP_EVERY_S
+            self.sweep()
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Calls ``listener`` with every event, until the function it gives is called."""
@@ -141,7 +156,7 @@ class Session:
 
     def _ways(self, report: Report) -> dict[str, Way]:
         try:
-            limits = self.desk(report.desk).limits
+            limits = self.places.desk(report.desk).limits
             inside, _ = split(report.attachments, limits)
         except UploaderError:
             inside = tuple(a for a in report.attachments if a.size_bytes <= LINK_ABOVE_BYTES)
@@ -156,12 +171,12 @@ class Session:
         for attachment in report.attachments:
             found += file_problems(attachment)
         try:
-            self.desk(report.desk)
+            self.places.desk(report.desk)
         except UploaderError as error:
             found.append(Problem("desk_unready", blocking=True, detail=words.reason(error)))
         large = [name for name, way in self.ways(draft).items() if way == "link"]
         try:
-            self.share(report.share)
+            self.places.share(report.share)
             found += [Problem("goes_by_link", blocking=False, attachment=name) for name in large]
         except UploaderError as error:
             found += [Problem("no_share", blocking=True, attachment=name, detail=words.reason(error)) for name in large]
@@ -203,9 +218,12 @@ class Session:
 
     def send_now(self, report_id: str, wait_s: float = 60) -> Delivery:
         """Delivers in this thread. Raises: Busy; KeyError."""
+        self._allowed.add(report_id)
         return self.outbox.run_once(report_id, wait_s)
 
     def retry(self, report_id: str) -> None:
+        """Goes on now, also over a network that costs: who asks for it knows."""
+        self._allowed.add(report_id)
         self.outbox.make_due(report_id)
 
     def send_all(self) -> None:
@@ -219,8 +237,9 @@ class Session:
         """The reports that wait for a person to act."""
         return frozenset(d.report_id for d in self.deliveries(sent=0) if d.state == "needs_you")
 
-    def cancel(self, report_id: str) -> None:
-        self.outbox.cancel(report_id)
+    def pause(self, report_id: str) -> None:
+        """Stops what is being sent and keeps it, here and there; ``retry`` goes on where it was."""
+        self.outbox.pause(report_id)
 
     def leave_out(self, report_id: str, name: str) -> None:
         """Goes on without this attachment, which stays in the report's folder. Raises: KeyError."""
@@ -239,62 +258,47 @@ class Session:
         return Draft(self.shelf.move(folder, "drafts"))
 
     def discard_delivery(self, report_id: str) -> None:
-        """Deletes a report that waits. Raises: KeyError when it is not in the outbox or being sent."""
+        """Deletes a report that waits; what of it lies outside already goes with the next sweep.
+
+        Raises: KeyError when it is not in the outbox or being sent.
+        """
         folder = self.shelf.find(report_id, "outbox")
         if folder is None or self.outbox.is_busy(report_id):
             raise KeyError(report_id)
-        delivery = read_delivery(folder)
+        delivery, report, state = read_delivery(folder), folder.read(), folder.read_log()
+        self.shared.give_up(self.places.share_name(report.share), report.attachments, state.steps)
         self.shelf.delete(folder)
         self._tell(DeliveryChanged(delivery, gone=True))
 
     def history(self, query: str = "", since: datetime | None = None) -> tuple[history.Item, ...]:
         return history.search(self.paths.data / "history.sqlite", self.shelf, query, since)
 
-    # -- desks and shares -------------------------------------------------------------------------------------
+    # -- large files ------------------------------------------------------------------------------------------
 
-    def desk_names(self) -> tuple[str, ...]:
-        return tuple(self.settings.desks) or (DEFAULT,)
+    def put(self, path: Path, share: str, progress: Progress, wishes: Wishes = AS_SET) -> Link:
+        """Shares one file without a report; a broken run is gone on with. Raises: Busy; UploaderError; OSError."""
+        pace = replace(wishes, bytes_per_s=self._pace)
+        return self.shared.put(path, clean_name(path.name), self.places.share_name(share), progress, pace)
 
-    def share_names(self) -> tuple[str, ...]:
-        return tuple(self.settings.shares) or (DEFAULT,)
+    def abandon(self, path: Path, share: str) -> bool:
+        """Gives up what ``put`` has not finished, here and there. Raises: Busy; UploaderError."""
+        return self.shared.abandon(path, clean_name(path.name), self.places.share_name(share))
 
-    def desk(self, name: str = "") -> Desk:
-        """The desk of this name, else the chosen one. Raises: InvalidField."""
-        name, values = self._configured(name or self.settings.report.desk, self.settings.desks, "desk")
-        kind = desk_kind(str(values.pop("kind")))
-        return build(kind, self._with_secrets(name, settings_of(kind), values))
+    def sweep(self) -> None:
+        """Ends links and uploads whose time is over. May take long; run it in the background."""
+        with suppress(OSError):
+            known: set[str] = set()
+            for folder in self.shelf.list("outbox"):
+                with suppress(Damaged):
+                    known |= keys_of(folder.read_log().steps)
+            self.shared.sweep(self.places.share_names(), known)
 
-    def share(self, name: str = "") -> Share:
-        """The share of this name, else the chosen one. Raises: InvalidField."""
-        name, values = self._configured(name or self.settings.report.share, self.settings.shares, "share")
-        kind = share_kind(str(values.pop("kind")))
-        return build(kind, self._with_secrets(name, settings_of(kind), values))
-
-    def declared(self, what: str) -> dict[str, tuple[Setting, ...]]:
-        """What each kind of "desk" or "share" wants to know: kind → settings, in the catalog's order."""
-        listed, load = (DESKS, desk_kind) if what == "desk" else (SHARES, share_kind)
-        return {kind: settings_of(load(kind)) for kind in listed}
-
-    def check_desk(self, name: str = "") -> None:
-        """Returns when address and credentials work; may take long. Raises: UploaderError."""
-        self.desk(name).check()
-
-    def check_share(self, name: str = "") -> None:
-        self.share(name).check()
-
-    def put(self, path: Path, share: str, progress: Progress) -> tuple[Attachment, Link]:
-        """Shares one file without a report. Raises: UploaderError; OSError."""
-        from client.draft import clean_name
-
-        file = Attachment(clean_name(path.name), path, path.stat().st_size, "", hash_file(path))
-        return file, self.share(share).put(file, MemoryJournal(), progress)
-
-    def login(self, name: str, secret: Secret) -> None:
-        """Raises: NoKeychain."""
-        secrets.keep(name, secret)
-
-    def logout(self, name: str) -> bool:
-        return secrets.forget(name)
+    def network_changed(self, *, online: bool, metered: bool) -> None:
+        """What the system says of the network. Back online, what waits for it is tried at once."""
+        back, self._metered = online and not self._online, metered
+        self._online = online
+        if back:
+            self.outbox.send_unreached()
 
     # -- diagnostics ------------------------------------------------------------------------------------------
 
@@ -318,7 +322,7 @@ class Session:
             log_file=self.paths.log_file,
             monitors=monitors,
             desk_name=desk_name,
-            check_desk=lambda: self.desk().check(),
+            check_desk=lambda: self.places.check("desk"),
             own_state={
                 "reports waiting": waiting,
                 "drafts": sum(1 for _ in self.shelf.list("drafts")),
@@ -345,8 +349,21 @@ class Session:
         return settings.load(self.paths.settings_file, self.paths.data / "settings.good.toml", self._flags)
 
     def _deliver(self, report: Report, journal: Journal, progress: FileProgress) -> Delivered:
-        desk, who = self.desk(report.desk), self.settings.general
-        return deliver(report, who, desk, lambda: self.share(report.share), journal, progress)
+        desk, who, name = self.places.desk(report.desk), self.settings.general, self.places.share_name(report.share)
+
+        def note(file: Attachment, link: Link) -> None:
+            self.shared.note(name, file, link, report.id)
+
+        sharing = Sharing(lambda: self.places.share(name), note, Wishes(bytes_per_s=self._pace), self._may_send)
+        return deliver(report, who, desk, sharing, journal, progress)
+
+    def _pace(self) -> int:
+        return int(self.settings.sending.limit_kb_per_s * 1000)
+
+    def _may_send(self, report_id: str) -> bool:
+        """Not by itself over a network that costs by the byte."""
+        asks = self._metered and self.settings.sending.metered == "ask"
+        return not asks or report_id in self._allowed
 
     def _tell(self, event: Event) -> None:
         for listener in tuple(self._listeners):
@@ -363,34 +380,3 @@ class Session:
             raise KeyError(report_id)
         Draft(folder).set(**values)
         self.outbox.make_due(report_id)
-
-    def _configured(
-        self, name: str, known: Mapping[str, Mapping[str, object]], what: str
-    ) -> tuple[str, dict[str, object]]:
-        if not name and len(known) == 1:
-            name = next(iter(known))
-        if name in known:
-            return name, dict(known[name])
-        if name in ("", DEFAULT):
-            return DEFAULT, {"kind": "folder", "path": str(self._default_folder(what))}
-        known_names = ", ".join(known or [DEFAULT])
-        raise InvalidField(what, "the settings name no “{wanted}”; there is {known}", wanted=name, known=known_names)
-
-    def _default_folder(self, what: str) -> Path:
-        """The embedded desk's folder, made once. If it disappears later, somebody moved it: it is not made anew."""
-        folder = self.paths.default_desk
-        if not folder.exists() and not self.recall("default_desk_made"):
-            (folder / "shared").mkdir(parents=True, exist_ok=True)
-        if folder.exists() and not self.recall("default_desk_made"):
-            self.remember("default_desk_made", True)
-        if what == "share" and folder.exists():
-            (folder / "shared").mkdir(exist_ok=True)
-        return folder if what == "desk" else folder / "shared"
-
-    def _with_secrets(self, name: str, declared: tuple[Setting, ...], values: dict[str, object]) -> dict[str, object]:
-        for part in declared:
-            if part.kind == "secret" and part.name not in values:
-                found = secrets.find(name)
-                if found is not None:
-                    values[part.name] = found
-        return values

@@ -60,12 +60,24 @@ class Reporting:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    limit_kb_per_s: float = setting(
+        "Send at most, in kB per second", help="0: as fast as it goes.", kind="number", default=0.0, least=0, most=1e6
+    )
+    metered: str = setting(
+        "Large files over a network that costs by the byte", default="ask", choices=("ask", "send"),
+        help="ask: they wait until you decide.",
+    )  # fmt: skip
+
+
 SECTIONS: dict[str, type] = {
     "general": General,
     "hotkeys": Hotkeys,
     "capture": Capture,
     "recording": Recording,
     "report": Reporting,
+    "sending": Sending,
 }
 OPTIONS: dict[str, Setting] = {
     f"{section}.{part.name}": part for section, owner in SECTIONS.items() for part in settings_of(owner)
@@ -92,6 +104,7 @@ class Settings:
     capture: Capture = field(default_factory=Capture)
     recording: Recording = field(default_factory=Recording)
     report: Reporting = field(default_factory=Reporting)
+    sending: Sending = field(default_factory=Sending)
     desks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     shares: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     values: tuple[Value, ...] = ()

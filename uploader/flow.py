@@ -39,6 +39,7 @@ class Flow:
         self._bytes_per_s = bytes_per_s
         self._on_way: dict[int, int] = {}
         self._due_s = 0.0
+        self._moved_s = time.monotonic()
         self.done_bytes = done_bytes
         self.stopped = False
 
@@ -47,6 +48,12 @@ class Flow:
         """Acknowledged and on their way."""
         with self._guard:
             return self.done_bytes + sum(self._on_way.values())
+
+    @property
+    def still_s(self) -> float:
+        """Since when nothing has moved; waiting for the pace is no standstill."""
+        with self._guard:
+            return time.monotonic() - max(self._moved_s, self._due_s)
 
     def stop(self) -> None:
         with self._guard:
@@ -72,6 +79,7 @@ class Flow:
                 if self.stopped:
                     raise Stopped
                 self._on_way[who] += size_bytes
+                self._moved_s = time.monotonic()
 
         try:
             yield passing
@@ -82,6 +90,7 @@ class Flow:
     def acknowledge(self, size_bytes: int) -> None:
         with self._guard:
             self.done_bytes += size_bytes
+            self._moved_s = time.monotonic()
 
     def _keep_pace(self, size_bytes: int) -> None:
         rate = self._bytes_per_s()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -13,12 +13,22 @@ A = TypeVar("A")
 
 
 class Secret:
-    """A password or token. Printing it gives dots; only the wire and adapters call ``reveal``."""
+    """A password or token. Printing it gives dots; only the wire and adapters call ``reveal``.
 
-    __slots__ = ("_value",)
+    ``keep`` stores what a service gives in its place (a rotated refresh token).
+    """
 
-    def __init__(self, value: str) -> None:
-        self._value = value
+    __slots__ = ("_keep", "_value")
+
+    def __init__(self, value: str, keep: Callable[[Secret], None] | None = None) -> None:
+        self._value, self._keep = value, keep
+
+    def replace(self, value: str) -> Secret:
+        """The secret that holds from now on, kept where the old one came from."""
+        new = Secret(value, self._keep)
+        if self._keep is not None and value != self._value:
+            self._keep(new)
+        return new
 
     def reveal(self) -> str:
         return self._value
@@ -87,7 +97,7 @@ def setting(
 def settings_of(owner: type) -> tuple[Setting, ...]:
     """The declared settings of an adapter or a section, in order: its own first, then what all of its kind have."""
     found = []
-    own = owner.__dict__.get("__annotations__", {})
+    own = vars(owner).get("__annotations__", {})
     for part in sorted(dataclasses.fields(owner), key=lambda part: part.name not in own):
         if "title" in part.metadata:
             required = part.default is dataclasses.MISSING

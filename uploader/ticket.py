@@ -74,6 +74,7 @@ class ShareAbilities:
     """What a kind of share can do. ``ends_links``: "service", "us" (this program revokes them), or "" (never).
 
     ``checks`` names what the service compares, for the docs. ``serves_pages``: a browser shows a page stored there.
+    ``signs_in``: ``sign_in`` gets the secrets from the service itself, in a browser.
     """
 
     resumes: bool = False
@@ -83,6 +84,7 @@ class ShareAbilities:
     largest_bytes: int | None = None
     checks: str = ""
     serves_pages: bool = False
+    signs_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,13 @@ class Share(ABC):
 
     @abstractmethod
     def check(self) -> None: ...
+
+    def sign_in(self, show: Callable[[str], None]) -> Mapping[str, str]:
+        """Secrets by the name of their setting, after the user has agreed in a browser.
+
+        ``show`` opens an address. Blocks until the user is done, five minutes at most. Raises: UploaderError.
+        """
+        raise Refused("{service} knows no sign-in by browser; type the password", service=self.title)
 
     @abstractmethod
     def put(self, file: Attachment, journal: Journal, progress: Progress, wishes: Wishes = AS_SET) -> Link:

@@ -1,33 +1,39 @@
 """The engine of every upload: begun once, resumed from what the server has, checked, and linked.
 
-Three shapes of service cover all: ``Parts`` (numbered pieces in any order: S3, Azure, Nextcloud, a broker), ``Stream``
-(one offset that the server tells: tus, SFTP, Dropbox, and the range sessions of Google and Microsoft), ``Whole`` (one
-request: WebDAV, ``.sxcu``; never called resumable). The journal remembers what was begun, the server is asked what it
-has. An adapter describes its service; it neither retries nor sleeps nor knows of threads.
+Plan, session, pieces, object, link: each step is remembered in the journal, and the server is asked what it has.
+
+What may be told to the user while it runs is bytes and nothing else; sessions and links live in the journal only.
 """
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+import secrets
+from abc import abstractmethod
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from uploader.errors import Refused, Temporary, TooLarge
+from uploader.errors import FileChanged, Gone, Refused, Temporary, TooLarge
+from uploader.flow import Flow, persist, work_off
+from uploader.names import clean_name
 from uploader.setting import setting
-from uploader.source import Identity, Window
-from uploader.ticket import AS_SET, Attachment, Link, Progress, Share, Wishes
+from uploader.source import BytesSource, Identity, PlainSource, Source, Window, hash_of, identify
+from uploader.ticket import AS_SET, Attachment, Link, Progress, Share, Wishes, quiet
+from uploader.ways import Parts, Stream, Upload, Whole
 from uploader.wire import Wire
 
 if TYPE_CHECKING:
     from uploader.journal import Journal
 
-PIECE_BYTES = 20 * 1024 * 1024
-"""Satisfies all piece rules at once: multiples of 320 KiB (Graph), 256 KiB (Google), 4 MiB (Dropbox), at least 5 MiB
-(S3, Nextcloud), and stays below the 100 MB at which proxies in front of servers cut one request off."""
+PAGE = "open.html"
+STANDSTILL_S = 90.0
+"""The wire ends a stall after 60 s; this is for what does not go by it, a dead mount."""
+
 WIDTH = 4
 """Parts at a time."""
 MOST_BEGINNINGS = 3
@@ -35,108 +41,7 @@ MOST_BEGINNINGS = 3
 SOON_S = 10.0
 """When the next try shall come after a run that brought some bytes there."""
 
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """One object on its way. ``key`` has 128 random bits and was drawn once; ``size_bytes`` is what the server gets."""
-
-    key: str
-    name: str
-    size_bytes: int
-    media_type: str
-    piece_bytes: int
-
-    @property
-    def piece_count(self) -> int:
-        """An empty file has one empty piece."""
-        return max(1, math.ceil(self.size_bytes / self.piece_bytes))
-
-    def piece(self, number: int) -> tuple[int, int]:
-        """Offset and length in bytes of the piece with this number; the first is 1."""
-        offset = (number - 1) * self.piece_bytes
-        return offset, min(self.piece_bytes, self.size_bytes - offset)
-
-
-@dataclass(frozen=True, slots=True)
-class PieceRule:
-    """What a service takes as one piece: at most ``most_count``, each at most ``most_bytes``."""
-
-    most_count: int = 10_000
-    most_bytes: int | None = None
-
-    def piece_bytes(self, size_bytes: int) -> int:
-        """A multiple of 20 MiB, chosen once per upload. Raises: TooLarge."""
-        piece = PIECE_BYTES * max(1, math.ceil(size_bytes / PIECE_BYTES / (self.most_count - 1)))
-        if self.most_bytes is not None and piece > self.most_bytes:
-            raise TooLarge("the file is larger than the service takes", limit_bytes=self.most_bytes * self.most_count)
-        return piece
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One piece that the server has; ``receipt`` is what the service wants to hear of it at the end."""
-
-    size_bytes: int
-    receipt: str
-
-
-class Way(ABC):
-    """How bytes get to one service. Made for one sending; called from several threads.
-
-    ``begin`` gives the session, which goes into the journal before the first byte. Every method raises UploaderError,
-    Gone when the server has forgotten the session.
-    """
-
-    pieces: ClassVar[PieceRule] = PieceRule()
-
-    def begin(self, upload: Upload) -> str:
-        return ""
-
-    @abstractmethod
-    def finish(self, upload: Upload, session: str, receipts: Mapping[int, str]) -> str:
-        """Makes the object whole, compares it with what was sent, and says how the service calls it.
-
-        Harmless to repeat: a second time it finds what the first has done.
-        """
-
-    def abort(self, upload: Upload, session: str) -> None:  # noqa: B027  # many sessions die by themselves
-        """Throws the unfinished session away; harmless when it is gone."""
-
-    def renew(self) -> bool:
-        """Gets a new access token; False when there is no way to."""
-        return False
-
-
-class Parts(Way):
-    """Numbered pieces, from 1, in any order."""
-
-    @abstractmethod
-    def have(self, upload: Upload, session: str) -> Mapping[int, Part]: ...
-
-    @abstractmethod
-    def send(self, upload: Upload, session: str, number: int, body: Window) -> str:
-        """The receipt of a piece that the server has checked."""
-
-
-class Stream(Way):
-    """Pieces one after the other; the server says how far it is."""
-
-    @abstractmethod
-    def offset(self, upload: Upload, session: str) -> int: ...
-
-    @abstractmethod
-    def send(self, upload: Upload, session: str, body: Window) -> int:
-        """The server's offset after it took the piece that begins at ``body.offset``."""
-
-
-class Whole(Way):
-    """All in one request. ``send`` says how the service calls what it stored."""
-
-    @abstractmethod
-    def send(self, upload: Upload, body: Window) -> str: ...
-
-    def finish(self, upload: Upload, session: str, receipts: Mapping[int, str]) -> str:
-        return receipts[1]
+R = TypeVar("R")
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -189,17 +94,278 @@ class UploadShare(Share):
             raise Temporary("the link leads to something else than the file that was sent; it is checked again")
 
     def put(self, file: Attachment, journal: Journal, progress: Progress, wishes: Wishes = AS_SET) -> Link:
-        from uploader.sending import Sending
-
         with self.open_wire() as wire:
             return Sending(self, wire, file, journal, wishes).run(progress)
 
     def abandon(self, file: Attachment, journal: Journal) -> None:
-        from uploader.sending import Sending
-
         with self.open_wire() as wire:
             Sending(self, wire, file, journal, AS_SET).abandon()
 
     def revoke(self, receipt: str) -> None:
         with self.open_wire() as wire:
             self.erase(wire, receipt)
+
+
+class Sending:
+    """One ``put`` of an ``UploadShare``. ``run`` belongs to one thread; it starts others and ends them."""
+
+    def __init__(self, share: UploadShare, wire: Wire, file: Attachment, journal: Journal, wishes: Wishes) -> None:
+        self._share, self._wire, self._file, self._journal, self._wishes = share, wire, file, journal, wishes
+        self._way = share.way(wire)
+        self._step = f"share/{file.sha256}/{file.name}/"
+        self._sealed = share.seal != "no" if wishes.sealed is None else wishes.sealed
+        self._progress: Progress = quiet
+        self._hashed = False
+        self._seen_bytes = 0
+        self._resumed_bytes = 0
+
+    def run(self, progress: Progress) -> Link:
+        done = self._journal.result(self._step + "link")
+        if done is not None:
+            return msgspec.json.decode(done, type=Link)
+        self._progress = progress
+        if self._sealed and not self._file.sha256:  # what is sealed names its hash at its beginning
+            self._file = replace(self._file, sha256=self._calmly(partial(hash_of, self._file)))
+            self._hashed = True
+        plan = self._plan()
+        stored = self._journal.result(self._step + "stored") or self._store(plan.upload, self._source(plan))
+        sha256 = self._journal.once(self._step + "sha256", lambda: self._file.sha256 or hash_of(self._file))
+        self._seen_bytes = self._file.size_bytes
+        self._tell()
+        link = replace(self._link(plan, stored), sha256=sha256, resumed_from_bytes=self._resumed_bytes)
+        written = self._journal.once(self._step + "link", lambda: msgspec.json.encode(link).decode())
+        return msgspec.json.decode(written, type=Link)
+
+    def abandon(self) -> None:
+        """Removes from the service what this file left there, finished or not."""
+        plan_text = self._journal.result(self._step + "plan")
+        if plan_text is None:
+            return
+        plan = msgspec.json.decode(plan_text, type=Plan)
+        if link := self._journal.result(self._step + "link"):
+            self._share.erase(self._wire, msgspec.json.decode(link, type=Link).receipt)
+        else:
+            for extra in ("", "page/"):
+                self._abandon_one(plan.upload, extra)
+        self._forget()
+
+    def _abandon_one(self, upload: Upload, extra: str) -> None:
+        session = self._journal.result(self._step + extra + "session")
+        stored = self._journal.result(self._step + extra + "stored")
+        if stored is None and session is not None:
+            self._way.abort(upload, session)
+        elif stored is not None:
+            with suppress(Gone):
+                self._share.erase(self._wire, self._share.receipt(upload, stored))
+
+    def _forget(self) -> None:
+        names = ("plan", "session", "stored", "sha256", "link")
+        self._journal.forget(*(self._step + extra + name for extra in ("", "page/") for name in names))
+
+    def _plan(self) -> Plan:
+        """What was decided when this file was first met; decided anew when it is another file now."""
+        if self._file.size_bytes > (self._share.abilities.largest_bytes or self._file.size_bytes):
+            most = self._share.abilities.largest_bytes
+            raise TooLarge("the file is larger than the service takes", limit_bytes=most)
+        identity = identify(self._file.path, self._file.name)
+        if identity.size_bytes != self._file.size_bytes:
+            raise FileChanged("“{name}” has changed since it was attached", name=self._file.name)
+
+        def decide() -> str:
+            key = b64encode(secrets.token_bytes(32)).decode() if self._sealed else ""
+            size = self._source(Plan(identity, _NOTHING, key)).size_bytes
+            pieces = self._way.pieces.piece_bytes(size)
+            name = secrets.token_hex(8) + ".sealed" if key else clean_name(self._file.name)
+            kind = "application/octet-stream" if key else self._file.media_type or "application/octet-stream"
+            upload = Upload(secrets.token_hex(16), name, size, kind, pieces)
+            return msgspec.json.encode(Plan(identity, upload, key)).decode()
+
+        plan = msgspec.json.decode(self._journal.once(self._step + "plan", decide), type=Plan)
+        if plan.file != identity:  # a new key for new content: a sealed record must never be made of two files
+            self.abandon()
+            plan = msgspec.json.decode(self._journal.once(self._step + "plan", decide), type=Plan)
+        return plan
+
+    def _source(self, plan: Plan) -> Source:
+        if not plan.seal_key:
+            return PlainSource(self._file)
+        from uploader.seal import Sealed
+
+        return Sealed(self._file, b64decode(plan.seal_key))
+
+    def _tell(self) -> None:
+        self._progress(min(self._seen_bytes, self._file.size_bytes), self._file.size_bytes)
+
+    def _calmly(self, act: Callable[[], R]) -> R:
+        """One call to the service with patience, while the user may stop it."""
+        flow, found = Flow(0, lambda: 0), list[R]()
+        with self._ending():
+            work_off([lambda: found.append(persist(flow, self._way, act))], 1, flow, self._tell)
+        return found[0]
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Whatever ends a sending early also ends what its threads wait for."""
+        try:
+            yield
+        except BaseException:
+            self._wire.cut()
+            self._wire = self._share.open_wire()
+            self._way = self._share.way(self._wire)
+            raise
+
+    def _store(self, upload: Upload, source: Source, extra: str = "") -> str:
+        """Brings one object there and says how the service calls it; a forgotten session is begun anew."""
+        step = self._step + extra
+        for beginning in range(1, MOST_BEGINNINGS + 1):
+            known = self._journal.result(step + "session") is not None
+            begin = partial(self._way.begin, upload)
+            session = self._journal.once(step + "session", partial(self._calmly, begin))
+            try:
+                receipts = self._send(upload, session, source, known, hashed=not extra)
+                finish = partial(self._way.finish, upload, session, receipts)
+                return self._journal.once(step + "stored", partial(self._calmly, finish))
+            except Gone:
+                self._journal.forget(step + "session")
+                if beginning == MOST_BEGINNINGS:
+                    raise
+            except FileChanged:
+                with suppress(Refused, Temporary):
+                    self._way.abort(upload, session)
+                self._forget()
+                raise
+        raise AssertionError("unreachable")
+
+    def _send(self, upload: Upload, session: str, source: Source, known: bool, *, hashed: bool) -> dict[int, str]:
+        """Sends what the server does not have, and takes the file's hash in the same pass."""
+        flow = Flow(0, self._wishes.bytes_per_s)
+        receipts: dict[int, str] = {}
+        found: list[str] = []
+        if hashed:
+            before = self._calmly(partial(self._server_has, upload, session, receipts)) if known else 0
+        else:
+            before = 0
+        flow.acknowledge(before)
+        self._resumed_bytes = max(self._resumed_bytes, before)
+        jobs, width = self._jobs(upload, session, source, flow, receipts)
+        if hashed and not self._hashed:
+            jobs.insert(0, lambda: found.append(hash_of(self._file, lambda: flow.stopped)))
+
+        def tell() -> None:
+            if flow.still_s > STANDSTILL_S:
+                raise Temporary("nothing has moved for {seconds} seconds", seconds=f"{STANDSTILL_S:.0f}")
+            self._seen_bytes = flow.seen_bytes if hashed else self._seen_bytes
+            self._tell()
+
+        try:
+            with self._ending():
+                work_off(jobs, width + hashed, flow, tell)
+        except Temporary as error:
+            if flow.done_bytes > before and error.retry_after_s is None:
+                error.retry_after_s = SOON_S
+            raise
+        if hashed:
+            found = found or [self._file.sha256]
+            whole = not self._file.sha256 or found == [self._file.sha256]
+            if not whole or identify(self._file.path, self._file.name) != self._plan().file:
+                raise FileChanged("“{name}” has changed since it was attached", name=self._file.name)
+            self._journal.once(self._step + "sha256", lambda: found[0])
+        return receipts
+
+    def _server_has(self, upload: Upload, session: str, receipts: dict[int, str]) -> int:
+        """The bytes an earlier run brought there; of numbered pieces their receipts too."""
+        if isinstance(self._way, Stream):
+            return self._way.offset(upload, session)
+        if not isinstance(self._way, Parts):
+            return 0
+        for number, part in self._way.have(upload, session).items():
+            if number <= upload.piece_count and part.size_bytes == upload.piece(number)[1]:
+                receipts[number] = part.receipt
+        return sum(upload.piece(number)[1] for number in receipts)
+
+    def _jobs(
+        self, upload: Upload, session: str, source: Source, flow: Flow, receipts: dict[int, str]
+    ) -> tuple[list[Callable[[], None]], int]:
+        """What is left to do, and how much of it at a time."""
+        way = self._way
+        if isinstance(way, Parts):
+            left = [number for number in range(1, upload.piece_count + 1) if number not in receipts]
+            return [partial(_send_part, way, upload, session, source, flow, receipts, n) for n in left], WIDTH
+        if isinstance(way, Stream):
+            return [partial(_send_stream, way, upload, session, source, flow)], 1
+        return [partial(_send_whole, way, upload, source, flow, receipts)], 1
+
+    def _link(self, plan: Plan, stored: str) -> Link:
+        """The link as its reader gets it, opened once as a stranger would."""
+        wishes, share = self._wishes, self._share
+        days = share.expires_days if wishes.expires_days is None else wishes.expires_days
+        password = secrets.token_urlsafe(12) if wishes.password and share.abilities.password else ""
+        if wishes.password and not password:
+            raise Refused("{service} knows no passwords for links; leave the password out", service=share.title)
+        link = self._calmly(partial(share.link, self._wire, plan.upload, stored, days, password))
+        with self._share.open_wire() as stranger:
+            self._calmly(partial(share.look, stranger, plan.upload, link))
+        if not plan.seal_key:
+            return link
+        from uploader.seal_page import key_text, page, sealed_link
+
+        key, apart = b64decode(plan.seal_key), share.seal == "apart"
+        text = key_text(key) if apart or not share.abilities.serves_pages else ""
+        if not share.abilities.serves_pages:
+            return replace(link, url=sealed_link(link.url, None if apart else key, link.url), sealed=True, key=text)
+        html = page()
+        beside = replace(plan.upload, name=PAGE, size_bytes=len(html), media_type="text/html; charset=utf-8")
+        kept = self._journal.result(self._step + "page/stored") or self._store(beside, BytesSource(html), "page/")
+        opened = self._calmly(partial(share.link, self._wire, beside, kept, days, ""))
+        url = sealed_link(opened.url, None if apart else key, link.url)
+        return replace(link, url=url, sealed=True, key=text)
+
+
+_NOTHING = Upload("", "", 0, "", 1)
+
+
+def _send_part(
+    way: Parts, upload: Upload, session: str, source: Source, flow: Flow, receipts: dict[int, str], number: int
+) -> None:
+    offset, length = upload.piece(number)
+
+    def act() -> str:
+        with flow.counted() as passing:
+            return way.send(upload, session, number, Window(source, offset, length, passing))
+
+    receipts[number] = persist(flow, way, act)
+    flow.acknowledge(length)
+
+
+def _send_whole(way: Whole, upload: Upload, source: Source, flow: Flow, receipts: dict[int, str]) -> None:
+    def act() -> str:
+        with flow.counted() as passing:
+            return way.send(upload, Window(source, 0, upload.size_bytes, passing))
+
+    receipts[1] = persist(flow, way, act)
+    flow.acknowledge(upload.size_bytes)
+
+
+def _send_stream(way: Stream, upload: Upload, session: str, source: Source, flow: Flow) -> None:
+    """From where the server is to the end; after every trouble the server is asked again where it is."""
+    sure = True
+
+    def act() -> int:
+        nonlocal sure
+        if not sure:
+            at = way.offset(upload, session)
+            flow.acknowledge(at - flow.done_bytes)
+            if at >= upload.size_bytes:
+                return at
+        sure = False
+        offset = flow.done_bytes
+        length = min(upload.piece_bytes, upload.size_bytes - offset)
+        with flow.counted() as passing:
+            return way.send(upload, session, Window(source, offset, length, passing))
+
+    while True:
+        reached = persist(flow, way, act)
+        sure = True
+        flow.acknowledge(reached - flow.done_bytes)
+        if flow.done_bytes >= upload.size_bytes:
+            return

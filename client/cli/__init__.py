@@ -25,7 +25,7 @@ VERBS = {
     "report": "client.cli.reports",
     "outbox": "client.cli.reports",
     "history": "client.cli.reports",
-    "share": "client.cli.places",
+    "share": "client.cli.share",
     "desk": "client.cli.places",
     "sxcu": "client.cli.sxcu",
     "settings": "client.cli.places",

@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -60,8 +61,8 @@ def doctor(arguments: argparse.Namespace, paths: Paths) -> Result:
         opened.close()
     add("record", _record)
     add("tray", lambda: _tray(running is not None))
-    add("desk", lambda: _reach(session.desk().check))
-    add("share", lambda: _reach(session.share().check))
+    add("desk", lambda: _reach(partial(session.places.check, "desk")))
+    add("share", lambda: _reach(partial(session.places.check, "share")))
     add("settings", lambda: _settings(session))
     add("keychain", _keychain)
     add("disk", lambda: _disk(paths))

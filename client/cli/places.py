@@ -1,4 +1,4 @@
-"""``desk``, ``share``, ``settings``, ``logs``, ``version``: where things go and how they are set."""
+"""``desk``, ``settings``, ``logs``, ``version``: where things go and how they are set."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import argparse
 import getpass
 import platform
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from client.cli import outcome
-from client.cli.outcome import FORBIDDEN, USAGE, Failure, Result, progress_bar, rfc3339, usage
+from client.cli.outcome import FORBIDDEN, Failure, Result, usage
 from client.paths import Paths
-from client.session import DEFAULT, Session, program_version
+from client.places import DEFAULT
+from client.session import Session, program_version
 from client.settings import OPTIONS, from_text
-from client.words import reason, say
-from uploader.setting import Secret, settings_of
+from client.words import detail, reason, say
+from uploader.setting import Secret, Setting, settings_of
+from uploader.ticket import Desk, Share
 
 
 def add_desk(parser: argparse.ArgumentParser) -> None:
@@ -26,66 +29,70 @@ def add_desk(parser: argparse.ArgumentParser) -> None:
 def desk(arguments: argparse.Namespace, paths: Paths) -> Result:
     session = Session(paths)
     if arguments.what == "list":
-        return _list(arguments, session.desk_names(), session.settings.desks, session.settings.report.desk)
-    return _credentials(arguments, session, "desk")
+        known, chosen = session.settings.desks, session.settings.report.desk
+        return list_places(arguments, "desks", session.places.desk_names(), known, chosen)
+    return credentials(arguments, session, session.places.desk(arguments.name), "desk")
 
 
-def add_share(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE|list|check|login", help=say("a file to share, or a verb"))
-    parser.add_argument("name", nargs="?", default="", metavar="NAME")
-    parser.add_argument("--share", default="", metavar="NAME", help=say("which share of the settings"))
-
-
-def share(arguments: argparse.Namespace, paths: Paths) -> Result:
-    session = Session(paths)
-    if arguments.file in ("list", "check", "login", "logout") and not Path(arguments.file).exists():
-        arguments.what = arguments.file
-        if arguments.what == "list":
-            return _list(arguments, session.share_names(), session.settings.shares, session.settings.report.share)
-        return _credentials(arguments, session, "share")
-    path = Path(arguments.file)
-    if not path.is_file():
-        raise Failure("not_found", say("“{name}” is not a file that can be read", name=path), USAGE)
-    file, link = session.put(path, arguments.share, progress_bar(path.name))
-    document = {
-        "url": link.url, "expires_at": rfc3339(link.expires_at), "sha256": file.sha256,
-        "size_bytes": file.size_bytes, "resumed_from_bytes": 0, "encrypted": False,
-    }  # fmt: skip
-    if not arguments.json:
-        print(link.url)
-    return document, outcome.DONE
-
-
-def _list(arguments: argparse.Namespace, names: tuple[str, ...], known: Any, chosen: str) -> Result:
+def list_places(arguments: argparse.Namespace, key: str, names: tuple[str, ...], known: Any, chosen: str) -> Result:
+    """What the settings name, the chosen one marked."""
     kinds = {name: str(known.get(name, {}).get("kind", DEFAULT)) for name in names}
     found = [{"name": name, "kind": kinds[name], "chosen": name == chosen or len(names) == 1} for name in names]
     if not arguments.json:
         for place in found:
             print(f"{place['name']:<20} {place['kind']}{'  *' if place['chosen'] else ''}")
-    key = "shares" if hasattr(arguments, "file") else "desks"
     return {"ok": True, "detail": "", key: found}, outcome.DONE
 
 
-def _credentials(arguments: argparse.Namespace, session: Session, what: str) -> Result:
-    adapter = (session.desk if what == "desk" else session.share)(arguments.name)
+def credentials(arguments: argparse.Namespace, session: Session, adapter: Desk | Share, what: str) -> Result:
+    """``check``, ``login`` and ``logout`` of a desk or share. No secret is ever an argument."""
     if arguments.what == "check":
-        adapter.check()
-        return _ok(arguments, say("It works."))
+        session.places.check(what, arguments.name)
+        return ok(arguments, say("It works."))
     if not arguments.name:
         raise usage(say("say whose password it is: a name from the settings"))
+    wanted = [part for part in settings_of(type(adapter)) if part.kind == "secret"]
     if arguments.what == "logout":
-        removed = session.logout(arguments.name)
-        return _ok(arguments, say("The password was removed.") if removed else say("There was no password."))
-    if not any(part.kind == "secret" for part in settings_of(type(adapter))):
+        removed = session.places.logout(arguments.name, tuple(part.name for part in wanted))
+        return ok(arguments, say("The password was removed.") if removed else say("There was no password."))
+    if not wanted:
         raise usage(say("“{name}” needs no password", name=arguments.name))
-    text = getpass.getpass(say("Password or token: ")) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
-    if not text:
+    if isinstance(adapter, Share) and adapter.abilities.signs_in and sys.stdin.isatty():
+        given = dict(adapter.sign_in(_show))
+    else:
+        given = {part.name: _typed(part) for part in wanted}
+    for part in wanted:
+        if given.get(part.name):
+            session.places.login(arguments.name, Secret(given[part.name]), part.name, first=part is wanted[0])
+    return ok(arguments, say("The password is in your keychain."))
+
+
+def _typed(part: Setting) -> str:
+    """One secret from the terminal, or a line of standard input. Raises: Failure."""
+    text = ask_secret(detail(part.title, {}))
+    if not text and part.required:
         raise usage(say("nothing was typed"))
-    session.login(arguments.name, Secret(text))
-    return _ok(arguments, say("The password is in your keychain."))
+    return text
 
 
-def _ok(arguments: argparse.Namespace, words: str) -> Result:
+def ask_secret(title: str) -> str:
+    """Typed unseen, or a line of standard input."""
+    return getpass.getpass(f"{title}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+
+
+def _show(url: str) -> None:
+    """Opens an address for signing in; the address also stands on the terminal, for another browser."""
+    import subprocess
+
+    from client.paths import open_with_system
+
+    outcome.say_aloud(say("Sign in here: {url}", url=url))
+    with suppress(OSError):
+        subprocess.Popen(open_with_system(url), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)  # fmt: skip
+
+
+def ok(arguments: argparse.Namespace, words: str) -> Result:
     if not arguments.json:
         outcome.say_aloud(words)
     return {"ok": True, "detail": words}, outcome.DONE
@@ -142,7 +149,7 @@ def _check_value(session: Session, key: str, value: str) -> None:
             parse(value)
         except ValueError as error:
             raise Failure("settings_invalid", reason(error), FORBIDDEN) from error
-    places = {"report.desk": session.desk_names(), "report.share": session.share_names()}
+    places = {"report.desk": session.places.desk_names(), "report.share": session.places.share_names()}
     if value and key in places and value not in places[key]:
         known = ", ".join(places[key])
         words = say("the settings name no “{wanted}”; there is {known}", wanted=value, known=known)

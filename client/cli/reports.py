@@ -40,7 +40,7 @@ def report(arguments: argparse.Namespace, paths: Paths) -> Result:
     session = Session(paths)
     if not arguments.summary.strip():
         raise usage(say("--summary must not be empty"))
-    for name, known in ((arguments.desk, session.desk_names()), (arguments.share, session.share_names())):
+    for name, known in ((arguments.desk, session.places.desk_names()), (arguments.share, session.places.share_names())):
         if name and name not in known:
             raise Failure("invalid_field", say("the settings name no “{wanted}”; there is {known}", wanted=name, known=", ".join(known)), outcome.FORBIDDEN)  # noqa: E501  # fmt: skip
     fields = dict(_field(text) for text in arguments.field)

@@ -194,13 +194,13 @@ class OutboxWindow(QWidget):
         if delivery.state == "sent":
             return [(say("Open the ticket"), "Return", partial(self._open_ticket, delivery))]
         if delivery.state == "sending":
-            return [(say("Stop"), "Delete", partial(self._session.cancel, key))]
+            return [(say("Stop"), "Delete", partial(self._session.pause, key))]
         found: list[Action] = [(say("Send now"), "Return", partial(self._try, self._session.retry, key))]
         error = delivery.last_error
         if error is not None and error.attachment:
             without = partial(self._try, self._session.leave_out, key, error.attachment)
             found.append((say("Send without “{name}”", name=shortened(error.attachment)), "", without))
-            for share in self._session.share_names() if error.code == "share_refused" else ():
+            for share in self._session.places.share_names() if error.code == "share_refused" else ():
                 other = partial(self._try, self._session.choose_share, key, share)
                 found.append((say("Share by “{name}”", name=desk_word(share)), "", other))
         found.append((say("Change"), "F2", partial(self._take_back, key)))

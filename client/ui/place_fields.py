@@ -9,8 +9,9 @@ from typing import Literal
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from client.places import DEFAULT
 from client.secrets import NoKeychain
-from client.session import DEFAULT, Session
+from client.session import Session
 from client.settings import OPTIONS, SettingsFault
 from client.ui import look
 from client.ui.alive import while_alive
@@ -71,7 +72,7 @@ class PlaceField(QWidget):
             column.addWidget(self._build_form())
 
     def _build_form(self) -> Panel:
-        values, kinds = self._known[self.name], self._session.declared(self._what)
+        values, kinds = self._known[self.name], self._session.places.declared(self._what)
         kind = str(values.get("kind", ""))
         panel = Panel()
         column = QVBoxLayout(panel)
@@ -108,7 +109,7 @@ class PlaceField(QWidget):
         if name != ADD:
             self._write({f"report.{self._what}": name}, rebuild=True)
             return
-        kind = next(iter(self._session.declared(self._what)))
+        kind = next(iter(self._session.places.declared(self._what)))
         number = 2
         while f"{kind}-{number}" in self._known:
             number += 1
@@ -121,7 +122,8 @@ class PlaceField(QWidget):
             if not name:
                 self._rename(str(value))
             elif field.setting.kind == "secret":
-                self._session.login(self.name, Secret(str(value)))
+                first = next(other for other in self.fields if other.setting.kind == "secret") is field
+                self._session.places.login(self.name, Secret(str(value)), name, first=first)
             else:
                 self._save({f"{self._what}s.{self.name}.{name}": value}, rebuild=name == "kind")
         except (SettingsFault, NoKeychain, OSError) as error:
@@ -162,10 +164,9 @@ class PlaceField(QWidget):
 
     def _check(self) -> None:
         self._tell(say("Checking…"), "quiet")
-        verb = self._session.check_desk if self._what == "desk" else self._session.check_share
         works = while_alive(self, lambda _: self._tell(say("It works."), "ok"))
         fails = while_alive(self, lambda error: self._tell(f"{reason(error)}.".replace("..", "."), "bad"))
-        self._bridge.background(partial(verb, self.name), works, fails)
+        self._bridge.background(partial(self._session.places.check, self._what, self.name), works, fails)
 
     def _tell(self, words: str, tone: Literal["ok", "bad", "quiet"]) -> None:
         self.result.set_tone(tone)

@@ -273,7 +273,7 @@ class ReportForm(QWidget):
             return say("Goes as soon as all is collected…")
         if self._stage == "sending":
             return say("Sending…")
-        name = self.draft.report.desk or self._session.settings.report.desk or self._session.desk_names()[0]
+        name = self.draft.report.desk or self._session.settings.report.desk or self._session.places.desk_names()[0]
         return say("To {desk}", desk=desk_word(name))
 
     def _go_on(self) -> None:

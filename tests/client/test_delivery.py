@@ -111,7 +111,7 @@ def test_a_share_that_refuses_asks_the_person_who_may_go_on_without_the_file(ses
 
 
 def test_the_embedded_desk_is_made_once_and_not_made_anew_when_somebody_moved_it(session: Session) -> None:
-    session.check_desk()
+    session.places.check("desk")
     moved = session.paths.default_desk.rename(session.paths.data / "elsewhere")
     delivery = session.send_now(session.submit(session.new_draft(summary="x")))
     assert delivery.state == "queued"

@@ -37,7 +37,7 @@ FAULTS = {
 @pytest.fixture(autouse=True)
 def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small pieces and short waits; what is tested is what happens, not how long it takes."""
-    monkeypatch.setattr("uploader.transfer.PIECE_BYTES", PIECE)
+    monkeypatch.setattr("uploader.ways.PIECE_BYTES", PIECE)
     monkeypatch.setattr("uploader.flow.FIRST_WAIT_S", 0.01)
 
 
@@ -173,13 +173,17 @@ class UploadSuite(ShareSuite):
         assert self.count(share) == before + 1
 
     def test_sealed_the_service_sees_neither_content_nor_name(self, share: UploadShare, tmp_path: Path) -> None:
-        from uploader.seal import read_sealed_link, unseal_to
+        from uploader.seal import unseal_to
+        from uploader.seal_page import read_sealed_link
 
         file = attachment(tmp_path, "confidencial.mp4", LARGE)
         link = share.put(file, MemoryJournal(), quiet, Wishes(sealed=True))
         assert link.sealed
+        assert link.key or share.abilities.serves_pages
         assert "confidencial" not in link.url
         url, key = read_sealed_link(link.url)
+        assert url
+        assert key
         sealed = self.read(url)
         assert BLOCKS[0][:64] not in sealed
         assert b"confidencial" not in sealed

@@ -26,7 +26,8 @@ from uploader.setting import Secret, setting
 from uploader.sigv4 import LONGEST_S, Credentials, sign
 from uploader.source import Window
 from uploader.ticket import Link, ShareAbilities
-from uploader.transfer import Part, Parts, PieceRule, Upload, UploadShare
+from uploader.transfer import UploadShare
+from uploader.ways import Part, Parts, PieceRule, Upload
 from uploader.wire import NO_DATA, Body, Reply, Wire, sort_out
 
 CALL_S = 15 * 60
@@ -54,8 +55,12 @@ class S3(UploadShare):
     style: str = setting("Address style", help="auto: as most servers of this make take it.",
                          choices=("auto", "path", "virtual"), default="auto")  # fmt: skip
     prefix: str = setting("Folder in the bucket", default="testigo/")
-    public_url: str = setting("Public address of the bucket", kind="url", default="",
-                              help="Only if everybody may read by address what lies there, and nobody may list it.")  # fmt: skip
+    public_url: str = setting(
+        "Public address of the bucket",
+        help="Only if everybody may read by address what lies there, and nobody may list it.",
+        kind="url",
+        default="",
+    )
 
     def way(self, wire: Wire) -> S3Way:
         return S3Way(self, wire)
@@ -98,7 +103,7 @@ class S3(UploadShare):
                 way.ask("DELETE", receipt.rpartition("/")[0] + "/open.html")
 
     def sweep(self, known: frozenset[str], older_than: datetime) -> int:
-        """All unfinished uploads below our folder that are old and not known here; other computers' too, dead as well."""
+        """All unfinished uploads below our folder that are old and not known here, those of other computers too."""
         with Wire() as wire:
             way, swept = self.way(wire), 0
             for key, session, begun in way.unfinished():

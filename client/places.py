@@ -1,0 +1,113 @@
+"""The desks and shares that the settings name, built with their secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from client import secrets
+from client.paths import Paths
+from client.settings import Settings
+from uploader.catalog import DESKS, SHARES, desk_kind, share_kind
+from uploader.errors import InvalidField
+from uploader.setting import Secret, Setting, build, settings_of
+from uploader.ticket import Desk, Share
+
+DEFAULT = "folder"
+"""The name of the desk and of the share that work with nothing configured."""
+
+
+class Places:
+    """Where reports and large files go. ``recall`` and ``remember`` keep small facts (see ``Session``)."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        settings: Callable[[], Settings],
+        recall: Callable[[str], Any],
+        remember: Callable[[str, Any], None],
+    ) -> None:
+        self._paths, self._settings, self._recall, self._remember = paths, settings, recall, remember
+
+    def desk_names(self) -> tuple[str, ...]:
+        return tuple(self._settings().desks) or (DEFAULT,)
+
+    def share_names(self) -> tuple[str, ...]:
+        return tuple(self._settings().shares) or (DEFAULT,)
+
+    def desk(self, name: str = "") -> Desk:
+        """The desk of this name, else the chosen one. Raises: InvalidField."""
+        settings = self._settings()
+        name, values = self._configured(name or settings.report.desk, settings.desks, "desk")
+        kind = desk_kind(str(values.pop("kind")))
+        return build(kind, _with_secrets(name, settings_of(kind), values))
+
+    def share(self, name: str = "") -> Share:
+        """The share of this name, else the chosen one. Raises: InvalidField."""
+        name, values = self._configured(self.share_name(name), self._settings().shares, "share")
+        kind = share_kind(str(values.pop("kind")))
+        return build(kind, _with_secrets(name, settings_of(kind), values))
+
+    def share_name(self, name: str = "") -> str:
+        """The name under which this share, else the chosen one, will be found again."""
+        known = tuple(self._settings().shares)
+        name = name or self._settings().report.share
+        return name or (known[0] if len(known) == 1 else DEFAULT)
+
+    def declared(self, what: str) -> dict[str, tuple[Setting, ...]]:
+        """What each kind of "desk" or "share" wants to know: kind → settings, in the catalog's order."""
+        listed, load = (DESKS, desk_kind) if what == "desk" else (SHARES, share_kind)
+        return {kind: settings_of(load(kind)) for kind in listed}
+
+    def check(self, what: str, name: str = "") -> None:
+        """Returns when address and credentials of a "desk" or "share" work; may take long. Raises: UploaderError."""
+        (self.desk if what == "desk" else self.share)(name).check()
+
+    def login(self, name: str, secret: Secret, field: str = "", *, first: bool = True) -> None:
+        """Keeps a secret of a desk or share. ``first`` is its main one. Raises: NoKeychain."""
+        secrets.keep(name if first else f"{name}.{field}", secret)
+
+    def logout(self, name: str, fields: tuple[str, ...] = ()) -> bool:
+        """Forgets all secrets of a desk or share; False when there was none."""
+        return any([secrets.forget(name), *(secrets.forget(f"{name}.{field}") for field in fields)])
+
+    def _configured(
+        self, name: str, known: Mapping[str, Mapping[str, object]], what: str
+    ) -> tuple[str, dict[str, object]]:
+        if not name and len(known) == 1:
+            name = next(iter(known))
+        if name in known:
+            return name, dict(known[name])
+        if name in ("", DEFAULT):
+            return DEFAULT, {"kind": "folder", "path": str(self._default_folder(what))}
+        known_names = ", ".join(known or [DEFAULT])
+        raise InvalidField(what, "the settings name no “{wanted}”; there is {known}", wanted=name, known=known_names)
+
+    def _default_folder(self, what: str) -> Path:
+        """The embedded desk's folder, made once. If it disappears later, somebody moved it: it is not made anew."""
+        folder = self._paths.default_desk
+        if not folder.exists() and not self._recall("default_desk_made"):
+            (folder / "shared").mkdir(parents=True, exist_ok=True)
+        if folder.exists() and not self._recall("default_desk_made"):
+            self._remember("default_desk_made", True)
+        if what == "share" and folder.exists():
+            (folder / "shared").mkdir(exist_ok=True)
+        return folder if what == "desk" else folder / "shared"
+
+
+def secret_name(place: str, fields: tuple[Setting, ...], field: str) -> str:
+    """Under which name the keychain holds a secret: the first of a place under the place's own name."""
+    wanted = [part.name for part in fields if part.kind == "secret"]
+    return place if wanted and wanted[0] == field else f"{place}.{field}"
+
+
+def _with_secrets(place: str, declared: tuple[Setting, ...], values: dict[str, object]) -> dict[str, object]:
+    for part in declared:
+        if part.kind == "secret" and part.name not in values:
+            name = secret_name(place, declared, part.name)
+            found = secrets.find(name)
+            if found is not None:
+                values[part.name] = Secret(found.reveal(), partial(secrets.keep, name))
+    return values
