@@ -13,7 +13,15 @@ restore() {
     if [ -e "$policy.before-servers" ]; then mv "$policy.before-servers" "$policy"; fi
 }
 
+disable() {
+    for unit in "$@"; do
+        if command -v systemctl >/dev/null 2>&1; then systemctl disable -q "$unit" 2>/dev/null || true; fi
+        if [ -e "/etc/init.d/$unit" ]; then update-rc.d "$unit" disable >/dev/null 2>&1 || true; fi
+    done
+}
+
 install() {
+    before=$(echo $(ls /etc/init.d))
     # 101 = "must not be started": what Debian's packages ask before they start a daemon. One that is there comes back.
     if [ -e "$policy" ] && [ ! -e "$policy.before-servers" ]; then mv "$policy" "$policy.before-servers"; fi
     trap restore EXIT
@@ -24,20 +32,16 @@ install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
     restore
     trap - EXIT HUP INT TERM
-    for package in "$@"; do
-        case $package in  # only what came just now: a server that the user runs stays as it is
-            ceph-mon) daemons="ceph.target ceph-mon.target" ;;
-            ceph-osd) daemons="ceph-osd.target" ;;
-            radosgw) daemons="ceph-radosgw.target radosgw" ;;
-            nginx-light) daemons=nginx ;;
-            openssh-server) daemons=ssh ;;
-            *) continue ;;
+    # Only what came just now, dependencies included: a daemon that the user runs stays as it is.
+    for daemon in $(ls /etc/init.d); do
+        case " $before " in
+            *" $daemon "*) ;;
+            *) disable "$daemon" "$daemon.socket" ;;
         esac
-        for daemon in $daemons; do
-            if command -v systemctl >/dev/null 2>&1; then systemctl disable -q "$daemon" 2>/dev/null || true; fi
-            if [ -e "/etc/init.d/$daemon" ]; then update-rc.d "$daemon" disable >/dev/null 2>&1 || true; fi
-        done
     done
+    case " $* " in
+        *" ceph-mon "*) disable ceph.target ceph-mon.target ceph-osd.target ceph-radosgw.target ;;
+    esac
 }
 
 if command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then

@@ -57,7 +57,8 @@ def test_a_server_that_starts_at_the_second_attempt_has_started(tmp_path: Path) 
     port = free_port()
     program = (
         "import http.server, pathlib, sys; seen = pathlib.Path('seen'); first = not seen.exists(); seen.touch(); "
-        f"sys.exit(1) if first else http.server.test(http.server.SimpleHTTPRequestHandler, port={port}, bind='127.0.0.1')"
+        "first and sys.exit(1); "
+        f"http.server.test(http.server.SimpleHTTPRequestHandler, port={port}, bind='127.0.0.1')"
     )
     server = Process([sys.executable, "-c", program], tmp_path, port, attempts=2)
     try:
