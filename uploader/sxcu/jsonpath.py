@@ -41,7 +41,7 @@ def select(root: Any, path: str) -> str:
     path = path.strip()
     if len(path) > MOST_CHARACTERS:
         raise _unreadable()
-    reader = _Reader(path if path.startswith("$") else "$." + path, root)
+    reader = _Reader(re.sub(r"^\$\.{3,}", "$..", path if path.startswith("$") else "$." + path), root)
     steps = reader.steps(1)
     if not reader.at_end():
         raise _unreadable()
