@@ -118,9 +118,9 @@ def _import(
     name = _share_name(arguments, session, about)
     bare, kept = split_secrets(definition)
     if kept:
-        session.login(name, Secret(json.dumps(kept, ensure_ascii=False)))
+        session.places.login(name, Secret(json.dumps(kept, ensure_ascii=False)))
     else:
-        session.logout(name)
+        session.places.logout(name)
     place = paths.config / "sxcu" / f"{name}.sxcu"
     place.parent.mkdir(exist_ok=True)
     write_text(place, write_definition(bare))

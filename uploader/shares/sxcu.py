@@ -19,7 +19,8 @@ from uploader.errors import AuthFailed, Gone, InvalidField, NoSpace, Refused, Te
 from uploader.setting import Secret, setting
 from uploader.sxcu.fault import SxcuFault
 from uploader.ticket import Link, ShareAbilities
-from uploader.transfer import Upload, UploadShare, Whole
+from uploader.transfer import UploadShare
+from uploader.ways import Upload, Whole
 from uploader.wire import NO_DATA, Body, Reply, Wire, sort_out
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class SxcuWay(Whole):
         reply = self._ask(request, headers, content, reads_answer="text" in needs)
         if not 200 <= reply.status < 300:
             said = read_error(definition, reply, upload.name, chance)
-            raise _failure(reply, self._without_secrets(said))
+            raise _failure(reply, self._without_secrets(said, request))
         try:
             result = read_result(definition, reply, upload.name, chance)
         except SxcuFault as fault:
@@ -179,15 +180,20 @@ class SxcuWay(Whole):
                 sent = {}
         raise Refused("{host} leads from page to page without end", host=urlsplit(request.url).hostname or "")
 
-    def _without_secrets(self, said: str) -> str:
+    def _without_secrets(self, said: str, request: Request) -> str:
+        """What a host says, should it repeat what it was told."""
         from uploader.sxcu.credentials import MARK
 
         try:
             kept = json.loads(self._share.secrets.reveal() or "{}")
         except ValueError:
             kept = {}
-        for secret in kept.values() if isinstance(kept, dict) else ():
-            for word in str(secret).split():
+        if not isinstance(kept, dict):
+            return said
+        sent = {f"Headers.{name}": value for name, value in request.headers.items()}
+        sent |= {f"Arguments.{name}": value for name, value in request.arguments}
+        for text in (*kept.values(), *(value for place, value in sent.items() if place in kept)):
+            for word in str(text).split():
                 said = said.replace(word, MARK) if len(word) >= 6 else said
         return said
 
@@ -237,7 +243,7 @@ def _length(wire: Wire, url: str, gone: int | None = None) -> int | None:
     except UploaderError:
         return None
     kind = reply.headers.get("content-type", "")
-    if "html" in kind or kind.startswith("image/"):
+    if not kind or "html" in kind or kind.startswith("image/"):
         return None
     span = reply.headers.get("content-range", "").rpartition("/")[2]
     total = reply.headers.get("content-length", "") if reply.status == 200 else span

@@ -203,7 +203,7 @@ def read_result(definition: Definition, reply: Reply, filename: str, chance: Cha
 
 def _link(text: str, reply: Reply) -> str:
     """The web address in ``text``; one without a scheme gets one. Raises: SxcuFault."""
-    text = text.replace("\\/", "/") if text.startswith(("http:\\/", "https:\\/")) else text
+    text = text.replace("\\/", "/")
     if text.startswith("//"):
         text = urlsplit(reply.url).scheme + ":" + text
     elif "://" not in text[:10] and _BARE.fullmatch(text):

@@ -6,16 +6,16 @@ import hashlib
 import json
 import tracemalloc
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from tests.servers.fault_proxy import FaultProxy
+from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.uploader.desk_suite import attachment
 from tests.uploader.sxcu.host import Asked, Host, Told, as_json, open_host
-from tests.uploader.upload_suite import UploadSuite, small_and_quick
+from tests.uploader.upload_suite import FAULTS, LARGE, UploadSuite, small_and_quick
 from uploader.errors import (
     AuthFailed,
     Cancelled,
@@ -99,42 +99,24 @@ class TestAsItIs(UploadSuite):
         assert self.count(share) == 0
 
 
-class TestAsAForm(UploadSuite):
-    resumes: ClassVar[bool] = False
-
-    @pytest.fixture
-    def server_url(self, tmp_path: Path, host: Host) -> str:
-        self.folder, self.host = tmp_path, host
-        return host.url
-
-    def at(self, url: str) -> UploadShare:
-        return make(self.folder, {**FORM, "RequestURL": f"{url}/upload"})
-
-    def read(self, url: str) -> bytes:
-        return read(url)
-
-    def count(self, share: Share) -> int:
-        return len(set(self.host.files.values()))
-
-    # A form makes a new file at every request, and nobody can be asked whether an earlier one arrived: what got lost
-    # on the way may lie there twice, under an address that no ticket names. The link is one.
-
-    def test_two_links_have_nothing_in_common_to_guess_from(self, share: Share, tmp_path: Path) -> None:
-        pytest.skip("the service makes the address")
-
-    @pytest.mark.parametrize("after", [False, True])
-    def test_killed_at_every_journal_write_and_resumed_the_file_is_there_once(
-        self, share: Share, tmp_path: Path, after: bool
-    ) -> None:
-        pytest.skip("a form cannot be repeated; PUT can")
-
-    def test_whatever_happens_to_any_one_request_the_file_is_there_once_and_whole(
-        self, proxy: FaultProxy, tmp_path: Path
-    ) -> None:
-        pytest.skip("a form cannot be repeated; PUT can")
-
-    def test_given_up_nothing_of_it_stays_outside(self, share: UploadShare, tmp_path: Path) -> None:
-        pytest.skip("as for PUT")
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_a_form_arrives_whole_through_a_bad_line(
+    tmp_path: Path, host: Host, fault_proxy: Callable[[str], FaultProxy], fault: Fault
+) -> None:
+    """A form makes a new file each time and nobody can be asked for an earlier one: the link is one, and it is whole."""
+    proxy = fault_proxy(host.url)
+    proxy.next(fault)
+    share = make(tmp_path, {**FORM, "RequestURL": proxy.url + "/up"})
+    file, journal = attachment(tmp_path, "grabación.mp4", LARGE), MemoryJournal()
+    try:
+        link = share.put(file, journal, quiet)
+    except Temporary:  # what the outbox does: later again
+        link = share.put(file, journal, quiet)
+    assert read(link.url) == LARGE
+    assert share.put(file, journal, quiet).url == link.url
+    asked = len(host.asked)
+    share.put(file, journal, quiet)
+    assert len(host.asked) == asked
 
 
 def test_a_form_holds_the_arguments_first_and_the_file_last(tmp_path: Path, host: Host) -> None:
@@ -167,7 +149,7 @@ def test_a_form_holds_the_arguments_first_and_the_file_last(tmp_path: Path, host
         ("{regex:href=\"(?<u>[^\"]+)\"|u}", b'<a href="URL/x">', {}),
         ("{header:Location}", b"", {"Location": "URL/x"}),
         ("{header:x-link}", b"", {"X-Link": "URL/x"}),
-        ("{json:base}{regex:{json:rest}|\\\\w+}", b'{"base": "URL/", "rest": "-x-"}', {}),
+        ("{json:base}{regex:{json:rest}|\\\\w+|0}", b'{"base": "URL/", "rest": "-x-"}', {}),
         ("URL/{response}", b"x", {}),
         ("{response}", b"\"URL\\/x\"".strip(b'"'), {}),
     ],
@@ -201,7 +183,7 @@ def test_the_link_is_found_wherever_the_answer_holds_it(
         (Told(200, b"oops"), "not the JSON"),
         (Told(200, b"x" * 5_000_000), "more than it should"),
         (Told(404), "does not know the uploader's address"),
-        (Told(400, b'{"error": "wrong\\u0007 key sesame-opens-it \\u202e"}'), "refused it \\(400\\): wrong key ••• $"),
+        (Told(400, b'{"error": "wrong\\u0007 key sesame-opens-it \\u202e"}'), "refused it \\(400\\): wrong key •••$"),
     ],
 )
 def test_an_answer_that_is_not_what_it_should_be_is_refused_with_the_reason(
@@ -273,7 +255,7 @@ def test_redirects_are_followed_with_what_may_follow(tmp_path: Path, host: Host)
             return Told(500)
 
         host.answer = answer
-        other.answer = lambda asked, url: Told(200, b"<html>")
+        other.answer = lambda asked, url: Told(200, b"<html>", {"Content-Type": "text/html"})
         definition = {**FORM, "RequestURL": f"{host.url}/old", "URL": "{responseurl}", "DeletionURL": "",
                       "Headers": {"X-Upload-Token": "t0k3n"}}  # fmt: skip
         assert put(make(tmp_path, definition), tmp_path).url == f"{other.url}/view?id=7"
