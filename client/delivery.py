@@ -56,15 +56,24 @@ class ShareUnreachable(Temporary):
         self.attachment = attachment
 
 
+def _no_opener() -> Attachment:
+    raise AssertionError("a sealed file needs the page that opens it")
+
+
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """How large files leave: the share, opened when one needs it; who hears of a link, before the ticket does; and
-    whether a report's large files may go over the network as it is."""
+    """How large files leave.
+
+    ``open`` gives the share, when a file needs one. ``note`` hears of every link before the ticket does. ``may_send``:
+    whether a report's large files may go over the network as it is. ``opener`` gives the page that opens a sealed
+    file, for shares that cannot show pages: it travels in the ticket.
+    """
 
     open: Callable[[], Share]
     note: Callable[[Attachment, Link], None]
     wishes: Wishes = AS_SET
     may_send: Callable[[str], bool] = lambda report_id: True
+    opener: Callable[[], Attachment] = _no_opener
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +114,11 @@ def deliver(
         _still_there(attachment)
     inside, large = split(wanted, desk.limits)
     shared = tuple(_share(a, report.id, sharing, journal, progress) for a in large)
+    if any(file.link.sealed and not file.link.page for file in shared):
+        inside = (*inside, sharing.opener())
     ticket = compose(report, who, inside, shared)
     answer = desk.submit(ticket, journal, lambda done, total: progress("", done, total))
-    ways = {a.name: Sent(a.name, a.size_bytes, a.sha256, "ticket") for a in inside}
+    ways = {a.name: Sent(a.name, a.size_bytes, a.sha256, "ticket") for a in ticket.attachments}
     ways |= {s.name: Sent(s.name, s.size_bytes, s.sha256, "link", s.link.url, s.link.expires_at) for s in shared}
     return Delivered(answer, tuple(ways[a.name] for a in wanted))
 

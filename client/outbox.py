@@ -91,16 +91,20 @@ class Outbox:
                 self.make_due(folder.id)
 
     def pause(self, report_id: str) -> None:
-        """Stops the delivery that runs, or keeps one that waits from running; the report stays in the outbox."""
+        """Stops the delivery that runs, or keeps one that waits from running; the report stays in the outbox.
+
+        Raises: Busy when another process is sending.
+        """
         with self._wake:
             if report_id in self._busy:
                 self._cancelled.add(report_id)
                 return
         folder = self._shelf.find(report_id, "outbox")
         if folder is not None:
-            state = folder.read_log()
-            state.needs_you, state.not_before, state.last_error = True, None, Trouble("cancelled", "stopped")
-            folder.write_log(state)
+            with self._lock.held(0):
+                state = folder.read_log()
+                state.needs_you, state.not_before, state.last_error = True, None, Trouble("cancelled", "stopped")
+                folder.write_log(state)
             self._tell(folder)
 
     def is_busy(self, report_id: str) -> bool:

@@ -23,7 +23,7 @@ from client.paths import Paths
 from client.places import DEFAULT, Places
 from client.report import Delivery, DeliveryChanged, Event, Problem, Report, Sent, Way
 from client.settings import Settings
-from client.shared import Shared, keys_of
+from client.shared import Shared, keys_of, opener
 from uploader.errors import UploaderError
 from uploader.journal import Journal
 from uploader.names import clean_name
@@ -354,7 +354,8 @@ class Session:
         def note(file: Attachment, link: Link) -> None:
             self.shared.note(name, file, link, report.id)
 
-        sharing = Sharing(lambda: self.places.share(name), note, Wishes(bytes_per_s=self._pace), self._may_send)
+        wishes, opened = Wishes(bytes_per_s=self._pace), lambda: self.places.share(name)
+        sharing = Sharing(opened, note, wishes, self._may_send, lambda: opener(self.paths.data))
         return deliver(report, who, desk, sharing, journal, progress)
 
     def _pace(self) -> int:

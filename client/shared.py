@@ -209,6 +209,16 @@ class Shared:
         return keys
 
 
+def opener(folder: Path) -> Attachment:
+    """The page that opens a sealed file in a browser, as a file of ours in ``folder``."""
+    from uploader.seal_page import page
+
+    content, place = page(), folder / "open-sealed-files.html"
+    write_bytes(place, content)
+    digest = hashlib.sha256(content).hexdigest()
+    return Attachment(place.name, place, len(content), "text/html", digest)
+
+
 def keys_of(steps: Steps) -> set[str]:
     """The keys of all uploads that a journal knows."""
     found = set()

@@ -123,7 +123,12 @@ def day(at: datetime, now: datetime | None = None) -> str:
 
 def explain(code: str) -> tuple[str, str]:
     """Title and advice for an error's code: what happened, and what to do now. What is safe comes with both."""
-    known = {
+    unexpected = (say("Something unexpected happened"), say("Nothing is lost. The log has the details."))
+    return _of_reports().get(code) or _of_the_program().get(code) or unexpected
+
+
+def _of_reports() -> dict[str, tuple[str, str]]:
+    return {
         "unreachable": (
             say("The help desk does not answer"),
             say("Your report is saved. It will be sent by itself when the connection is back."),
@@ -160,7 +165,17 @@ def explain(code: str) -> tuple[str, str]:
             say("A file has changed or is gone"),
             say("Your report is saved. Leave the file out, or attach it again."),
         ),
-        "cancelled": (say("Stopped"), say("Your report is saved. Send it whenever you like.")),
+        "cancelled": (say("Paused"), say("Your report is saved. It goes on where it was whenever you like.")),
+        "metered": (
+            say("A large file waits for your word"),
+            say("This network may cost by the byte. Send it now, or it waits until you do."),
+        ),
+        "gone": (say("It is no longer there"), say("Nothing of yours is lost. Try again.")),
+    }
+
+
+def _of_the_program() -> dict[str, tuple[str, str]]:
+    return {
         "busy": (say("Another Testigo is sending right now"), say("Your report is saved and follows by itself.")),
         "disk_full": (say("The disk is full"), say("Free some space and try again.")),
         "no_display": (
@@ -178,7 +193,28 @@ def explain(code: str) -> tuple[str, str]:
         "no_keychain": (say("The password was not stored"), say("Open your keychain, or use the environment.")),
         "usage": (say("That command is not complete"), say("Add --help to see what it takes.")),
     }
-    return known.get(code, (say("Something unexpected happened"), say("Nothing is lost. The log has the details.")))
+
+
+def explain_share(code: str) -> tuple[str, str]:
+    """The same for a file that is shared without a report."""
+    go_on = say("Run the same command again: what has arrived is not sent again.")
+    sign_in = say("Sign in with “testigo share login”, then try again.")
+    choose = say("Correct what it says, or choose another share with --share.")
+    return {
+        "unreachable": (say("The share does not answer"), go_on),
+        "temporary": (say("The share could not take the file now"), go_on),
+        "outcome_unknown": (say("The share's answer got lost"), go_on),
+        "no_space": (say("The share is full"), choose),
+        "auth_failed": (say("The share does not know you"), sign_in),
+        "refused": (say("The share refused the file"), choose),
+        "too_large": (say("The file is too large for this share"), choose),
+        "gone": (say("It is no longer there"), say("Nothing of yours is lost. Try again.")),
+        "file_changed": (say("The file has changed or is gone"), say("Share it again when it is complete.")),
+        "cancelled": (
+            say("Stopped"),
+            say("Run the same command again to go on; “testigo share abandon” removes what was sent."),
+        ),
+    }.get(code) or explain(code)
 
 
 def detail(text: str, values: Mapping[str, str]) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from uploader.connections import BLOCK_BYTES
 from uploader.errors import FileChanged
 from uploader.ticket import Attachment
-from uploader.wire import BLOCK_BYTES
 
 HASH_BLOCK_BYTES = 1024 * 1024
 

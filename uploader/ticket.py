@@ -42,7 +42,8 @@ class Link:
 
     ``ended_by``: who ends it at ``expires_at``: "service", or "us" (this program must revoke it then); empty: nobody.
     ``receipt`` is what the share needs to revoke it. ``password`` and ``key`` (of a sealed file) do not ride in ``url``
-    and are to be told apart. ``sha256`` was taken from the plain file while it was sent.
+    and are to be told apart. ``page``: the link is a page that opens the sealed file in a browser. ``sha256`` is the
+    plain file's, taken while it was sent.
     """
 
     url: str
@@ -53,6 +54,7 @@ class Link:
     password: str = field(default="", repr=False)
     key: str = field(default="", repr=False)
     sealed: bool = False
+    page: bool = False
     resumed_from_bytes: int = 0
 
 

@@ -318,7 +318,7 @@ class Sending:
         kept = self._journal.result(self._step + "page/stored") or self._store(beside, BytesSource(html), "page/")
         opened = self._calmly(partial(share.link, self._wire, beside, kept, days, ""))
         url = sealed_link(opened.url, None if apart else key, link.url)
-        return replace(link, url=url, sealed=True, key=text)
+        return replace(link, url=url, sealed=True, page=True, key=text)
 
 
 _NOTHING = Upload("", "", 0, "", 1)

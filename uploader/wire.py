@@ -14,10 +14,10 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
+from uploader.connections import BLOCK_BYTES, open_pools, proxy_for
 from uploader.errors import (
     AuthFailed,
     Gone,
@@ -31,12 +31,8 @@ from uploader.errors import (
 )
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
-
     from urllib3 import BaseHTTPResponse, PoolManager
 
-BLOCK_BYTES = 256 * 1024
-"""What is written to a connection at once. A block that does not go within ``STALL_S`` is a stall: 4 kB/s is enough."""
 CONNECT_S = 15.0
 STALL_S = 60.0
 """No byte either way for so long is a stall."""
@@ -256,12 +252,12 @@ class Wire:
         return Temporary("the connection to {host} broke off", host=host)
 
     def _pool(self, url: str) -> PoolManager:
-        proxy = _proxy_for(url)
+        proxy = proxy_for(url)
         with self._guard:
             if self._cut:
                 raise Temporary("stopped")
             if proxy not in self._pools:
-                self._pools[proxy] = _connections(self, proxy)
+                self._pools[proxy] = open_pools(proxy, self._admit, self._stall_s)
             return self._pools[proxy]
 
     def _admit(self, line: socket.socket) -> None:
@@ -349,68 +345,3 @@ def _sorted_blocks(answer: BaseHTTPResponse, host: str) -> Iterator[bytes]:
         yield from answer.stream(BLOCK_BYTES, decode_content=True)
     except (HTTPError, OSError) as error:
         raise OutcomeUnknown("the answer of {host} got lost", host=host) from error
-
-
-def _proxy_for(url: str) -> str:
-    """The system's proxy for this address, with its credentials; empty: none."""
-    from urllib.request import getproxies, proxy_bypass
-
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(host).is_loopback:
-            return ""
-    proxies = getproxies()
-    if host == "localhost" or not proxies or proxy_bypass(host):
-        return ""
-    found = proxies.get(parts.scheme) or proxies.get("all") or ""
-    return found if "://" in found or not found else f"http://{found}"
-
-
-def _connections(wire: Wire, proxy: str) -> PoolManager:
-    """Pools whose connections ask ``wire`` before they are used."""
-    import logging
-
-    import urllib3
-    from urllib3.connection import HTTPConnection, HTTPSConnection
-    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
-    class Plain(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            line = super()._new_conn()
-            wire._admit(line)
-            return line
-
-        def request(self, *arguments: Any, **named: Any) -> None:
-            if self.sock is not None:  # connected long ago: from here on only a stall counts
-                self.timeout = wire._stall_s
-            super().request(*arguments, **named)
-
-    class Safe(Plain, HTTPSConnection):
-        pass
-
-    # What it logs below an error are addresses, and ours are secrets.
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
-    options: dict[str, Any] = {"maxsize": 8, "blocksize": BLOCK_BYTES, "ssl_context": _trust()}
-    if proxy:
-        user = urlsplit(proxy)
-        headers = None
-        if user.username:
-            headers = urllib3.make_headers(proxy_basic_auth=f"{user.username}:{user.password or ''}")
-        manager: PoolManager = urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
-    else:
-        manager = urllib3.PoolManager(**options)
-    plain = type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": Plain})
-    safe = type("SafePool", (HTTPSConnectionPool,), {"ConnectionCls": Safe})
-    manager.pool_classes_by_scheme = {"http": plain, "https": safe}
-    return manager
-
-
-@cache
-def _trust() -> SSLContext:
-    """What the operating system trusts, the company's own authorities included."""
-    import ssl
-
-    import truststore
-
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

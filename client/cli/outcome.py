@@ -20,9 +20,9 @@ Result = tuple[dict[str, Any] | None, int]
 class Failure(Exception):
     """A verb ends here. ``code`` is the stable word; title and advice come from it, ``detail`` says what exactly."""
 
-    def __init__(self, code: str, detail: str, exit_code: int, advice: str = "") -> None:
+    def __init__(self, code: str, detail: str, exit_code: int, advice: str = "", title: str = "") -> None:
         super().__init__(detail)
-        self.code, self.detail, self.exit_code, self.advice = code, detail, exit_code, advice
+        self.code, self.detail, self.exit_code, self.advice, self.title = code, detail, exit_code, advice, title
 
 
 def usage(detail: str) -> Failure:
@@ -71,7 +71,7 @@ def classify(error: BaseException) -> Failure | None:
 
 def print_failure(failure: Failure, as_json: bool) -> int:
     title, advice = explain(failure.code)
-    advice = failure.advice or advice
+    title, advice = failure.title or title, failure.advice or advice
     if as_json:
         error = {"code": failure.code, "title": title, "advice": advice, "detail": failure.detail}
         print_json({"error": error})

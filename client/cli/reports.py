@@ -257,14 +257,16 @@ def say_key(text: str) -> str:
 
 
 def add_outbox(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", default="list", choices=("list", "show", "send", "retry", "discard"))
+    parser.add_argument(
+        "what", nargs="?", default="list", choices=("list", "show", "send", "retry", "pause", "discard")
+    )
     parser.add_argument("id", nargs="?", default="", metavar="ID")
 
 
 def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
     session = Session(paths)
     what, report_id = arguments.what, arguments.id
-    if what in ("show", "retry", "discard") and not report_id:
+    if what in ("show", "retry", "pause", "discard") and not report_id:
         raise usage(say("say which report: its ID stands in “testigo outbox”"))
     waiting = [d for d in session.deliveries(sent=0) if not report_id or d.report_id == report_id]
     for place in session.set_aside:
@@ -279,6 +281,10 @@ def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
         return _listed(arguments, [shown]), outcome.DONE
     if what in ("send", "retry"):
         return _send(arguments, session, waiting)
+    if what == "pause":
+        if ask(paths, "tray", "pause", {"id": report_id}, wait_s=5) is None:
+            session.pause(report_id)
+        return _listed(arguments, [session.delivery(report_id)]), outcome.DONE
     if what == "discard":
         try:
             session.discard_delivery(report_id)

@@ -12,7 +12,8 @@ from client.cli.outcome import USAGE, Failure, Result, progress_bar, rfc3339, sa
 from client.cli.places import ask_secret, credentials, list_places, ok
 from client.paths import Paths
 from client.session import Session
-from client.words import moment, say, size
+from client.words import explain_share, moment, say, size
+from uploader.errors import UploaderError
 from uploader.ticket import Link, Wishes
 
 VERBS = ("list", "check", "login", "logout", "revoke", "open", "links", "abandon")
@@ -29,6 +30,17 @@ def add_share(parser: argparse.ArgumentParser) -> None:
 
 
 def share(arguments: argparse.Namespace, paths: Paths) -> Result:
+    try:
+        return _share(arguments, paths)
+    except (UploaderError, KeyboardInterrupt) as error:
+        failure = outcome.classify(error)
+        if failure is None or failure.code in ("invalid_field", "sxcu"):
+            raise
+        title, advice = explain_share(failure.code)
+        raise Failure(failure.code, failure.detail, failure.exit_code, advice, title) from error
+
+
+def _share(arguments: argparse.Namespace, paths: Paths) -> Result:
     session = Session(paths)
     verb = arguments.file
     if verb not in VERBS or Path(verb).exists():

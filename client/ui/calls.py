@@ -42,6 +42,9 @@ class Calls:
         elif verb == "poke":
             self._session.outbox_changed()
             reply({})
+        elif verb == "pause":
+            self._session.pause(str(arguments["id"]))
+            reply({})
         elif verb == "capture":
             self._capture(arguments, reply)
         elif verb in ("record-stop", "record-pause", "record-resume"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -21,12 +22,14 @@ from client.ui.pieces import Divider, EmptyState, Menu, OneLine, Tone
 from client.ui.question import ask_once
 from client.ui.report_words import desk_word, trouble_words
 from client.ui.rows import Row, RowList
+from client.ui.speed import Speed
 from client.words import detail, explain, moment, say, say_n, size
 
 SHOWN_SENT = 1000
 SHOWN_ACTIONS = 4
 TOLD_BY_DESK = ("refused", "invalid_field", "too_large")
 """Codes whose own sentence says more than ours does."""
+ACTION_KEYS = {Qt.Key.Key_Delete: "Delete", Qt.Key.Key_F2: "F2", Qt.Key.Key_Space: "Space"}
 Action = tuple[str, str, Callable[[], object]]
 """Words, key, what it does."""
 
@@ -40,6 +43,7 @@ class OutboxWindow(QWidget):
         self._drafts: dict[str, Draft] = {}
         self._deliveries: dict[str, Delivery] = {}
         self._progress: dict[str, DeliveryProgress] = {}
+        self._speeds: dict[str, Speed] = {}
         self._reading, self._news = 0, set[str]()
         self._phrases = look.Phrases(self)
         self.list = RowList()
@@ -126,6 +130,8 @@ class OutboxWindow(QWidget):
     def _on_event(self, event: Event) -> None:
         if isinstance(event, DeliveryProgress):
             self._progress[event.report_id] = event
+            speed = self._speeds.setdefault(event.report_id, Speed())
+            speed.note(event.file, event.done_bytes, time.monotonic())
         elif isinstance(event, DeliveryChanged):
             delivery = event.delivery
             if self._reading:
@@ -137,6 +143,7 @@ class OutboxWindow(QWidget):
                 self._deliveries[delivery.report_id] = delivery
             if delivery.state != "sending":
                 self._progress.pop(delivery.report_id, None)
+                self._speeds.pop(delivery.report_id, None)
         if self.isVisible() and not self._paint_soon.isActive():
             self._paint_soon.start()
 
@@ -166,7 +173,10 @@ class OutboxWindow(QWidget):
             done, total = size(progress.done_bytes), size(progress.total_bytes)
             if done[-2:] == total[-2:]:
                 done = done.partition("\u00a0")[0]  # 27 of 41 MB
-            return say("{file} · {done} of {total}", file=progress.file or say("ticket"), done=done, total=total)
+            file = progress.file or say("ticket")
+            told = say("{file} · {done} of {total}", file=shortened(file, 32), done=done, total=total)
+            speed = self._speeds.get(progress.report_id)
+            return joined(told, speed.words(progress.total_bytes, time.monotonic()) if speed else "")
         if delivery.state == "sent" and delivery.ticket is not None:
             when = moment(delivery.sent_at or delivery.created_at)
             return joined(when, files_word(len(delivery.attachments)), delivery.ticket.id)
@@ -194,9 +204,11 @@ class OutboxWindow(QWidget):
         if delivery.state == "sent":
             return [(say("Open the ticket"), "Return", partial(self._open_ticket, delivery))]
         if delivery.state == "sending":
-            return [(say("Stop"), "Delete", partial(self._session.pause, key))]
-        found: list[Action] = [(say("Send now"), "Return", partial(self._try, self._session.retry, key))]
+            return [(say("Pause"), "Space", partial(self._session.pause, key))]
         error = delivery.last_error
+        paused = error is not None and error.code == "cancelled"
+        again = say("Continue") if paused else say("Send now")
+        found: list[Action] = [(again, "Return", partial(self._try, self._session.retry, key))]
         if error is not None and error.attachment:
             without = partial(self._try, self._session.leave_out, key, error.attachment)
             found.append((say("Send without “{name}”", name=shortened(error.attachment)), "", without))
@@ -300,8 +312,8 @@ class OutboxWindow(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.close()
-        elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_F2):
-            wanted = "Delete" if event.key() == Qt.Key.Key_Delete else "F2"
+        elif event.key() in ACTION_KEYS:
+            wanted = ACTION_KEYS[Qt.Key(event.key())]
             for _, key, act in self._actions(self.list.current_key()):
                 if key == wanted:
                     act()

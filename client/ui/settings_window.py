@@ -18,7 +18,7 @@ from client.ui.rows import Row, RowList
 from client.ui.setting_fields import SettingField
 from client.words import reason, say
 
-PAGES = ("general", "hotkeys", "capture", "recording", "report")
+PAGES = ("general", "hotkeys", "capture", "recording", "report", "sending")
 PLACES = ("desk", "share")
 
 
@@ -211,4 +211,5 @@ def page_word(page: str) -> str:
         "capture": say("Capture"),
         "recording": say("Recording"),
         "report": say("Reports"),
+        "sending": say("Sending"),
     }[page]

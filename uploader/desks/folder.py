@@ -178,7 +178,8 @@ def ticket_json(number: str, ticket: Ticket) -> dict[str, Any]:
     ]  # fmt: skip
     linked = [
         {"name": s.name, "size_bytes": s.size_bytes, "media_type": s.media_type, "sha256": s.sha256, "via": "link",
-         "path": None, "url": s.link.url, "expires_at": s.link.expires_at and s.link.expires_at.isoformat()}
+         "path": None, "url": s.link.url, "expires_at": s.link.expires_at and s.link.expires_at.isoformat(),
+         "sealed": s.link.sealed, "key": s.link.key or None, "password": s.link.password or None}
         for s in ticket.links
     ]  # fmt: skip
     return {

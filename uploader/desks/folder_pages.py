@@ -36,6 +36,9 @@ _SPANISH = {
     "Findings": "Hallazgos",
     "as a link": "como enlace",
     "until": "vence el",
+    "sealed": "sellado",
+    "key": "clave",
+    "password": "contraseña",
     "not collected": "no recogido",
     "cannot be read": "no se puede leer",
     "incident": "Incidente",
@@ -146,6 +149,8 @@ def _file(file: dict[str, Any], word: Any) -> str:
     about = f'{_size(file["size_bytes"])} · <span title="SHA-256 {digest}">SHA-256 {digest[:8]}…{digest[-4:]}</span>'
     if file["url"]:
         until = f" · {word('until')} {_time(file['expires_at'])}" if file["expires_at"] else ""
+        until += f" · {word('sealed')}" if file.get("sealed") else ""
+        until += "".join(f" · {word(w)} <code>{escape(file[w])}</code>" for w in ("key", "password") if file.get(w))
         if not file["url"].startswith(("https://", "http://", "file:")):
             return f'<div class="file">{name}<div class="faint">{escape(file["url"])} · {about}</div></div>'
         return (

@@ -1,0 +1,85 @@
+"""The connections under the wire: the system's proxy, the system's trust, and a look at every address before use."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from urllib3 import PoolManager
+
+BLOCK_BYTES = 256 * 1024
+"""What is written to a connection at once. A block that does not go within the wire's stall time is a stall: 4 kB/s is
+enough."""
+
+
+def proxy_for(url: str) -> str:
+    """The system's proxy for this address, with its credentials; empty: none."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    with contextlib.suppress(ValueError):
+        if ipaddress.ip_address(host).is_loopback:
+            return ""
+    proxies = getproxies()
+    if host == "localhost" or not proxies or proxy_bypass(host):
+        return ""
+    found = proxies.get(parts.scheme) or proxies.get("all") or ""
+    return found if "://" in found or not found else f"http://{found}"
+
+
+def open_pools(proxy: str, admit: Callable[[socket.socket], None], stall_s: float) -> PoolManager:
+    """Pools of connections. ``admit`` is called with each before a byte is sent, and may raise."""
+    import logging
+
+    import urllib3
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            line = super()._new_conn()
+            admit(line)
+            return line
+
+        def request(self, *arguments: Any, **named: Any) -> None:
+            if self.sock is not None:  # connected long ago: from here on only a stall counts
+                self.timeout = stall_s
+            super().request(*arguments, **named)
+
+    class Safe(Plain, HTTPSConnection):
+        pass
+
+    # What it logs below an error are addresses, and ours are secrets.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    options: dict[str, Any] = {"maxsize": 8, "blocksize": BLOCK_BYTES, "ssl_context": _trust()}
+    if proxy:
+        user = urlsplit(proxy)
+        headers = None
+        if user.username:
+            headers = urllib3.make_headers(proxy_basic_auth=f"{user.username}:{user.password or ''}")
+        manager: PoolManager = urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
+    else:
+        manager = urllib3.PoolManager(**options)
+    plain = type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": Plain})
+    safe = type("SafePool", (HTTPSConnectionPool,), {"ConnectionCls": Safe})
+    manager.pool_classes_by_scheme = {"http": plain, "https": safe}
+    return manager
+
+
+@cache
+def _trust() -> SSLContext:
+    """What the operating system trusts, the company's own authorities included."""
+    import ssl
+
+    import truststore
+
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
