@@ -103,7 +103,7 @@ class TestAsItIs(UploadSuite):
 def test_a_form_arrives_whole_through_a_bad_line(
     tmp_path: Path, host: Host, fault_proxy: Callable[[str], FaultProxy], fault: Fault
 ) -> None:
-    """A form makes a new file each time and nobody can be asked for an earlier one: the link is one, and it is whole."""
+    """A form makes a new file each time, and no earlier one can be asked for: the link is one, and it is whole."""
     proxy = fault_proxy(host.url)
     proxy.next(fault)
     share = make(tmp_path, {**FORM, "RequestURL": proxy.url + "/up"})

@@ -1,0 +1,33 @@
+"""A keychain of a test's own: one JSON file, named by ``TESTIGO_TEST_KEYCHAIN``."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from keyring.backend import KeyringBackend
+from keyring.errors import PasswordDeleteError
+
+
+class FileKeychain(KeyringBackend):
+    priority = 1.0  # type: ignore[assignment]
+
+    @property
+    def file(self) -> Path:
+        return Path(os.environ["TESTIGO_TEST_KEYCHAIN"])
+
+    def kept(self) -> dict[str, str]:
+        return dict(json.loads(self.file.read_text("utf-8"))) if self.file.exists() else {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept().get(username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.file.write_text(json.dumps(self.kept() | {username: password}), "utf-8")
+
+    def delete_password(self, service: str, username: str) -> None:
+        kept = self.kept()
+        if kept.pop(username, None) is None:
+            raise PasswordDeleteError(username)
+        self.file.write_text(json.dumps(kept), "utf-8")
