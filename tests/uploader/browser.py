@@ -138,10 +138,19 @@ class Page:
     def wait(self, script: str, limit_s: float = 20) -> Any:
         """The script's value as soon as it is true."""
         end = time.monotonic() + limit_s
-        while not (value := self.run(script)):
+        while not (value := self._settled(script)):
             assert time.monotonic() < end, f"never: {script}; it says: {self.run('document.body.innerText')}"
             Event().wait(0.03)
         return value
+
+    def _settled(self, script: str) -> Any:
+        """None while the page is being exchanged for another."""
+        try:
+            return self.run(script)
+        except AssertionError as error:
+            if "context" not in str(error) and "navigated" not in str(error):
+                raise
+            return None
 
     def click(self, selector: str) -> None:
         """As a hand would: with the browser's leave to save files."""
