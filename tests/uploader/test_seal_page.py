@@ -76,7 +76,7 @@ def put(shelf: Shelf, sealed: Sealed, content: bytes | Sealed | None = None, key
 def say(page: Page, word: str, language: str = "en", **gaps: str) -> None:
     """Waits until the page says so."""
     text = WORDS[language][word].format(**gaps)
-    page.wait(f"document.getElementById('told').textContent === {json.dumps(text)}")
+    page.wait(f"document.getElementById('told')?.textContent === {json.dumps(text)}")
 
 
 def same(path: Path, sealed: Sealed) -> bool:
