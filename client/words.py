@@ -210,6 +210,7 @@ def explain_share(code: str) -> tuple[str, str]:
         "too_large": (say("The file is too large for this share"), choose),
         "gone": (say("It is no longer there"), say("Nothing of yours is lost. Try again.")),
         "file_changed": (say("The file has changed or is gone"), say("Share it again when it is complete.")),
+        "open": (say("The sealed file was not opened"), say("Ask whoever sent it for the link and its key again.")),
         "cancelled": (
             say("Stopped"),
             say("Run the same command again to go on; “testigo share abandon” removes what was sent."),

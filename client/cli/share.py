@@ -36,7 +36,7 @@ def share(arguments: argparse.Namespace, paths: Paths) -> Result:
         failure = outcome.classify(error)
         if failure is None or failure.code in ("invalid_field", "sxcu"):
             raise
-        title, advice = explain_share(failure.code)
+        title, advice = explain_share("open" if arguments.file == "open" else failure.code)
         raise Failure(failure.code, failure.detail, failure.exit_code, advice, title) from error
 
 

@@ -294,6 +294,11 @@ def choice_word(choice: str) -> str:
         "none": say("None"),
         "quick": say("Quick"),
         "standard": say("Standard"),
+        "ask": say("Ask first"),
+        "send": say("Send"),
+        "no": say("No"),
+        "link": say("Key in the link"),
+        "apart": say("Key apart"),
         "folder": say("Folder"),
     }
     return known.get(choice) or LANGUAGES.get(choice, choice)

@@ -24,6 +24,7 @@ from client.ui.bridge import Bridge
 from client.ui.calls import Calls
 from client.ui.instance import AlreadyRunning, Instance, call
 from client.ui.journey import Journey
+from client.ui.network import NetworkWatch
 from client.ui.notice import Notices
 from client.ui.pieces import Menu
 from client.ui.placing import bring_up
@@ -115,6 +116,7 @@ class Tray(QObject):
         self.journey.recording_changed.connect(self._show_state)
         self.journey.settings_changed.connect(self.apply_settings)
         SettingsWatch(session.paths.settings_file, self).changed.connect(self._settings_written)
+        NetworkWatch(session, self)
         self.apply_settings()
         QTimer.singleShot(0, self._after_start)
 
