@@ -63,11 +63,25 @@ def describe(definition: Definition, *, allow_http: bool = False, allow_private:
     finder.read_words()
     finder.read_result()
     return Description(
-        name=definition.name or (finder.hosts[0] if finder.hosts else ""), hosts=finder.hosts,
-        method=definition.method, body=definition.body, destinations=definition.destinations,
-        sends=tuple(sorted(finder.sends)), secrets=find_secrets(definition),
-        warnings=tuple(dict.fromkeys(finder.warnings)), refusals=tuple(dict.fromkeys(finder.refusals)),
+        name=_shown(definition.name.strip()) or (finder.hosts[0] if finder.hosts else ""), hosts=finder.hosts,
+        method=_shown(definition.method), body=_shown(definition.body), destinations=definition.destinations,
+        sends=tuple(sorted(finder.sends)), secrets=tuple(_shown(place) for place in find_secrets(definition)),
+        warnings=_harmless(finder.warnings), refusals=_harmless(finder.refusals),
     )  # fmt: skip
+
+
+def _shown(text: str) -> str:
+    """A stranger's words as a terminal can bear them."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)[:120]
+
+
+def _harmless(notices: list[Notice]) -> tuple[Notice, ...]:
+    """``why`` is a sentence of ours, with gaps."""
+    shown = [
+        Notice(one.code, tuple((name, value if name == "why" else _shown(value)) for name, value in one.values))
+        for one in notices
+    ]
+    return tuple(dict.fromkeys(shown))
 
 
 class _Finder:

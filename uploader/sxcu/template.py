@@ -7,6 +7,7 @@ kept because files rely on them: a ``}`` or ``|`` outside a call ends the words,
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,7 @@ from urllib.parse import quote
 from uploader.sxcu.fault import SxcuFault
 
 DEEPEST = 64
+_NAME = re.compile(r"[a-z_]{1,20}")
 MOST_CHARACTERS = 1024 * 1024
 """Of what a template evaluates to."""
 
@@ -75,7 +77,9 @@ def _call(text: str, at: int, depth: int) -> tuple[Call, int]:
                 break
     known = FUNCTIONS.get(name)
     if known is None:
-        raise SxcuFault("there is no function “{name}”", name=name[:40])
+        if not _NAME.fullmatch(name):  # half a password, perhaps
+            raise SxcuFault("a brace opens no function; put a backslash before one that is meant as such")
+        raise SxcuFault("there is no function “{name}”", name=name)
     if not known.least <= len(parameters) <= known.most:
         raise SxcuFault("the function “{name}” does not have the right number of parameters", name=name)
     return Call(name, tuple(parameters)), at + 1

@@ -274,6 +274,19 @@ def test_what_should_be_known_is_told(changes: dict[str, Any], code: str) -> Non
     assert found.accepted
 
 
+def test_a_strangers_words_do_not_reach_the_terminal_as_they_are() -> None:
+    found = about(Name="\x1b]0;evil\x07\u202egpj", Headers={"\x1b[2J": "x"}, DestinationType="\x9b31m")
+    for text in (found.name, *(value for one in (*found.warnings, *found.refusals) for _, value in one.values)):
+        assert text.isprintable()
+
+
+def test_half_a_password_is_not_told() -> None:
+    for value in ("u86iaGe{8O4dSYzMb9>B", "abc{tr0ub4dor", "{hunter2}"):
+        found = about(Arguments={"secret": value})
+        assert refused(found) == {"field"}
+        assert not any(part in str(found) for part in ("O4dSY", "o4dsy", "tr0ub", "hunter2"))
+
+
 def test_what_is_insisted_on_is_accepted_and_still_told() -> None:
     found = describe(read(RequestURL="http://10.0.0.5:8080/u"), allow_http=True, allow_private=True)
     assert found.accepted
