@@ -16,7 +16,9 @@ DESKS: dict[str, str] = {
 }
 SHARES: dict[str, str] = {
     "folder": "uploader.shares.folder:FolderShare",
+    "s3": "uploader.shares.s3:S3",
     "sxcu": "uploader.shares.sxcu:Sxcu",
+    "webdav": "uploader.shares.webdav:WebDav",
 }
 
 

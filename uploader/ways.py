@@ -43,6 +43,11 @@ class Upload:
         return offset, min(self.piece_bytes, self.size_bytes - offset)
 
 
+def is_key(text: str) -> bool:
+    """Whether this is an upload's key, and not something whose deletion would take more with it."""
+    return len(text) == 32 and not text.strip("0123456789abcdef")
+
+
 @dataclass(frozen=True, slots=True)
 class PieceRule:
     """What a service takes as one piece: at most ``most_count``, each at most ``most_bytes``."""
