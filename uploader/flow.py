@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from uploader.errors import AuthFailed, NoSpace, Temporary, Unreachable
+from uploader.errors import AuthFailed, NoSpace, Temporary
 
 R = TypeVar("R")
 
@@ -122,7 +122,7 @@ def persist(flow: Flow, way: Renewable, act: Callable[[], R]) -> R:
         except Temporary as error:
             if flow.done_bytes > before:
                 tries, before = 0, flow.done_bytes
-            tries += 2 if isinstance(error, Unreachable) else 1
+            tries += 1
             wait_s = error.retry_after_s
             if wait_s is None:
                 wait_s = random.uniform(0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**tries))  # noqa: S311  # no secret
