@@ -14,6 +14,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -257,13 +258,13 @@ class Wire:
             if self._cut:
                 raise Temporary("stopped")
             if proxy not in self._pools:
-                self._pools[proxy] = open_pools(proxy, self._admit, self._stall_s)
+                self._pools[proxy] = open_pools(proxy, partial(self._admit, direct=not proxy), self._stall_s)
             return self._pools[proxy]
 
-    def _admit(self, line: socket.socket) -> None:
-        """Called with every new connection before a byte is sent. Raises: Forbidden."""
+    def _admit(self, line: socket.socket, *, direct: bool) -> None:
+        """Called with every new connection before a byte is sent; a proxy may be a private one. Raises: Forbidden."""
         peer = line.getpeername()[0]
-        if not self._private and not ipaddress.ip_address(peer.partition("%")[0]).is_global:
+        if direct and not self._private and not ipaddress.ip_address(peer.partition("%")[0]).is_global:
             line.close()
             raise Forbidden(peer)
         line.settimeout(self._stall_s)

@@ -316,6 +316,15 @@ def test_a_name_that_hides_a_private_address_is_refused_at_the_connection(tmp_pa
     assert host.asked == []
 
 
+def test_a_companys_own_proxy_may_be_private(tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", host.url)
+    public = "http://up.example.org"
+    host.answer = lambda asked, url: Told(200, json.dumps({"data": {"link": f"{public}/view"}}).encode())
+    share = make(tmp_path, {**FORM, "RequestURL": f"{public}/u"}, allow_private=False)
+    assert put(share, tmp_path).url == f"{public}/view"
+    assert host.asked[0].headers["host"] == "up.example.org"
+
+
 def test_the_deletion_address_is_a_receipt_and_opened_on_revoking_only(tmp_path: Path, host: Host) -> None:
     share = make(tmp_path, {**FORM, "RequestURL": host.url})
     link = put(share, tmp_path)
