@@ -61,6 +61,11 @@ class Places:
         listed, load = (DESKS, desk_kind) if what == "desk" else (SHARES, share_kind)
         return {kind: settings_of(load(kind)) for kind in listed}
 
+    def titles(self, what: str) -> dict[str, str]:
+        """What each kind of "desk" or "share" calls itself, as an English key."""
+        listed, load = (DESKS, desk_kind) if what == "desk" else (SHARES, share_kind)
+        return {kind: load(kind).title for kind in listed}
+
     def check(self, what: str, name: str = "") -> None:
         """Returns when address and credentials of a "desk" or "share" work; may take long. Raises: UploaderError."""
         (self.desk if what == "desk" else self.share)(name).check()
@@ -68,6 +73,23 @@ class Places:
     def login(self, name: str, secret: Secret, field: str = "", *, first: bool = True) -> None:
         """Keeps a secret of a desk or share. ``first`` is its main one. Raises: NoKeychain."""
         secrets.keep(name if first else f"{name}.{field}", secret)
+
+    def sign_in(self, name: str, show: Callable[[str], None]) -> None:
+        """Signs in to a share in a browser, which ``show`` opens, and keeps what it gives. Blocks until it is done.
+
+        Raises: UploaderError; NoKeychain.
+        """
+        share = self.share(name)
+        declared = settings_of(type(share))
+        for field, value in share.sign_in(show).items():
+            secrets.keep(secret_name(name, declared, field), Secret(value))
+
+    def signs_in(self, name: str) -> bool:
+        """Whether this share has a login of its own in a browser."""
+        try:
+            return share_kind(str(self._settings().shares.get(name, {}).get("kind", ""))).abilities.signs_in
+        except InvalidField:
+            return False
 
     def logout(self, name: str, fields: tuple[str, ...] = ()) -> bool:
         """Forgets all secrets of a desk or share; False when there was none."""

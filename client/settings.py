@@ -67,7 +67,7 @@ class Sending:
     )
     metered: str = setting(
         "Large files over a network that costs by the byte", default="ask", choices=("ask", "send"),
-        help="ask: they wait until you decide.",
+        help="“Ask first”: they wait until you decide.",
     )  # fmt: skip
 
 

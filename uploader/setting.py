@@ -46,7 +46,8 @@ class Secret:
 class Setting:
     """One declared field as a form shows it. ``kind`` is text, folder, url, number, flag, choice, keys or secret.
 
-    ``choices`` are the allowed values of a choice; ``least`` and ``most`` bound a number.
+    ``choices`` are the allowed values of a choice; ``least`` and ``most`` bound a number. ``rare``: few need it, so a
+    form keeps it out of the way.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     least: float | None = None
     most: float | None = None
+    rare: bool = False
 
     def fault(self, value: object) -> str:
         """What is wrong with ``value`` in one English clause; empty when nothing is."""
@@ -85,12 +87,13 @@ def setting(
     choices: tuple[str, ...] = (),
     least: float | None = None,
     most: float | None = None,
+    rare: bool = False,
 ) -> Any:
     """A dataclass field that carries its own description; the form, flags, docs and policy read it."""
     about = {"title": title, "help": help, "kind": "choice" if choices else kind}
     return dataclasses.field(
         **({} if default is dataclasses.MISSING else {"default": default}),
-        metadata=about | {"choices": choices, "least": least, "most": most},
+        metadata=about | {"choices": choices, "least": least, "most": most, "rare": rare},
     )
 
 

@@ -63,9 +63,10 @@ class UploadShare(Share):
     seal: str = setting(
         "Sealed",
         help="The file is encrypted here; the service cannot read it, nor can its virus scanner. "
-        "“link”: the key is part of the link. “apart”: the key stands in the ticket beside it.",
+        "The key is part of the link, or stands beside it in the ticket.",
         choices=("no", "link", "apart"),
         default="no",
+        rare=True,
     )
 
     def open_wire(self) -> Wire:

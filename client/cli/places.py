@@ -57,10 +57,10 @@ def credentials(arguments: argparse.Namespace, session: Session, adapter: Desk |
         return ok(arguments, say("The password was removed.") if removed else say("There was no password."))
     if not wanted:
         raise usage(say("“{name}” needs no password", name=arguments.name))
-    if isinstance(adapter, Share) and adapter.abilities.signs_in and sys.stdin.isatty():
-        given = dict(adapter.sign_in(_show))
-    else:
-        given = {part.name: _typed(part) for part in wanted}
+    if what == "share" and session.places.signs_in(arguments.name) and sys.stdin.isatty():
+        session.places.sign_in(arguments.name, _show)
+        return ok(arguments, say("You are signed in."))
+    given = {part.name: _typed(part) for part in wanted}
     for part in wanted:
         if given.get(part.name):
             session.places.login(arguments.name, Secret(given[part.name]), part.name, first=part is wanted[0])

@@ -57,7 +57,6 @@ class OutboxWindow(QWidget):
         tell(self.list.setAccessibleName, lambda: say("Reports"))
         tell(self.empty.title.setText, lambda: say("Nothing is on its way"))
         tell(self.empty.detail.setText, lambda: say("Reports that you send appear here until the help desk has them."))
-        tell(self._foot.setText, lambda: say("Nothing gets lost: every report stays here until the desk confirms it."))
         self._phrases.name(self._more, lambda: say("More"))
         self._more.clicked.connect(lambda: self._pop_menu(self._more.mapToGlobal(self._more.rect().topLeft())))
         self.list.currentRowChanged.connect(self._show_actions)
@@ -164,7 +163,7 @@ class OutboxWindow(QWidget):
 
     def _row(self, delivery: Delivery) -> Row:
         progress = self._progress.get(delivery.report_id) if delivery.state == "sending" else None
-        words, tone = state_words(delivery.state)
+        words, tone = state_words("paused" if is_paused(delivery) else delivery.state)
         share = progress.done_bytes / progress.total_bytes if progress and progress.total_bytes else None
         return Row(delivery.report_id, delivery.summary, self._detail(delivery, progress), words, tone, share)
 
@@ -191,6 +190,17 @@ class OutboxWindow(QWidget):
         said = detail(error.text, error.values) if error.text and error.code in TOLD_BY_DESK else ""
         return f"{title}: {said}" if said else f"{title}. {advice}"
 
+    def _next_words(self, key: str) -> str:
+        """What will happen next with this entry."""
+        delivery, progress = self._deliveries.get(key), self._progress.get(key)
+        if delivery is not None and delivery.state == "sending" and progress is not None and progress.file:
+            return say(
+                "Next: the link is checked and put into the ticket. You may close this window and go on working."
+            )
+        if delivery is not None and is_paused(delivery):
+            return say("What has arrived stays there; “Continue” sends only the rest.")
+        return say("Nothing gets lost: every report stays here until the desk confirms it.")
+
     def _actions(self, key: str) -> list[Action]:
         """What can be done about this entry, the most likely first."""
         if key in self._drafts:
@@ -206,8 +216,7 @@ class OutboxWindow(QWidget):
         if delivery.state == "sending":
             return [(say("Pause"), "Space", partial(self._session.pause, key))]
         error = delivery.last_error
-        paused = error is not None and error.code == "cancelled"
-        again = say("Continue") if paused else say("Send now")
+        again = say("Continue") if is_paused(delivery) else say("Send now")
         found: list[Action] = [(again, "Return", partial(self._try, self._session.retry, key))]
         if error is not None and error.attachment:
             without = partial(self._try, self._session.leave_out, key, error.attachment)
@@ -222,6 +231,7 @@ class OutboxWindow(QWidget):
     def _show_actions(self) -> None:
         """The actions of the chosen entry as buttons; what does not fit is behind "More"."""
         actions = self._actions(self.list.current_key())
+        self._foot.setText(self._next_words(self.list.current_key()))
         self._tray.setVisible(bool(actions))
         room, hidden = self.width() - 2 * look.M - self._more.sizeHint().width() - look.XS, False
         for number, button in enumerate(self._buttons):
@@ -336,12 +346,18 @@ def shortened(name: str, most: int = 24) -> str:
     return name if len(name) <= most else f"{name[: most - 9]}…{name[-8:]}"
 
 
+def is_paused(delivery: Delivery) -> bool:
+    error = delivery.last_error
+    return delivery.state == "needs_you" and error is not None and error.code == "cancelled"
+
+
 def state_words(state: str) -> tuple[str, Tone]:
     """A delivery's state in a word, and its tone."""
     known: dict[str, tuple[str, Tone]] = {
         "sending": (say("Sending"), "accent"),
         "queued": (say("Waiting"), "quiet"),
         "needs_you": (say("Needs you"), "warn"),
+        "paused": (say("Paused"), "quiet"),
         "sent": (say("Sent"), "ok"),
         "draft": (say("Draft"), "quiet"),
     }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from typing import Literal
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QUrl, Signal
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from client.places import DEFAULT
@@ -83,20 +85,53 @@ class PlaceField(QWidget):
         kind_setting = Setting("kind", "Kind of service", "", "choice", "", required=True, choices=tuple(kinds))
         if len(kinds) > 1 or kind not in kinds:
             column.addWidget(self._field("kind", kind_setting, kind))
+        rare = [part for part in kinds.get(kind, ()) if part.rare]
         for declared in kinds.get(kind, ()):
-            default = "" if declared.default is None else declared.default
-            column.addWidget(self._field(declared.name, declared, values.get(declared.name, default)))
+            if not declared.rare:
+                column.addWidget(self._declared_field(declared, values))
+        if rare:
+            self._add_rare(column, rare, values)
         remove = LinkButton()
         self._phrases.tell(remove.setText, lambda: say("Remove"))
         remove.clicked.connect(self._ask)
         row = QHBoxLayout()
+        if self._what == "share" and self._session.places.signs_in(self.name):
+            sign_in = PlainButton()
+            self._phrases.tell(sign_in.setText, lambda: say("Sign in…"))
+            sign_in.clicked.connect(self._sign_in)
+            row.addWidget(sign_in)
         row.addStretch()
         row.addWidget(remove)
         column.addLayout(row)
         return panel
 
+    def _add_rare(self, column: QVBoxLayout, rare: list[Setting], values: Mapping[str, object]) -> None:
+        """What few need, behind a button; open when something of it is set."""
+        more, inner = LinkButton(), QWidget()
+        form = QVBoxLayout(inner)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setSpacing(look.M)
+        for declared in rare:
+            form.addWidget(self._declared_field(declared, values))
+        self._phrases.tell(more.setText, lambda: say("More settings"))
+        more.clicked.connect(inner.show)
+        more.clicked.connect(more.hide)
+        is_set = any(part.name in values for part in rare)
+        inner.setVisible(is_set)
+        more.setVisible(not is_set)
+        row = QHBoxLayout()
+        row.addWidget(more)
+        row.addStretch()
+        column.addLayout(row)
+        column.addWidget(inner)
+
+    def _declared_field(self, declared: Setting, values: Mapping[str, object]) -> SettingField:
+        default = "" if declared.default is None or declared.kind == "secret" else declared.default
+        return self._field(declared.name, declared, values.get(declared.name, default))
+
     def _field(self, name: str, setting: Setting, value: object) -> SettingField:
-        field = SettingField(name, setting, value, "", self._phrases)
+        titles = self._session.places.titles(self._what) if name == "kind" else None
+        field = SettingField(name, setting, value, "", self._phrases, titles=titles)
         field.changed.connect(self._change)
         self.fields.append(field)
         return field
@@ -167,6 +202,17 @@ class PlaceField(QWidget):
         works = while_alive(self, lambda _: self._tell(say("It works."), "ok"))
         fails = while_alive(self, lambda error: self._tell(f"{reason(error)}.".replace("..", "."), "bad"))
         self._bridge.background(partial(self._session.places.check, self._what, self.name), works, fails)
+
+    def _sign_in(self) -> None:
+        """In the browser; the window stays usable meanwhile."""
+        self._tell(say("Go on in the browser…"), "quiet")
+        done = while_alive(self, lambda _: self._tell(say("You are signed in."), "ok"))
+        fails = while_alive(self, lambda error: self._tell(f"{reason(error)}.".replace("..", "."), "bad"))
+
+        def show(url: str) -> None:
+            self._bridge.later(lambda: QDesktopServices.openUrl(QUrl(url)))
+
+        self._bridge.background(partial(self._session.places.sign_in, self.name, show), done, fails)
 
     def _tell(self, words: str, tone: Literal["ok", "bad", "quiet"]) -> None:
         self.result.set_tone(tone)

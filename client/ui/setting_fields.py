@@ -40,8 +40,11 @@ class SettingField(QWidget):
         phrases: look.Phrases,
         *,
         locked: bool = False,
+        titles: Mapping[str, str] | None = None,
     ) -> None:
+        """``titles``: how choices are called that are not ours to name."""
         super().__init__()
+        self._titles = titles or {}
         self.key, self.setting = key, setting
         self._origin, self._locked, self._phrases = origin, locked, phrases
         self.label, self._note = Label(), Label("faint", "small", wrap=True)
@@ -93,6 +96,9 @@ class SettingField(QWidget):
             parts.append(say("Set by the command line for this run."))
         return " ".join(parts)
 
+    def _choice_word(self, choice: str) -> str:
+        return detail(self._titles[choice], {}) if choice in self._titles else choice_word(choice)
+
     def _say(self, value: object) -> None:
         self.refuse("")
         self.changed.emit(self.key, value)
@@ -106,7 +112,9 @@ class SettingField(QWidget):
             return tick
         if kind == "choice":
             box = Choice()
-            fill_choice(box, {choice: partial(choice_word, choice) for choice in self.setting.choices}, self._phrases)
+            fill_choice(
+                box, {choice: partial(self._choice_word, choice) for choice in self.setting.choices}, self._phrases
+            )
             box.setCurrentIndex(box.findData(value))
             box.activated.connect(lambda _: self._say(box.currentData()))
             return box
@@ -152,6 +160,7 @@ class NumberField(QDoubleSpinBox):
         self.setValue(value)
         self.setKeyboardTracking(False)
         self.setFixedWidth(look.sized(110))
+        self.lineEdit().setTextMargins(look.XS, 0, 0, 0)  # the sheet's padding does not reach the inner line
 
     def whole(self, value: float) -> int | float:
         """As the setting is declared: an int or a float."""
@@ -294,6 +303,9 @@ def choice_word(choice: str) -> str:
         "none": say("None"),
         "quick": say("Quick"),
         "standard": say("Standard"),
+        "detect": say("Automatic"),
+        "path": say("In the path"),
+        "virtual": say("In the host's name"),
         "ask": say("Ask first"),
         "send": say("Send"),
         "no": say("No"),

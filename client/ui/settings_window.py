@@ -211,5 +211,5 @@ def page_word(page: str) -> str:
         "capture": say("Capture"),
         "recording": say("Recording"),
         "report": say("Reports"),
-        "sending": say("Sending"),
+        "sending": say("Transfers"),
     }[page]

@@ -9,17 +9,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import xml.etree.ElementTree as ET
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import ClassVar
 from urllib.parse import quote, urlsplit
 from xml.sax.saxutils import escape
 
+from uploader.clock import ServerClock
 from uploader.errors import AuthFailed, Gone, NoSpace, Refused, Temporary, TooLarge, UploaderError
 from uploader.names import disposition
 from uploader.setting import Secret, setting
@@ -29,6 +28,7 @@ from uploader.ticket import Link, ShareAbilities
 from uploader.transfer import UploadShare
 from uploader.ways import Part, Parts, PieceRule, Upload
 from uploader.wire import NO_DATA, Body, Reply, Wire, sort_out
+from uploader.xml_reply import all_of, plain, text_of, tree_of
 
 CALL_S = 15 * 60
 """How long the signature of one call holds: a slow piece must not outlive it."""
@@ -49,17 +49,23 @@ class S3(UploadShare):
     bucket: str = setting("Bucket")
     access_key: str = setting("Access key")
     secret_key: Secret = setting("Secret key", kind="secret")
-    token: Secret = setting("Session token", help="Only with temporary credentials.", kind="secret", default=Secret(""))
+    token: Secret = setting("Session token", help="Only with temporary credentials.", kind="secret", default=Secret(""),
+                             rare=True)  # fmt: skip
     region: str = setting("Region", default="us-east-1")
     url: str = setting("Server", help="Empty: Amazon. Else https://s3.example.org", kind="url", default="")
-    style: str = setting("Address style", help="auto: as most servers of this make take it.",
-                         choices=("auto", "path", "virtual"), default="auto")  # fmt: skip
-    prefix: str = setting("Folder in the bucket", default="testigo/")
+    style: str = setting("Address style", help="How the bucket stands in addresses.",
+                         choices=("detect", "path", "virtual"), default="detect", rare=True)  # fmt: skip
+    prefix: str = setting("Folder in the bucket", default="testigo/", rare=True)
+    expires_days: float = setting(
+        "The link ends after, in days", help="A signed link ends after 7 days at the latest.", kind="number",
+        default=7.0, least=0, most=3650,
+    )  # fmt: skip
     public_url: str = setting(
         "Public address of the bucket",
         help="Only if everybody may read by address what lies there, and nobody may list it.",
         kind="url",
         default="",
+        rare=True,
     )
 
     def way(self, wire: Wire) -> S3Way:
@@ -121,7 +127,7 @@ class S3(UploadShare):
         """Where an object lies, percent-encoded, without a query."""
         server = self.url.rstrip("/") or f"https://s3.{self.region}.amazonaws.com"
         path = quote(key, safe="/-_.~")
-        if self.style == "virtual" or (self.style == "auto" and not self.url):
+        if self.style == "virtual" or (self.style == "detect" and not self.url):
             parts = urlsplit(server)
             return f"{parts.scheme}://{self.bucket}.{parts.netloc}{parts.path}/{path}"
         return f"{server}/{self.bucket}/{path}"
@@ -136,8 +142,7 @@ class S3Way(Parts):
 
     share: S3
     wire: Wire
-    ahead: timedelta = field(default_factory=timedelta)
-    """How far the server's clock is ahead of ours: a wrong clock makes every signature wrong."""
+    clock: ServerClock = field(default_factory=ServerClock)
 
     pieces: ClassVar[PieceRule] = PieceRule(10_000, 5 * 1024**3)
 
@@ -145,20 +150,20 @@ class S3Way(Parts):
         headers = {"Content-Type": upload.media_type, "x-amz-checksum-algorithm": "CRC32"}
         reply = self.ask("POST", self.share.key(upload), {"uploads": ""}, headers)
         checks = reply.headers.get("x-amz-checksum-algorithm", "").upper() == "CRC32"
-        return json.dumps({"id": _text(_meant(reply, "InitiateMultipartUpload"), "UploadId"), "crc": checks})
+        return json.dumps({"id": text_of(_meant(reply, "InitiateMultipartUpload"), "UploadId"), "crc": checks})
 
     def have(self, upload: Upload, session: str) -> Mapping[int, Part]:
         found: dict[int, Part] = {}
         query = {"uploadId": json.loads(session)["id"]}
         while True:
             reply = self.ask("GET", self.share.key(upload), query, most_bytes=8 * 1024**2)
-            for part in _all(_meant(reply, "ListParts"), "Part"):
-                about = {_plain(child.tag): (child.text or "").strip() for child in part}
+            for part in all_of(_meant(reply, "ListParts"), "Part"):
+                about = {plain(child.tag): (child.text or "").strip() for child in part}
                 receipt = f"{about['ETag'].strip(chr(34))} {about.get('ChecksumCRC32', '')}"
                 found[int(about["PartNumber"])] = Part(int(about["Size"]), receipt)
-            if _text(reply, "IsTruncated") != "true":
+            if text_of(reply, "IsTruncated") != "true":
                 return found
-            query["part-number-marker"] = _text(reply, "NextPartNumberMarker")
+            query["part-number-marker"] = text_of(reply, "NextPartNumberMarker")
 
     def send(self, upload: Upload, session: str, number: int, body: Window) -> str:
         known, md5 = json.loads(session), hashlib.md5(usedforsecurity=False)
@@ -202,13 +207,13 @@ class S3Way(Parts):
         query = {"uploads": "", "prefix": self.share.prefix}
         while True:
             reply = self.ask("GET", "", query, most_bytes=8 * 1024**2)
-            for open_one in _all(_meant(reply, "ListMultipartUploads"), "Upload"):
-                about = {_plain(child.tag): (child.text or "") for child in open_one}
+            for open_one in all_of(_meant(reply, "ListMultipartUploads"), "Upload"):
+                about = {plain(child.tag): (child.text or "") for child in open_one}
                 yield about["Key"], about["UploadId"], datetime.fromisoformat(about["Initiated"])
-            if _text(reply, "IsTruncated") != "true":
+            if text_of(reply, "IsTruncated") != "true":
                 return
             query["key-marker"], query["upload-id-marker"] = (
-                _text(reply, "NextKeyMarker"), _text(reply, "NextUploadIdMarker"),
+                text_of(reply, "NextKeyMarker"), text_of(reply, "NextUploadIdMarker"),
             )  # fmt: skip
 
     def ask(
@@ -217,29 +222,18 @@ class S3Way(Parts):
     ) -> Reply:  # fmt: skip
         """One signed call. Raises: UploaderError by the code in the answer's XML, also when its status says 200."""
         for again in (True, False):
-            at = datetime.now(UTC) + self.ahead
             signed = {k: v for k, v in (headers or {}).items() if k.lower().startswith("x-amz-")}
             url = sign(method, self.share.address(key), query or {}, signed, who=self.share.who(),
-                       region=self.share.region, at=at, valid_s=CALL_S)  # fmt: skip
+                       region=self.share.region, at=self.clock.now(), valid_s=CALL_S)  # fmt: skip
             reply = self.wire.call(method, url, headers=headers, body=body, ok=range(200, 600), most_bytes=most_bytes,
                                    answer_s=answer_s)  # fmt: skip
-            code = _text(reply, "Code") if _is_error(reply) else ""
+            code = text_of(reply, "Code") if _is_error(reply) else ""
             if reply.status < 300 and not code:
                 return reply
-            if code in ("RequestTimeTooSkewed", "AccessDenied") and again and self._heed_clock(reply):
+            if code in ("RequestTimeTooSkewed", "AccessDenied") and again and self.clock.heed(reply):
                 continue
             raise _sort(reply, code, self.share.bucket)
         raise AssertionError("unreachable")
-
-    def _heed_clock(self, reply: Reply) -> bool:
-        """Takes over the server's clock when ours is wrong by more than the signature allows."""
-        try:
-            ahead = parsedate_to_datetime(reply.headers["date"]) - datetime.now(UTC)
-        except (KeyError, ValueError, TypeError):
-            return False
-        wrong = abs(ahead - self.ahead) > timedelta(minutes=5)
-        self.ahead = ahead if wrong else self.ahead
-        return wrong
 
     def _compare(self, upload: Upload, key: str, receipts: Mapping[int, str]) -> None:
         """The object has our length, and where the server tells, the sum of our parts. Raises: Gone; Temporary."""
@@ -275,33 +269,10 @@ def _part(number: int, receipt: str) -> str:
     return f'<Part><PartNumber>{number}</PartNumber><ETag>"{escape(etag)}"</ETag>{check}</Part>'
 
 
-def _tree(reply: Reply) -> ET.Element | None:
-    """The answer's XML; none when it is none, or wants entities of its own."""
-    content = reply.body.strip()
-    if not content.startswith(b"<") or b"<!" in content[:1024]:
-        return None
-    with suppress(ET.ParseError):
-        return ET.fromstring(content)  # noqa: S314  # no document type gets here
-    return None
-
-
-def _plain(tag: str) -> str:
-    return tag.rpartition("}")[2]
-
-
-def _all(reply: Reply, name: str) -> Iterator[ET.Element]:
-    tree = _tree(reply)
-    return (found for found in (tree.iter() if tree is not None else ()) if _plain(found.tag) == name)
-
-
-def _text(reply: Reply, name: str) -> str:
-    return next(((found.text or "").strip() for found in _all(reply, name)), "")
-
-
 def _meant(reply: Reply, root: str) -> Reply:
     """The answer, if it is the one that was asked for and no page of somebody in between. Raises: Temporary."""
-    tree = _tree(reply)
-    if tree is None or not _plain(tree.tag).startswith(root):
+    tree = tree_of(reply)
+    if tree is None or not plain(tree.tag).startswith(root):
         raise Temporary(NO_DATA, host=reply.host)
     return reply
 
@@ -313,8 +284,8 @@ def _etag(reply: Reply) -> str:
 
 
 def _is_error(reply: Reply) -> bool:
-    tree = _tree(reply)
-    return tree is not None and _plain(tree.tag) == "Error"
+    tree = tree_of(reply)
+    return tree is not None and plain(tree.tag) == "Error"
 
 
 def _sort(reply: Reply, code: str, bucket: str) -> UploaderError:
