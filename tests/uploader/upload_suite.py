@@ -79,7 +79,7 @@ class UploadSuite(ShareSuite):
             journal = MemoryJournal()
             counted = iter(range(1000))
             proxy.next(fault, lambda method, path, nth=number, c=counted: next(c) == nth)
-            link = self.put_with_patience(share, file, journal)
+            link = self.put_with_patience(self.at(proxy.url), file, journal)  # one that has not signed in yet
             assert self.read(link.url) == LARGE, f"request {number}"
             assert self.count(share) == before + 2 + number, f"request {number}"
 
@@ -114,6 +114,7 @@ class UploadSuite(ShareSuite):
                 assert link.resumed_from_bytes > 0
 
     def test_a_file_that_became_another_one_is_sent_anew(self, share: UploadShare, tmp_path: Path) -> None:
+        before = self.count(share)
         journal = FallibleJournal({}, 0, after=True)
         old = attachment(tmp_path, "video.mp4", LARGE)
         file = Attachment(old.name, old.path, old.size_bytes, old.media_type, "")
@@ -124,7 +125,6 @@ class UploadSuite(ShareSuite):
 
         with pytest.raises(Killed):
             share.put(file, journal, die)
-        before = self.count(share)
         new = LARGE[::-1]
         old.path.unlink()
         old.path.write_bytes(new)
