@@ -176,8 +176,8 @@ class Session:
             found.append(Problem("desk_unready", blocking=True, detail=words.reason(error)))
         large = [name for name, way in self.ways(draft).items() if way == "link"]
         try:
-            self.places.share(report.share)
-            found += [Problem("goes_by_link", blocking=False, attachment=name) for name in large]
+            ends = words.link_ends(self.places.share(report.share).expires_days)
+            found += [Problem("goes_by_link", blocking=False, attachment=name, detail=ends) for name in large]
         except UploaderError as error:
             found += [Problem("no_share", blocking=True, attachment=name, detail=words.reason(error)) for name in large]
         return tuple(sorted(found, key=lambda problem: not problem.blocking))

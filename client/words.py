@@ -236,6 +236,15 @@ def hint(error: BaseException) -> str:
     return detail(text, getattr(error, "values", {})) if text else ""
 
 
+def link_ends(days: float) -> str:
+    """When a link made now will end, in a sentence."""
+    return (
+        say_n("The link ends after {n} day.", "The link ends after {n} days.", round(days))
+        if days
+        else say("The link does not expire.")
+    )
+
+
 def explain_problem(code: str, name: str, why: str) -> str:
     """One sentence for something to mend or know before sending. ``name`` is the attachment's."""
     return {
@@ -244,6 +253,6 @@ def explain_problem(code: str, name: str, why: str) -> str:
         "file_changed": say("“{name}” has changed since you attached it. Attach it again.", name=name),
         "empty_file": say("“{name}” is empty.", name=name),
         "no_share": say("“{name}” is too large for the ticket, and no share for large files works.", name=name),
-        "goes_by_link": say("“{name}” is large and goes as a link.", name=name),
+        "goes_by_link": say("“{name}” is large and goes as a link. {ends}", name=name, ends=why).rstrip(),
         "desk_unready": say("The help desk is not set up correctly: {why}", why=why),
     }[code]

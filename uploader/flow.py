@@ -104,7 +104,7 @@ class Flow:
             self.wait(wait_s)
 
 
-def persist(flow: Flow, way: Renewable, act: Callable[[], R]) -> R:
+def persist(flow: Flow, way: Renewable, act: Callable[[], R], most_tries: int = MOST_TRIES) -> R:
     """The result of ``act``, tried again while the trouble may pass: full jitter, or the wait the service wants.
 
     A refused login is renewed once. Raises: what ``act`` raises once patience is over; Stopped.
@@ -126,7 +126,7 @@ def persist(flow: Flow, way: Renewable, act: Callable[[], R]) -> R:
             wait_s = error.retry_after_s
             if wait_s is None:
                 wait_s = random.uniform(0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**tries))  # noqa: S311  # no secret
-            if tries >= MOST_TRIES or wait_s > LONGEST_WAIT_S:
+            if tries >= most_tries or wait_s > LONGEST_WAIT_S:
                 raise
             flow.wait(wait_s)
 

@@ -186,6 +186,8 @@ class Share(ABC):
 
     title: ClassVar[str]
     abilities: ClassVar[ShareAbilities] = ShareAbilities()
+    expires_days: float = 0
+    """After how many days a link ends; 0: it does not."""
 
     @abstractmethod
     def check(self) -> None: ...

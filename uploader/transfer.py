@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from uploader.errors import FileChanged, Gone, Refused, Temporary, TooLarge
-from uploader.flow import Flow, persist, work_off
+from uploader.flow import MOST_TRIES, Flow, persist, work_off
 from uploader.names import clean_name
 from uploader.setting import setting
 from uploader.source import BytesSource, Identity, PlainSource, Source, Window, hash_of, identify
@@ -38,6 +38,8 @@ WIDTH = 4
 """Parts at a time."""
 MOST_BEGINNINGS = 3
 """How often a session that the server has forgotten is begun anew in one run."""
+FIRST_TRIES = 3
+"""Before anything has begun there is nothing to hold on to: whoever is away is told soon."""
 SOON_S = 10.0
 """When the next try shall come after a run that brought some bytes there."""
 
@@ -197,11 +199,11 @@ class Sending:
     def _tell(self) -> None:
         self._progress(min(self._seen_bytes, self._file.size_bytes), self._file.size_bytes)
 
-    def _calmly(self, act: Callable[[], R]) -> R:
+    def _calmly(self, act: Callable[[], R], most_tries: int = MOST_TRIES) -> R:
         """One call to the service with patience, while the user may stop it."""
         flow, found = Flow(0, lambda: 0), list[R]()
         with self._ending():
-            work_off([lambda: found.append(persist(flow, self._way, act))], 1, flow, self._tell)
+            work_off([lambda: found.append(persist(flow, self._way, act, most_tries))], 1, flow, self._tell)
         return found[0]
 
     @contextmanager
@@ -221,7 +223,7 @@ class Sending:
         for beginning in range(1, MOST_BEGINNINGS + 1):
             known = self._journal.result(step + "session") is not None
             begin = partial(self._way.begin, upload)
-            session = self._journal.once(step + "session", partial(self._calmly, begin))
+            session = self._journal.once(step + "session", partial(self._calmly, begin, FIRST_TRIES))
             try:
                 receipts = self._send(upload, session, source, known, hashed=not extra)
                 finish = partial(self._way.finish, upload, session, receipts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import pytest
 
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.s3 import S3Server
+from tests.uploader.browser import Browser
 from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
 from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, small_and_quick
 from uploader.errors import AuthFailed, Refused, UploaderError
@@ -133,6 +135,28 @@ class TestCeph(S3Suite):
                   "secret_key": Secret(self.server.secret_key), "url": server_url}  # fmt: skip
         with pytest.raises(error):
             S3(**{**values, **change}).check()  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("apart", [False, True])
+    def test_an_agent_opens_a_sealed_link_in_a_browser(self, server_url: str, tmp_path: Path, apart: bool) -> None:
+        share = dataclasses.replace(self.at(server_url), seal="apart" if apart else "link")
+        file = attachment(tmp_path, "grabación 🐦.mp4", LARGE, "video/mp4")
+        link = share.put(file, MemoryJournal(), quiet)
+        assert link.page
+        assert bool(link.key) == apart == ("#k=" not in link.url)
+        browser = Browser(tmp_path)
+        try:
+            page = browser.open(link.url, before="delete window.showSaveFilePicker;")
+            if apart:
+                page.wait("document.querySelector('#ask')?.hidden === false")
+                page.type("#key", link.key)
+                page.click("#unlock")
+            page.wait("document.querySelector('#save')?.hidden === false")
+            page.click("#save")
+            saved = browser.downloaded()
+        finally:
+            browser.close()
+        assert saved.read_bytes() == LARGE
+        assert saved.name == "grabación 🐦.mp4"
 
 
 class TestRclone(S3Suite):
