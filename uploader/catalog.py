@@ -16,6 +16,7 @@ DESKS: dict[str, str] = {
 }
 SHARES: dict[str, str] = {
     "folder": "uploader.shares.folder:FolderShare",
+    "gdrive": "uploader.shares.gdrive:GoogleDrive",
     "s3": "uploader.shares.s3:S3",
     "sxcu": "uploader.shares.sxcu:Sxcu",
     "tus": "uploader.shares.tus:Tus",

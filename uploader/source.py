@@ -99,6 +99,10 @@ class Window:
         finally:
             reader.close()
 
+    def before(self, offset: int) -> Window:
+        """What lies between ``offset`` and this window; reading it counts as a sign of life, not as sent."""
+        return Window(self._source, offset, self.offset - offset, lambda _: self._on_block(0))
+
     def digests(self, *kinds: Callable[[bytes | memoryview], object]) -> None:
         """Feeds the window to each of ``kinds`` (``hashlib.md5().update``) without counting it as sent."""
         silent = Window(self._source, self.offset, self.size_bytes, lambda n: None)

@@ -1,0 +1,186 @@
+"""Google Drive, on a strict server of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.servers.asking import ask
+from tests.servers.fault_proxy import Fault, FaultProxy
+from tests.servers.gdrive import DriveServer
+from tests.servers.oauth import Browser
+from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
+from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, small_and_quick
+from uploader.errors import AuthFailed, NoSpace, Refused, Temporary, UploaderError
+from uploader.journal import MemoryJournal
+from uploader.setting import Secret, build
+from uploader.shares.gdrive import GoogleDrive
+from uploader.ticket import Share, Wishes, quiet
+from uploader.transfer import UploadShare
+
+__all__ = ["small_and_quick"]
+
+
+class TestGoogleDrive(UploadSuite):
+    server: DriveServer
+    in_flight = 1
+
+    @pytest.fixture
+    def server_url(self) -> Iterator[str]:
+        self.server = DriveServer()
+        self.token = self.server.provider.sign_in()
+        yield self.server.url
+        self.server.stop()
+
+    def at(self, url: str, **changes: object) -> GoogleDrive:
+        values = {"refresh_token": Secret(self.token), "client_secret": Secret("not-secret")} | changes
+        return GoogleDrive(client_id="client-1", api=url, authorize_url=f"{url}/authorize", token_url=f"{url}/token",
+                           **values)  # type: ignore[arg-type]  # fmt: skip
+
+    def read(self, url: str) -> bytes:
+        """What a reader does: the page, and its button."""
+        page = ask("GET", url)
+        if page.status != 200:
+            raise FileNotFoundError(page.status)
+        base, _, rest = url.partition("/file/d/")
+        return ask("GET", f"{base}/uc?export=download&id={rest.partition('/')[0]}").body
+
+    def count(self, share: Share) -> int:
+        return len(self.server.files)
+
+    def leftovers(self, share: UploadShare) -> int:
+        return sum(not session.done for session in self.server.sessions.values())
+
+    def test_the_settings_alone_make_a_share_that_asks_to_sign_in(self, tmp_path: Path) -> None:
+        with pytest.raises(AuthFailed, match="nobody has signed in"):
+            build(GoogleDrive, {"client_id": "x"}).put(attachment(tmp_path, "x", b"x"), MemoryJournal(), quiet)
+
+    def test_signing_in_gives_what_the_uploads_need(self, server_url: str, tmp_path: Path) -> None:
+        given = self.at(server_url, refresh_token=Secret("")).sign_in(Browser().open)
+        share = self.at(server_url, refresh_token=Secret(given["refresh_token"]))
+        assert self.read(share.put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet).url)
+
+    def test_an_upload_outlives_its_access_token(self, share: UploadShare, tmp_path: Path) -> None:
+        share.put(attachment(tmp_path, "one.mp4", b"one"), MemoryJournal(), quiet)
+        self.server.provider.access.clear()
+        link = share.put(attachment(tmp_path, "two.mp4", b"two"), MemoryJournal(), quiet)
+        assert self.read(link.url) == b"two"
+        self.server.provider.revoke_all()
+        with pytest.raises(AuthFailed, match="sign in again"):
+            share.put(attachment(tmp_path, "three.mp4", b"three"), MemoryJournal(), quiet)
+
+    def test_a_session_that_died_is_begun_anew(self, share: UploadShare, tmp_path: Path) -> None:
+        journal = FallibleJournal({}, 0, after=True)
+        file = attachment(tmp_path, "video.mp4", LARGE)
+
+        def die(done: int, total: int) -> None:
+            if done > PIECE:
+                raise Killed
+
+        with pytest.raises(Killed):
+            share.put(file, journal, die)
+        self.server.sessions.clear()
+        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
+        assert self.read(link.url) == LARGE
+        assert self.count(share) == 1
+
+    def test_a_session_that_is_over_because_the_file_is_there_is_not_repeated(
+        self, proxy: FaultProxy, tmp_path: Path
+    ) -> None:
+        last = f"bytes {2 * PIECE}-{len(LARGE) - 1}/{len(LARGE)}"
+        share = self.at(proxy.url)
+        proxy.next(Fault(drop_reply=True), lambda method, path: method == "PUT" and self.is_last(last))
+        journal = MemoryJournal()
+        file = attachment(tmp_path, "video.mp4", LARGE)
+        share.put(file, journal, quiet)
+        assert self.count(share) == 1
+
+    def is_last(self, span: str) -> bool:
+        return sum(a.method == "PUT" for a in self.server.asked) == 2
+
+    def test_what_the_server_keeps_of_a_piece_is_not_sent_again(self, share: UploadShare, tmp_path: Path) -> None:
+        self.server.takes_most = 3 * 1024 * 1024
+        link = share.put(attachment(tmp_path, "video.mp4", LARGE), MemoryJournal(), quiet)
+        assert self.read(link.url) == LARGE
+
+    def test_a_server_that_keeps_nothing_is_not_asked_for_ever(self, share: UploadShare, tmp_path: Path) -> None:
+        self.server.takes_most = 0
+        with pytest.raises(Temporary, match="did not keep"):
+            share.put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet)
+
+    @pytest.mark.parametrize("killed", [False, True])
+    def test_a_file_that_arrived_damaged_is_sent_anew(self, share: UploadShare, tmp_path: Path, killed: bool) -> None:
+        journal = FallibleJournal({}, 0, after=True)
+        file = attachment(tmp_path, "video.mp4", LARGE)
+
+        def die(done: int, total: int) -> None:
+            if done > PIECE:
+                raise Killed
+
+        if killed:
+            with pytest.raises(Killed):
+                share.put(file, journal, die)
+        self.server.damages = True
+        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
+        assert not self.server.damages
+        assert self.read(link.url) == LARGE
+        assert self.count(share) == 1
+
+    def test_the_link_ends_by_us_and_says_when(self, share: UploadShare, tmp_path: Path) -> None:
+        file = attachment(tmp_path, "video.mp4", b"content")
+        link = share.put(file, MemoryJournal(), quiet, Wishes(expires_days=3))
+        assert link.ended_by == "us"
+        assert link.expires_at is not None
+        assert abs(link.expires_at - datetime.now(UTC) - timedelta(days=3)) < timedelta(minutes=5)
+        assert share.put(file, MemoryJournal(), quiet, Wishes(expires_days=0)).expires_at is None
+
+    @pytest.mark.parametrize("change", [{"readers": "domain", "domain": "example.org"}, {"readers": "nobody"}])
+    def test_a_link_that_not_everybody_may_open_is_one(
+        self, server_url: str, tmp_path: Path, change: dict[str, str]
+    ) -> None:
+        share = self.at(server_url, **change)
+        share.check()
+        link = share.put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet)
+        assert b"Google Drive" not in ask("GET", link.url).body
+        (file,) = self.server.files.values()
+        assert {p["type"] for p in file.permissions.values()} == {change["readers"]} - {"nobody"}
+        share.revoke(link.receipt)
+        assert not self.server.files
+
+    @pytest.mark.parametrize(("reason", "status", "error", "words"), [
+        ("storageQuotaExceeded", 403, NoSpace, "no space"), ("accessNotConfigured", 403, Refused, "switch on"),
+        ("insufficientFilePermissions", 403, Refused, "lack a right"), ("backendError", 500, Temporary, "busy"),
+        ("publishOutNotPermitted", 403, Refused, "administrator"),
+    ])  # fmt: skip
+    def test_what_google_refuses_is_understood(
+        self, share: UploadShare, reason: str, status: int, error: type[UploaderError], words: str
+    ) -> None:
+        self.server.refusals = [(status, reason)] * 9
+        with pytest.raises(error, match=words):
+            share.check()
+
+    def test_too_many_calls_are_a_matter_of_patience(self, share: UploadShare, tmp_path: Path) -> None:
+        self.server.refusals = [(403, "userRateLimitExceeded"), (403, "rateLimitExceeded")]
+        link = share.put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet)
+        assert self.read(link.url) == b"content"
+
+    @pytest.mark.parametrize(("change", "error", "words"), [
+        ({"refresh_token": Secret("old")}, AuthFailed, "sign in again"),
+        ({"client_secret": Secret("")}, Refused, "client ID"), ({"folder": "elsewhere"}, Refused, "made itself"),
+        ({"readers": "domain"}, Refused, "domain"),
+    ])  # fmt: skip
+    def test_checking_names_what_is_wrong(
+        self, server_url: str, change: dict[str, object], error: type[UploaderError], words: str
+    ) -> None:
+        with pytest.raises(error, match=words):
+            self.at(server_url, **change).check()
+        assert not self.server.files
+
+    def test_an_organisation_that_lets_nobody_in_is_found_by_the_check(self, share: UploadShare) -> None:
+        self.server.closed = True
+        with pytest.raises(Refused, match="administrator"):
+            share.check()
+        assert not self.server.files
