@@ -18,6 +18,7 @@ SHARES: dict[str, str] = {
     "folder": "uploader.shares.folder:FolderShare",
     "gdrive": "uploader.shares.gdrive:GoogleDrive",
     "s3": "uploader.shares.s3:S3",
+    "sftp": "uploader.shares.sftp:Sftp",
     "sxcu": "uploader.shares.sxcu:Sxcu",
     "tus": "uploader.shares.tus:Tus",
     "webdav": "uploader.shares.webdav:WebDav",

@@ -163,19 +163,30 @@ class Wire:
         finally:
             answer.close()
 
+    def adopt(self, line: socket.socket) -> None:
+        """Takes in a connection that speaks something else: it must be admitted, and ``cut`` and ``close`` end it.
+
+        Raises: Forbidden.
+        """
+        self._admit(line, direct=True)
+
     def cut(self) -> None:
         """Ends everything that runs, from another thread, at once; calls that follow are refused."""
         with self._guard:
             self._cut = True
-            for line in self._sockets:
-                with contextlib.suppress(OSError):
-                    socket.socket.shutdown(line, socket.SHUT_RDWR)
+            self._shut_down()
 
     def close(self) -> None:
         with self._guard:
             for pool in self._pools.values():
                 pool.clear()
+            self._shut_down()
             self._sockets.clear()
+
+    def _shut_down(self) -> None:
+        for line in self._sockets:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(line, socket.SHUT_RDWR)
 
     def _once(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | Body, most: int, answer_s: float | None
