@@ -6,6 +6,8 @@ import argparse
 import os
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from client.cli import outcome
 from client.cli.outcome import USAGE, Failure, Result, progress_bar, rfc3339, say_aloud, usage
@@ -16,6 +18,7 @@ from client.words import explain_share, moment, say, size
 from uploader.errors import UploaderError
 from uploader.ticket import Link, Wishes
 
+BLOCK_BYTES = 1024 * 1024
 VERBS = ("list", "check", "login", "logout", "revoke", "open", "links", "abandon")
 
 
@@ -150,10 +153,13 @@ def _open(arguments: argparse.Namespace) -> Result:
         key = read_key(os.environ.get("TESTIGO_SECRET_KEY") or ask_secret(say("Key")))
     folder = Path(arguments.output)
     folder.mkdir(parents=True, exist_ok=True)
-    with Wire() as wire, wire.stream(url) as (reply, blocks):
-        total = int(reply.headers.get("content-length", 0) or 0)
-        bar = progress_bar(say("sealed file"))
-        path = unseal_to(blocks, key, folder, lambda done, _: bar(done, total))
+    bar = progress_bar(say("sealed file"))
+    if url.startswith("file:"):
+        with Path(url2pathname(urlsplit(url).path)).open("rb") as file:
+            path = unseal_to(iter(lambda: file.read(BLOCK_BYTES), b""), key, folder, bar)
+    else:
+        with Wire() as wire, wire.stream(url) as (_, blocks):
+            path = unseal_to(blocks, key, folder, bar)
     if not arguments.json:
         print(path)
     return {"path": str(path), "size_bytes": path.stat().st_size}, outcome.DONE

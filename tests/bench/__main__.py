@@ -1,6 +1,6 @@
 """All measurements, one after the other: one table against the goals, kept in ``build/bench.json``.
 
-``make bench`` or ``python -m tests.bench [NAME]…`` (capture, overlay, recording, diagnostics, program). Each runs in a
+``make bench`` or ``python -m tests.bench [NAME]…`` (capture, overlay, recording, …). Each runs in a
 process of its own. Whatever is compared with and is not installed is named, and the rest is measured all the same.
 """
 
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from tests.conftest import ROOT
 
-BENCHES = ("capture", "overlay", "program", "recording", "diagnostics")
+BENCHES = ("capture", "overlay", "program", "recording", "diagnostics", "seal", "upload", "line")
 NEEDED = {"Xvfb": "xvfb", "xdotool": "xdotool", "trayer": "trayer", "xwininfo": "x11-utils"}
 COMPARED = {"flameshot": "flameshot", "maim": "maim", "scrot": "scrot", "ffmpeg": "ffmpeg"}
 GOALS: tuple[tuple[str, str, float], ...] = (
@@ -35,6 +35,15 @@ GOALS: tuple[tuple[str, str, float], ...] = (
     ("diagnostics", "quick s", 3),
     ("diagnostics", "standard s", 15),
     ("diagnostics", "redaction CPU-s per MB", 0.6),
+    ("upload", "S3 200 MB ours to curl", 1.0),
+    ("upload", "S3 2 GB ours to curl", 1.0),
+    ("upload", "tus 200 MB ours to curl", 1.2),
+    ("upload", "memory above idle at 5 GB, MB", 30),
+    ("upload", "CPU-s per GB", 1.2),
+    ("upload", "CPU-s per GB, sealed", 1.6),
+    ("upload", "sent again beyond the parts in flight, MB", 0),
+    ("upload", "restart to first byte, s", 2),
+    ("upload", "cancel, s", 1),
 )
 """Bench, what, at most. Source: the goals of the project; recording as a ratio to ffmpeg x11grab veryfast."""
 RATIOS: tuple[tuple[str, str, str, str], ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -102,6 +103,53 @@ def test_a_sealed_file_is_opened_by_its_link_alone(film: Path, tmp_path: Path, s
     code, told = answer("share", "open", wrong, "-o", str(tmp_path / "wrong"))
     assert code == 4
     assert not list((tmp_path / "wrong").glob("*"))
+
+
+def test_a_sealed_file_in_a_folder_is_opened_too(film: Path, tmp_path: Path) -> None:
+    _, shared = answer("share", str(film), "--encrypt")
+    code, told = answer("share", "open", shared["url"], "-o", str(tmp_path / "out"))
+    assert code == 0
+    assert Path(told["path"]).read_bytes() == film.read_bytes()
+
+
+def test_a_key_that_travels_apart_is_asked_for(film: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    Session(open_paths()).change(
+        {"shares.x.kind": "folder", "shares.x.path": str(place), "shares.x.seal": "apart", "report.share": "x"}
+    )
+    _, shared = answer("share", str(film))
+    assert "#k=" not in shared["url"]
+    code, told = answer("share", "open", shared["url"], "-o", str(tmp_path / "out"), stdin=shared["key"] + "\n")
+    assert code == 0
+    assert Path(told["path"]).read_bytes() == film.read_bytes()
+    slip = ("1" if shared["key"][0] == "0" else "0") + shared["key"][1:]
+    assert answer("share", "open", shared["url"], "-o", str(tmp_path / "out"), stdin=slip + "\n")[0] == 4
+
+
+def test_a_report_carries_the_page_that_opens_a_sealed_file(film: Path, tmp_path: Path) -> None:
+    session = Session(open_paths())
+    place = tmp_path / "place"
+    place.mkdir()
+    session.change(
+        {"shares.x.kind": "folder", "shares.x.path": str(place), "shares.x.seal": "apart", "report.share": "x"}
+    )
+    code, sent = answer("report", "--summary", "Sealed", "--attach", str(film), "--wait")
+    assert code == 0
+    (ticket,) = session.paths.default_desk.glob("T-*/ticket.json")
+    by_name = {file["name"]: file for file in json.loads(ticket.read_text("utf-8"))["attachments"]}
+    assert b"<script" in (ticket.parent / by_name["open-sealed-files.html"]["path"]).read_bytes()
+    assert by_name[film.name]["sealed"]
+    key = by_name[film.name]["key"]
+    assert key in (ticket.parent / "ticket.html").read_text("utf-8")
+    assert [file["name"] for file in sent["attachments"]][:1] == [film.name]
+
+
+def test_what_is_kept_is_readable_by_its_owner_alone(film: Path) -> None:
+    answer("share", str(film), "--expires", "3d")
+    kept = list((open_paths().data / "shared").rglob("*"))
+    assert kept
+    assert not [path for path in kept if path.stat().st_mode & 0o077]
 
 
 def test_killed_in_the_middle_the_next_run_sends_only_the_rest(
