@@ -15,6 +15,7 @@ DESKS: dict[str, str] = {
     "folder": "uploader.desks.folder:FolderDesk",
 }
 SHARES: dict[str, str] = {
+    "azure": "uploader.shares.azure:Azure",
     "folder": "uploader.shares.folder:FolderShare",
     "gdrive": "uploader.shares.gdrive:GoogleDrive",
     "s3": "uploader.shares.s3:S3",
