@@ -16,6 +16,7 @@ DESKS: dict[str, str] = {
 }
 SHARES: dict[str, str] = {
     "azure": "uploader.shares.azure:Azure",
+    "dropbox": "uploader.shares.dropbox:Dropbox",
     "folder": "uploader.shares.folder:FolderShare",
     "gdrive": "uploader.shares.gdrive:GoogleDrive",
     "s3": "uploader.shares.s3:S3",
