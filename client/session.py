@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -72,7 +73,7 @@ class Session:
         self.shared = Shared(paths.data / "shared", self.places.share)
         self.outbox = Outbox(self.shelf, self._deliver, self._tell)
         self._online, self._metered, self._allowed = True, False, set[str]()
-        self._closed = threading.Event()
+        self._closing, self._sweep_soon = False, threading.Event()
 
     # -- life -------------------------------------------------------------------------------------------------
 
@@ -83,14 +84,16 @@ class Session:
         threading.Thread(target=self._keep_sweeping, name="sweeper", daemon=True).start()
 
     def close(self) -> None:
-        self._closed.set()
+        self._closing = True
+        self._sweep_soon.set()
         self.outbox.close()
 
     def _keep_sweeping(self) -> None:
-        wait_s = SWEEP_FIRST_S
-        while not self._closed.wait(wait_s):
-            wait_s = SWEEP_EVERY_S
+        self._sweep_soon.wait(SWEEP_FIRST_S)
+        while not self._closing:
+            self._sweep_soon.clear()
             self.sweep()
+            self._sweep_soon.wait(SWEEP_EVERY_S)
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Calls ``listener`` with every event, until the function it gives is called."""
@@ -268,6 +271,7 @@ class Session:
         delivery, report, state = read_delivery(folder), folder.read(), folder.read_log()
         self.shared.give_up(self.places.share_name(report.share), report.attachments, state.steps)
         self.shelf.delete(folder)
+        self._sweep_soon.set()
         self._tell(DeliveryChanged(delivery, gone=True))
 
     def history(self, query: str = "", since: datetime | None = None) -> tuple[history.Item, ...]:
@@ -286,12 +290,18 @@ class Session:
 
     def sweep(self) -> None:
         """Ends links and uploads whose time is over. May take long; run it in the background."""
+        self.remember("swept_at", time.time())
         with suppress(OSError):
             known: set[str] = set()
             for folder in self.shelf.list("outbox"):
                 with suppress(Damaged):
                     known |= keys_of(folder.read_log().steps)
             self.shared.sweep(self.places.share_names(), known)
+
+    def sweep_if_due(self) -> None:
+        """The same, when nobody has looked for some hours: for those who never start the resident program."""
+        if not 0 <= time.time() - float(self.recall("swept_at", 0)) < SWEEP_EVERY_S:
+            self.sweep()
 
     def network_changed(self, *, online: bool, metered: bool) -> None:
         """What the system says of the network. Back online, what waits for it is tried at once."""

@@ -21,6 +21,8 @@ FIRST_WAIT_S = 0.5
 LOOK_S = 0.05
 """How often the caller's progress is told, and asked whether to stop."""
 BURST_S = 0.25
+LINGER_S = 5.0
+"""How long a sending that ends early waits for its threads."""
 
 
 class Stopped(Exception):
@@ -131,10 +133,14 @@ def persist(flow: Flow, way: Renewable, act: Callable[[], R], most_tries: int = 
             flow.wait(wait_s)
 
 
-def work_off(jobs: Iterable[Callable[[], None]], width: int, flow: Flow, tell: Callable[[], None]) -> None:
+def work_off(
+    jobs: Iterable[Callable[[], None]], width: int, flow: Flow, tell: Callable[[], None],
+    cut: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
     """Runs all jobs on ``width`` threads while this one calls ``tell``, which may raise to end it all.
 
-    The first failure ends the others and is raised; threads that hang in a connection are left to its cutting.
+    The first failure ends the others and is raised. ``cut`` frees threads that hang in a connection; none of them is
+    at work any more afterwards, so that the next try does not meet them (but for what hangs in a dead mount).
     """
     waiting, failures = deque(jobs), list[BaseException]()
     changed = threading.Condition()
@@ -160,13 +166,16 @@ def work_off(jobs: Iterable[Callable[[], None]], width: int, flow: Flow, tell: C
     for number in range(running):
         threading.Thread(target=work, name=f"send-{number + 1}", daemon=True).start()
     try:
-        with changed:
-            while running and not failures:
-                changed.wait(LOOK_S)
-                tell()
-    except BaseException:
-        flow.stop()
-        raise
+        while running and not failures:
+            with changed:
+                changed.wait_for(lambda: failures or not running, LOOK_S)
+            tell()
+    finally:
+        if running:
+            flow.stop()
+            cut()
+            with changed:
+                changed.wait_for(lambda: not running, LINGER_S)
     if failures:
         raise failures[0]
     if flow.stopped:

@@ -203,7 +203,9 @@ class Sending:
         """One call to the service with patience, while the user may stop it."""
         flow, found = Flow(0, lambda: 0), list[R]()
         with self._ending():
-            work_off([lambda: found.append(persist(flow, self._way, act, most_tries))], 1, flow, self._tell)
+            work_off(
+                [lambda: found.append(persist(flow, self._way, act, most_tries))], 1, flow, self._tell, self._wire.cut
+            )
         return found[0]
 
     @contextmanager
@@ -213,6 +215,7 @@ class Sending:
             yield
         except BaseException:
             self._wire.cut()
+            self._wire.close()
             self._wire = self._share.open_wire()
             self._way = self._share.way(self._wire)
             raise
@@ -262,7 +265,7 @@ class Sending:
 
         try:
             with self._ending():
-                work_off(jobs, width + hashed, flow, tell)
+                work_off(jobs, width + hashed, flow, tell, self._wire.cut)
         except Temporary as error:
             if flow.done_bytes > before and error.retry_after_s is None:
                 error.retry_after_s = SOON_S

@@ -71,6 +71,7 @@ def _put(arguments: argparse.Namespace, session: Session, path: Path) -> Result:
         raise Failure("not_found", say("“{name}” is not a file that can be read", name=path), USAGE)
     wishes = Wishes(_days(arguments.expires), arguments.password, True if arguments.encrypt else None)
     link = session.put(path, arguments.share, progress_bar(path.name), wishes)
+    session.sweep_if_due()
     if not arguments.json:
         print(link.url)
         _tell_apart(link)
