@@ -13,7 +13,7 @@ from client.settings import Settings
 from uploader.catalog import DESKS, SHARES, desk_kind, share_kind
 from uploader.errors import InvalidField
 from uploader.setting import Secret, Setting, build, settings_of
-from uploader.ticket import Desk, Share
+from uploader.ticket import Desk, Share, ShareAbilities
 
 DEFAULT = "folder"
 """The name of the desk and of the share that work with nothing configured."""
@@ -84,12 +84,13 @@ class Places:
         for field, value in share.sign_in(show).items():
             secrets.keep(secret_name(name, declared, field), Secret(value))
 
-    def signs_in(self, name: str) -> bool:
-        """Whether this share has a login of its own in a browser."""
+    def abilities(self, share: str = "") -> ShareAbilities:
+        """What this share, else the chosen one, can do; nothing is asked of the keychain or the service."""
+        kind = self._settings().shares.get(self.share_name(share), {}).get("kind", DEFAULT)
         try:
-            return share_kind(str(self._settings().shares.get(name, {}).get("kind", ""))).abilities.signs_in
+            return share_kind(str(kind)).abilities
         except InvalidField:
-            return False
+            return ShareAbilities()
 
     def logout(self, name: str, fields: tuple[str, ...] = ()) -> bool:
         """Forgets all secrets of a desk or share; False when there was none."""

@@ -236,6 +236,10 @@ class Session:
         """Another process has put a report into the outbox."""
         self.outbox.poke()
 
+    def resumes(self, report_id: str) -> bool:
+        """Whether the large files of a report go on where they were. Raises: KeyError; Damaged."""
+        return self.places.abilities(self.report(report_id).share).resumes
+
     def waiting_for_somebody(self) -> frozenset[str]:
         """The reports that wait for a person to act."""
         return frozenset(d.report_id for d in self.deliveries(sent=0) if d.state == "needs_you")

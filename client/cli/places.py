@@ -57,7 +57,7 @@ def credentials(arguments: argparse.Namespace, session: Session, adapter: Desk |
         return ok(arguments, say("The password was removed.") if removed else say("There was no password."))
     if not wanted:
         raise usage(say("“{name}” needs no password", name=arguments.name))
-    if what == "share" and session.places.signs_in(arguments.name) and sys.stdin.isatty():
+    if what == "share" and session.places.abilities(arguments.name).signs_in and sys.stdin.isatty():
         session.places.sign_in(arguments.name, _show)
         return ok(arguments, say("You are signed in."))
     given = {part.name: _typed(part) for part in wanted}

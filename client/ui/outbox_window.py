@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, QUrl, Signal
@@ -11,6 +12,7 @@ from PySide6.QtGui import QDesktopServices, QKeyEvent, QKeySequence, QResizeEven
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from client.draft import Draft
+from client.folder import Damaged
 from client.lock import Busy
 from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event
 from client.session import Session
@@ -198,7 +200,10 @@ class OutboxWindow(QWidget):
                 "Next: the link is checked and put into the ticket. You may close this window and go on working."
             )
         if delivery is not None and is_paused(delivery):
-            return say("What has arrived stays there; “Continue” sends only the rest.")
+            with suppress(KeyError, Damaged):
+                if self._session.resumes(key):
+                    return say("What has arrived stays there; “Continue” sends only the rest.")
+                return say("This share cannot go on in the middle; “Continue” sends the file from its beginning.")
         return say("Nothing gets lost: every report stays here until the desk confirms it.")
 
     def _actions(self, key: str) -> list[Action]:

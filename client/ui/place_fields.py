@@ -95,7 +95,7 @@ class PlaceField(QWidget):
         self._phrases.tell(remove.setText, lambda: say("Remove"))
         remove.clicked.connect(self._ask)
         row = QHBoxLayout()
-        if self._what == "share" and self._session.places.signs_in(self.name):
+        if self._what == "share" and self._session.places.abilities(self.name).signs_in:
             sign_in = PlainButton()
             self._phrases.tell(sign_in.setText, lambda: say("Sign in…"))
             sign_in.clicked.connect(self._sign_in)

@@ -193,3 +193,31 @@ def test_an_event_changes_one_row_and_keeps_the_chosen_one(world: tuple[Session,
 def test_long_names_keep_their_beginning_and_their_suffix() -> None:
     assert shortened("grabación de la pantalla del martes.mp4") == "grabación de la…rtes.mp4"
     assert shortened("short.png") == "short.png"
+
+
+def test_what_is_paused_says_so_and_goes_on_by_one_key(world: tuple[Session, Bridge]) -> None:
+    session, _ = world
+    report_id = submitted(session, "Slow line")
+    session.pause(report_id)
+    window = opened(world)
+    until(lambda: rows(window))
+    assert rows(window)[0].state == "Paused"
+    window.list.setCurrentRow(0)
+    assert actions(window)[0] == "Continue"
+    QTest.keyClick(window.list, Qt.Key.Key_Return)
+    until(lambda: session.delivery(report_id).state == "queued")
+
+
+def test_a_large_file_on_its_way_tells_speed_time_left_and_what_comes_next(world: tuple[Session, Bridge]) -> None:
+    session, bridge = world
+    hold_deliveries(session, Delivery("r", "Slow line", "sending", NOW, 1))
+    window = opened(world)
+    until(lambda: rows(window))
+    window.list.setCurrentRow(0)
+    for number in range(14):
+        bridge.happened.emit(DeliveryProgress("r", "film.mp4", number * 10**6, 10**9))
+        QTest.qWait(220)
+    until(lambda: "MB/s" in rows(window)[0].detail)
+    assert "left" in rows(window)[0].detail
+    assert any("put into the ticket" in label.text() for label in window.findChildren(type(window.empty.title)))
+    assert actions(window)[0] == "Pause"
