@@ -120,9 +120,10 @@ def _answers_of(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(told.body)))
             self.end_headers()
-            self.wfile.write(told.body)
+            if self.command != "HEAD":
+                self.wfile.write(told.body)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = take
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_MKCOL = do_MOVE = do_PROPFIND = take
 
     return Answers
 
