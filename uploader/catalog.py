@@ -21,6 +21,7 @@ SHARES: dict[str, str] = {
     "gcs": "uploader.shares.gcs:GoogleCloud",
     "gdrive": "uploader.shares.gdrive:GoogleDrive",
     "nextcloud": "uploader.shares.nextcloud:Nextcloud",
+    "onedrive": "uploader.shares.onedrive:OneDrive",
     "s3": "uploader.shares.s3:S3",
     "sftp": "uploader.shares.sftp:Sftp",
     "sxcu": "uploader.shares.sxcu:Sxcu",
