@@ -96,6 +96,10 @@ class UploadShare(Share):
         if found is not None and found != upload.size_bytes:
             raise Temporary("the link leads to something else than the file that was sent; it is checked again")
 
+    def download(self, link: Link) -> str:
+        """Where a program that opens a sealed file reads it, when the link itself leads to a page about it."""
+        return link.url
+
     def put(self, file: Attachment, journal: Journal, progress: Progress, wishes: Wishes = AS_SET) -> Link:
         with self.open_wire() as wire:
             return Sending(self, wire, file, journal, wishes).run(progress)
@@ -318,7 +322,8 @@ class Sending:
         key, apart = b64decode(plan.seal_key), share.seal == "apart"
         text = key_text(key) if apart or not share.abilities.serves_pages else ""
         if not share.abilities.serves_pages:
-            return replace(link, url=sealed_link(link.url, None if apart else key, link.url), sealed=True, key=text)
+            url = sealed_link(link.url, None if apart else key, share.download(link))
+            return replace(link, url=url, sealed=True, key=text)
         html = page()
         beside = replace(plan.upload, name=PAGE, size_bytes=len(html), media_type="text/html; charset=utf-8")
         kept = self._journal.result(self._step + "page/stored") or self._store(beside, BytesSource(html), "page/")

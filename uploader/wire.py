@@ -124,16 +124,10 @@ class Wire:
                 raise Refused("an address or header holds a line break; correct it in the settings")
         while True:
             reply = self._once(method, url, sent, body, most_bytes, answer_s)
-            target = reply.headers.get("location", "")
-            if not (follow and target and reply.status in (301, 302, 303, 307, 308)):
+            if not (follow and _leads_on(reply)):
                 break
             follow -= 1
-            url, old = urljoin(url, target), urlsplit(url)
-            new = urlsplit(url)
-            if new.scheme != "https" and (old.scheme == "https" or new.scheme != "http"):
-                raise Refused("{host} leads on to an address that is not safe; it was not followed", host=reply.host)
-            if (old.scheme, old.hostname, old.port) != (new.scheme, new.hostname, new.port):
-                sent = {k: v for k, v in sent.items() if k.lower() not in _CREDENTIALS}
+            url, sent = _next_hop(reply, url, sent)
             if reply.status not in (307, 308) and method != "HEAD":
                 method, body = "GET", b""
                 sent = {k: v for k, v in sent.items() if not k.lower().startswith("content-")}
@@ -153,10 +147,18 @@ class Wire:
         return int(total) if total.isdecimal() else None
 
     @contextlib.contextmanager
-    def stream(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[tuple[Reply, Iterator[bytes]]]:
-        """Opens ``url`` for reading: the answer's head, and its body block by block. Raises: as ``call``."""
-        reply, answer = self._open("GET", url, {"User-Agent": AGENT, **(headers or {})}, b"", None)
+    def stream(
+        self, url: str, headers: Mapping[str, str] | None = None, *, follow: int = 0
+    ) -> Iterator[tuple[Reply, Iterator[bytes]]]:
+        """Opens ``url`` for reading: the answer's head, and its body block by block. Otherwise as ``call``."""
+        sent = {"User-Agent": AGENT, **(headers or {})}
+        reply, answer = self._open("GET", url, sent, b"", None)
         try:
+            while follow and _leads_on(reply):
+                follow -= 1
+                url, sent = _next_hop(reply, url, sent)
+                answer.close()
+                reply, answer = self._open("GET", url, sent, b"", None)
             if reply.status not in (200, 206):
                 raise sort_out(reply)
             yield reply, _sorted_blocks(answer, reply.host)
@@ -306,6 +308,20 @@ class _Flow:
         else:
             yield from self._body.blocks()
         self.ended = True
+
+
+def _leads_on(reply: Reply) -> bool:
+    return reply.status in (301, 302, 303, 307, 308) and bool(reply.headers.get("location"))
+
+
+def _next_hop(reply: Reply, url: str, sent: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Where the answer of ``url`` leads, and what of the headers may go there. Raises: Refused."""
+    target, old = urljoin(url, reply.headers["location"]), urlsplit(url)
+    new = urlsplit(target)
+    if new.scheme != "https" and (old.scheme == "https" or new.scheme != "http"):
+        raise Refused("{host} leads on to an address that is not safe; it was not followed", host=reply.host)
+    same = (old.scheme, old.hostname, old.port) == (new.scheme, new.hostname, new.port)
+    return target, {k: v for k, v in sent.items() if same or k.lower() not in _CREDENTIALS}
 
 
 def sort_out(reply: Reply) -> UploaderError:

@@ -159,7 +159,7 @@ def _open(arguments: argparse.Namespace) -> Result:
         with Path(url2pathname(urlsplit(url).path)).open("rb") as file:
             path = unseal_to(iter(lambda: file.read(BLOCK_BYTES), b""), key, folder, bar)
     else:
-        with Wire() as wire, wire.stream(url) as (_, blocks):
+        with Wire() as wire, wire.stream(url, follow=5) as (_, blocks):
             path = unseal_to(blocks, key, folder, bar)
     if not arguments.json:
         print(path)

@@ -52,7 +52,7 @@ class DriveServer(Cloud):
             return self.provider.authorize(asked)
         if asked.path == "/token":
             return self.provider.token(asked)
-        if asked.path.startswith(("/file/", "/uc")):
+        if asked.path.startswith(("/file/", "/uc", "/download")):
             return self._show(asked)
         if asked.query.get("upload_id"):
             return self._take(asked)
@@ -178,6 +178,8 @@ class DriveServer(Cloud):
         if "anyoneWithLink" not in file.permissions:
             return Told(302, b"", {"Location": f"{asked.base}/ServiceLogin"})
         if asked.path == "/uc":
+            return Told(303, b"", {"Location": f"{asked.base}/download?id={name}&export=download"})
+        if asked.path == "/download":
             return of_file(asked, file.content)
         return Told(200, b"<!doctype html><title>Google Drive</title>", {"Content-Type": "text/html"})
 

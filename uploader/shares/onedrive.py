@@ -126,8 +126,9 @@ class OneDrive(UploadShare):
 
     def look(self, wire: Wire, upload: Upload, link: Link) -> None:
         """A stranger gets the whole file, where its length is told; nothing of it without the login it shall need."""
-        url = f"{link.url}{'&' if '?' in link.url else '?'}download=1"
-        seen = wire.call("GET", url, headers={"Range": "bytes=0-0"}, ok=range(200, 600), follow=5, most_bytes=0)
+        seen = wire.call(
+            "GET", self.download(link), headers={"Range": "bytes=0-0"}, ok=range(200, 600), follow=5, most_bytes=0
+        )
         if seen.status in (404, 410):
             raise Temporary("{host} does not show the file yet", host=seen.host)
         total = seen.headers.get("content-range", "").rpartition("/")[2]
@@ -136,6 +137,9 @@ class OneDrive(UploadShare):
             raise Refused("{host} gives the file to anyone, with and without the link", host=seen.host)
         if total.isdecimal() and int(total) != upload.size_bytes and not _is_rewritten(upload):
             raise Temporary("the link leads to something else than the file that was sent; it is checked again")
+
+    def download(self, link: Link) -> str:
+        return f"{link.url}{'&' if '?' in link.url else '?'}download=1"
 
     def erase(self, wire: Wire, receipt: str) -> None:
         """Links, file and its folder by their ids, for the user may have moved the file; the files go to the bin."""
@@ -204,7 +208,7 @@ class GraphWay(Stream):
         wanted = {"item": {"@microsoft.graph.conflictBehavior": "replace", "name": _fit(upload.name)}}
         found = self._call("POST", f"{self._place(upload)}:/createUploadSession", wanted)
         if not str(found.get("uploadUrl", "")).startswith(("https://", "http://")):
-            raise Temporary(NO_DATA, host=_host(self.share.api))
+            raise Temporary(NO_DATA, host=urlsplit(self.share.api).netloc)
         return json.dumps({"url": found["uploadUrl"]})
 
     def offset(self, upload: Upload, session: str) -> int:
@@ -237,13 +241,16 @@ class GraphWay(Stream):
             found = self.find(upload)
         except Gone:
             if self.complete:
-                raise Temporary("{host} does not show the file yet", host=_host(self.share.api)) from None
+                raise Temporary("{host} does not show the file yet", host=urlsplit(self.share.api).netloc) from None
             raise
         ours, theirs = self.sums.whole(upload.size_bytes), found["file"].get("hashes", {}).get("quickXorHash")
         wrong = found.get("size") != upload.size_bytes or (ours and theirs and theirs != ours.base64())
         if wrong and not (_is_rewritten(upload) and self.kind != "personal"):
             self.delete(f"{self._place(upload, whole=False)}")
-            raise Gone("{host} put something else together than was sent; it is sent anew", host=_host(self.share.api))
+            raise Gone(
+                "{host} put something else together than was sent; it is sent anew",
+                host=urlsplit(self.share.api).netloc,
+            )
         return f"{self.about['id']} {found['id']} {found['parentReference']['id']}"
 
     def abort(self, upload: Upload, session: str) -> None:
@@ -257,7 +264,7 @@ class GraphWay(Stream):
         """Raises: Gone when the file is not there."""
         found = self._call("GET", f"{self._place(upload)}?$select=id,size,file,parentReference")
         if not found.get("id") or "file" not in found or not found.get("parentReference", {}).get("id"):
-            raise Temporary(NO_DATA, host=_host(self.share.api))
+            raise Temporary(NO_DATA, host=urlsplit(self.share.api).netloc)
         return found
 
     def link_to(self, stored: str, wanted: Mapping[str, str], ends: datetime | None) -> dict[str, Any]:
@@ -381,10 +388,6 @@ def _moment(text: object) -> datetime | None:
         found = datetime.fromisoformat(str(text))
         return found if found.tzinfo else found.replace(tzinfo=UTC)
     return None
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).hostname or ""
 
 
 def _is_rewritten(upload: Upload) -> bool:

@@ -16,10 +16,13 @@ from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
 from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, small_and_quick
 from uploader.errors import AuthFailed, NoSpace, Refused, Temporary, UploaderError
 from uploader.journal import MemoryJournal
+from uploader.seal import unseal_to
+from uploader.seal_page import read_sealed_link
 from uploader.setting import Secret, build
 from uploader.shares.gdrive import GoogleDrive
 from uploader.ticket import Share, Wishes, quiet
 from uploader.transfer import UploadShare
+from uploader.wire import Wire
 
 __all__ = ["small_and_quick"]
 
@@ -42,6 +45,8 @@ class TestGoogleDrive(UploadSuite):
 
     def read(self, url: str) -> bytes:
         """What a reader does: the page, and its button."""
+        if "/uc?" in url:
+            return ask("GET", url).body
         page = ask("GET", url)
         if page.status != 200:
             raise FileNotFoundError(page.status)
@@ -149,6 +154,15 @@ class TestGoogleDrive(UploadSuite):
         assert {p["type"] for p in file.permissions.values()} == {change["readers"]} - {"nobody"}
         share.revoke(link.receipt)
         assert not self.server.files
+
+    def test_the_link_of_a_sealed_file_is_enough_for_a_program_to_open_it(
+        self, share: UploadShare, tmp_path: Path
+    ) -> None:
+        file = attachment(tmp_path, "video.mp4", LARGE)
+        link = share.put(file, MemoryJournal(), quiet, Wishes(sealed=True))
+        url, key = read_sealed_link(link.url)
+        with Wire() as wire, wire.stream(url or "", follow=5) as (_, blocks):
+            assert unseal_to(blocks, key or b"", tmp_path).read_bytes() == LARGE
 
     @pytest.mark.parametrize(("reason", "status", "error", "words"), [
         ("storageQuotaExceeded", 403, NoSpace, "no space"), ("accessNotConfigured", 403, Refused, "switch on"),

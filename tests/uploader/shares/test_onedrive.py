@@ -42,7 +42,7 @@ class TestOneDrive(UploadSuite):
 
     def read(self, url: str) -> bytes:
         """What a reader does: the page, and its button."""
-        reply = ask("GET", f"{url}?download=1")
+        reply = ask("GET", f"{url.removesuffix('?download=1')}?download=1")
         if reply.status != 200:
             raise FileNotFoundError(reply.status)
         return reply.body
