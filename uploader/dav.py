@@ -6,15 +6,14 @@ Every answer is checked for being WebDAV's: what a login page or a proxy in betw
 from __future__ import annotations
 
 import base64
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 
 from uploader.errors import Gone, Refused, Temporary, UploaderError
 from uploader.setting import Secret
 from uploader.wire import NO_DATA, Body, Reply, Wire, sort_out
+from uploader.xml_reply import tree_of
 
 MOST_LIST_BYTES = 16 * 1024 * 1024
 """Of a folder's listing: 10,000 entries of 1 kB and some to spare."""
@@ -146,10 +145,7 @@ def _is_page(reply: Reply) -> bool:
 
 
 def _files(reply: Reply) -> Iterator[Entry]:
-    tree = None
-    if b"<!" not in reply.body[:1024]:
-        with suppress(ET.ParseError):
-            tree = ET.fromstring(reply.body)  # noqa: S314  # no document type gets here
+    tree = tree_of(reply)
     if tree is None or tree.tag != "{DAV:}multistatus":
         raise Temporary(NO_DATA, host=reply.host)
     for response in tree.iter("{DAV:}response"):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 
-from uploader.errors import UploaderError
+from uploader.errors import Refused, UploaderError
 from uploader.source import BytesSource, Window
 from uploader.transfer import UploadShare
 from uploader.ways import PIECE_BYTES, Parts, Stream, Upload, Whole
+from uploader.wire import Wire
 
 CONTENT = b"check"
+MOST_LIST_BYTES = 16 * 1024 * 1024
 
 
 def try_out(share: UploadShare) -> None:
@@ -44,3 +46,10 @@ def _send(way: Parts | Stream | Whole, probe: Upload, session: str, body: Window
         return {1: way.send(probe, body)}
     way.send(probe, session, body)
     return {}
+
+
+def refuse_listing(wire: Wire, folder_url: str, upload: Upload) -> None:
+    """Raises: Refused when whoever knows the folder's address can see what lies in it, such as this upload."""
+    shown = wire.call("GET", folder_url.rstrip("/") + "/", ok=range(200, 600), follow=5, most_bytes=MOST_LIST_BYTES)
+    if upload.key in shown.text():
+        raise Refused("anyone can list the folder {folder}; switch its listing off", folder=folder_url)

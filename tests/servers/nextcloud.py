@@ -115,7 +115,8 @@ class NextcloudServer(Cloud):
         name, _, piece = inner.partition("/")
         upload = self.uploads.get(name)
         if asked.method == "DELETE":
-            return Told(204 if self.uploads.pop(name, None) else 404)
+            held = upload.pieces if upload is not None and piece else self.uploads
+            return Told(204 if held.pop(piece or name, None) else 404)  # type: ignore[attr-defined]
         if asked.method == "PROPFIND":
             if upload is None:
                 return Told(404)

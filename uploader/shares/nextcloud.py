@@ -25,6 +25,7 @@ from uploader.setting import Secret, setting
 from uploader.source import Window
 from uploader.ticket import Link, ShareAbilities
 from uploader.transfer import UploadShare
+from uploader.trial import try_out
 from uploader.ways import Part, Parts, PieceRule, Upload, is_key
 from uploader.wire import NO_DATA, Reply, Wire, sort_out
 
@@ -65,13 +66,12 @@ class Nextcloud(UploadShare):
         return NextcloudWay(self, self.account(wire))
 
     def check(self) -> None:
-        """Login, the right to share, the place, and that an upload can be begun. Raises: UploaderError."""
+        """The login, the right to make links, and then a small file all the way. Raises: UploaderError."""
         with self.open_wire() as wire:
-            way = self.way(wire)
-            way.account.user()
-            way.account.link_policy()
-            probe = Upload(secrets.token_hex(16), "check.txt", 0, "text/plain", 1)
-            way.abort(probe, way.begin(probe))
+            account = self.account(wire)
+            account.user()
+            account.link_policy()
+        try_out(self)
 
     def sign_in(self, show: Callable[[str], None]) -> Mapping[str, str]:
         """An app password of its own. Source: Nextcloud developer manual, "Login flow v2", 2026."""
@@ -87,9 +87,11 @@ class Nextcloud(UploadShare):
             show(page)
             end = time.monotonic() + SIGN_IN_S
             while time.monotonic() < end:
-                reply = wire.call("POST", ask, headers=_FORM, body=urlencode({"token": token}).encode(), ok=(200, 404))
-                if reply.status == 200:
-                    given = _json(reply, "loginName", "appPassword")
+                with suppress(Temporary, Gone):  # 404 until the user is done
+                    given = _json(
+                        wire.call("POST", ask, headers=_FORM, body=urlencode({"token": token}).encode()),
+                        "loginName", "appPassword",
+                    )  # fmt: skip
                     return {"password": f"{given['loginName']}\t{given['appPassword']}"}
                 threading.Event().wait(LOOK_S)
         raise Refused("nobody signed in within {minutes} minutes; try again", minutes=f"{SIGN_IN_S / 60:.0f}")
@@ -285,6 +287,7 @@ class NextcloudWay(Parts):
         told = reply.headers.get("x-hash-sha1", "").lower()
         self._hashes = self._hashes and bool(told)
         if told and told != summed.sha1.hexdigest():
+            self.account.dav.delete(f"{self._folder(session)}/{number:05}")  # a later run would go by its length
             raise Temporary("a piece arrived damaged at {host}; it is sent again", host=reply.host)
         return str(summed.adler)
 

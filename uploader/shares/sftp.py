@@ -10,7 +10,6 @@ import base64
 import binascii
 import hashlib
 import logging
-import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,9 +21,10 @@ from urllib.parse import quote
 
 from uploader.errors import AuthFailed, Gone, InvalidField, Refused, Temporary, Unreachable, UploaderError
 from uploader.setting import Secret, setting
-from uploader.source import BytesSource, Window
+from uploader.source import Window
 from uploader.ticket import Link, ShareAbilities
 from uploader.transfer import UploadShare
+from uploader.trial import refuse_listing, try_out
 from uploader.ways import Stream, Upload, is_key
 from uploader.wire import CONNECT_S, STALL_S, Wire
 
@@ -69,16 +69,7 @@ class Sftp(UploadShare):
         return SftpWay(self, wire)
 
     def check(self) -> None:
-        """Stores five bytes, reads them as a reader would, and deletes them. Raises: UploaderError."""
-        with self.open_wire() as wire:
-            way = self.way(wire)
-            probe = Upload(secrets.token_hex(16), "check.txt", 5, "text/plain", 5)
-            session = way.begin(probe)
-            try:
-                way.send(probe, session, Window(BytesSource(b"check"), 0, 5, lambda size_bytes: None))
-                self.look(wire, probe, self.link(wire, probe, way.finish(probe, session, {}), 0, ""))
-            finally:
-                way.abort(probe, session)
+        try_out(self)
 
     def link(self, wire: Wire, upload: Upload, stored: str, days: float, password: str) -> Link:
         ends = datetime.now(UTC) + timedelta(days=days) if days else None
@@ -94,6 +85,7 @@ class Sftp(UploadShare):
         """Without a web server the readers log in, and the file's size was compared when it was finished."""
         if self.link_url:
             super().look(wire, upload, link)
+            refuse_listing(wire, self.link_url, upload)
 
     def erase(self, wire: Wire, receipt: str) -> None:
         if not is_key(receipt):

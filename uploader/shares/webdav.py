@@ -6,7 +6,6 @@ time is over.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from uploader.setting import Secret, setting
 from uploader.source import Window
 from uploader.ticket import Link, ShareAbilities
 from uploader.transfer import UploadShare
+from uploader.trial import refuse_listing, try_out
 from uploader.ways import Upload, Whole, is_key
 from uploader.wire import Wire
 
@@ -47,24 +47,7 @@ class WebDav(UploadShare):
         return WebDavWay(self.dav(wire))
 
     def check(self) -> None:
-        """Stores a small file, reads it as a reader would, and deletes it. Raises: UploaderError."""
-        with self.open_wire() as wire:
-            way = self.way(wire)
-            probe = Upload(secrets.token_hex(16), "check.txt", 5, "text/plain", 5)
-            try:
-                way.begin(probe)
-                way.dav.put(f"{probe.key}/{probe.name}", b"check")
-                self.look(wire, probe, self.link(wire, probe, probe.key, 0, ""))
-                self._ask_for_listing(wire, probe)
-            finally:
-                way.abort(probe, "")
-
-    def _ask_for_listing(self, wire: Wire, probe: Upload) -> None:
-        """Raises: Refused when everybody can read in the folder what else is there."""
-        if self.link_url:
-            shown = wire.call("GET", self.link_url.rstrip("/") + "/", ok=range(200, 600), follow=5, most_bytes=2**24)
-            if probe.key in shown.text():
-                raise Refused("anyone can list the folder {folder}; switch its listing off", folder=self.link_url)
+        try_out(self)
 
     def link(self, wire: Wire, upload: Upload, stored: str, days: float, password: str) -> Link:
         ends = datetime.now(UTC) + timedelta(days=days) if days else None
@@ -74,6 +57,7 @@ class WebDav(UploadShare):
     def look(self, wire: Wire, upload: Upload, link: Link) -> None:
         if self.link_url:
             super().look(wire, upload, link)
+            refuse_listing(wire, self.link_url, upload)
             return
         with suppress(AuthFailed):
             super().look(wire, upload, link)

@@ -18,8 +18,11 @@ from uploader.errors import AuthFailed, NoSpace, Refused, Temporary, UploaderErr
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret
 from uploader.shares.nextcloud import Nextcloud
+from uploader.source import PlainSource, Window
 from uploader.ticket import Attachment, Share, Wishes, quiet
 from uploader.transfer import UploadShare
+from uploader.ways import Parts, Upload
+from uploader.wire import Wire
 
 __all__ = ["small_and_quick"]
 
@@ -117,6 +120,18 @@ class TestNextcloud(UploadSuite):
         self.server.damages = 1
         link = share.put(attachment(tmp_path, "video.mp4", LARGE), MemoryJournal(), quiet)
         assert self.read(link.url) == LARGE
+
+    def test_a_damaged_piece_is_not_taken_for_whole_after_a_kill(self, share: UploadShare, tmp_path: Path) -> None:
+        self.server.damages = 1
+        file = attachment(tmp_path, "video.mp4", LARGE)
+        upload = Upload("ab" * 16, "video.mp4", len(LARGE), "video/mp4", PIECE)
+        with Wire() as wire:
+            way = share.way(wire)
+            assert isinstance(way, Parts)
+            session = way.begin(upload)
+            with pytest.raises(Temporary, match="damaged"):
+                way.send(upload, session, 1, Window(PlainSource(file), 0, PIECE, lambda size_bytes: None))
+            assert not way.have(upload, session)
 
     def test_the_link_ends_by_the_server_and_not_too_early(self, share: UploadShare, tmp_path: Path) -> None:
         file = attachment(tmp_path, "video.mp4", b"content")

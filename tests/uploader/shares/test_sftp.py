@@ -10,7 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from tests.servers.asking import ask
 from tests.servers.fault_proxy import Fault, FaultProxy, TcpProxy
+from tests.servers.listing import shown
 from tests.servers.sshd import SftpServer
 from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
 from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, small_and_quick
@@ -163,6 +165,22 @@ class TestSftp(UploadSuite):
             with pytest.raises(error):
                 Sftp(**(good | change)).check()  # type: ignore[arg-type]
         assert not list(self.server.files.rglob("check.txt*"))
+
+    def test_a_web_server_makes_the_links_unless_it_lists_them(self, server_url: str, tmp_path: Path) -> None:
+        host_key = self.server.known_hosts.read_text("ascii")
+        with shown(self.server.files, lists=False) as closed, shown(self.server.files, lists=True) as open_:
+            for url in (closed, open_):
+                share = Sftp(host="127.0.0.1", port=int(server_url), user=self.server.user, host_key=host_key,
+                             key_file=str(self.server.user_key), link_url=f"{url}/testigo")  # fmt: skip
+                if url == open_:
+                    with pytest.raises(Refused, match="anyone can list"):
+                        share.check()
+                    continue
+                share.check()
+                link = share.put(attachment(tmp_path, "año 1.mp4", LARGE), MemoryJournal(), quiet)
+                assert ask("GET", link.url).body == LARGE
+                share.revoke(link.receipt)
+                assert ask("GET", link.url).status == 404
 
     def test_a_key_with_a_passphrase_opens(self, server_url: str, tmp_path: Path) -> None:
         locked = tmp_path / "locked"

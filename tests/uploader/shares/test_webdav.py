@@ -9,6 +9,7 @@ import pytest
 
 from tests.servers.asking import ask
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
+from tests.servers.listing import shown
 from tests.servers.webdav import WebdavServer
 from tests.uploader.desk_suite import attachment
 from tests.uploader.upload_suite import LARGE, UploadSuite, small_and_quick
@@ -79,6 +80,14 @@ class DavSuite(UploadSuite):
         assert ask("GET", link.url).status == 401
         login = {"Authorization": f"Basic {base64.b64encode(f'{share.user}:{self.server.password}'.encode()).decode()}"}
         assert ask("GET", link.url, headers=login).body == b"content"
+
+    def test_a_folder_that_anyone_can_list_is_refused(self, share: WebDav) -> None:
+        with shown(self.server.files, lists=True) as url:
+            listed = WebDav(url=share.url, user=share.user, password=share.password,
+                            link_url=f"{url}/all reports/2026")  # fmt: skip
+            with pytest.raises(Refused, match="anyone can list"):
+                listed.check()
+        assert self.count(share) == 0
 
     def test_nobody_can_open_half_a_file(self, proxy: FaultProxy, tmp_path: Path) -> None:
         names: list[str] = []
