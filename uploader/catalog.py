@@ -16,6 +16,7 @@ DESKS: dict[str, str] = {
 }
 SHARES: dict[str, str] = {
     "azure": "uploader.shares.azure:Azure",
+    "broker": "uploader.shares.broker:Broker",
     "dropbox": "uploader.shares.dropbox:Dropbox",
     "folder": "uploader.shares.folder:FolderShare",
     "gcs": "uploader.shares.gcs:GoogleCloud",
