@@ -125,7 +125,8 @@ def _answers_of(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             if self.command != "HEAD":
                 self.wfile.write(told.body)
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_MKCOL = do_MOVE = do_PROPFIND = take
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = take
+        do_MKCOL = do_MOVE = do_PROPFIND = take
 
     return Answers
 

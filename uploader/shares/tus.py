@@ -194,7 +194,8 @@ class TusWay(Stream):
 
     def ask(self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | Body = b"") -> Reply:
         """One call, whatever its status."""
-        sent = {"Tus-Resumable": VERSION, **self.headers, **(headers or {})}
+        version = {} if method == "OPTIONS" else {"Tus-Resumable": VERSION}
+        sent = {**version, **self.headers, **(headers or {})}
         return self.wire.call(method, url, headers=sent, body=body, ok=range(200, 600))
 
     def _url(self, session: str) -> str:

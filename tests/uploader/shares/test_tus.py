@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.servers.asking import ask
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
+from tests.servers.strict_tus import LOGIN, StrictTus
 from tests.servers.tus import TusServer
 from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
 from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, small_and_quick
@@ -171,3 +173,39 @@ class TestTus(UploadSuite):
         assert share.parsed_headers() == {"Authorization": "Bearer a:b", "X-Tenant": "5"}
         with pytest.raises(InvalidField):
             Tus(url="https://x.example.org", headers=Secret("Bearer abc")).check()
+
+
+class TestStrictTus:
+    """What only some servers offer or demand."""
+
+    @pytest.fixture
+    def server(self) -> Iterator[StrictTus]:
+        server = StrictTus()
+        yield server
+        server.stop()
+
+    def at(self, server: StrictTus) -> Tus:
+        return Tus(url=server.url + "/files", headers=Secret(f"Authorization: {LOGIN}"))
+
+    @pytest.mark.parametrize("checks", [True, False])
+    def test_pieces_carry_their_checksum_where_it_is_compared(
+        self, server: StrictTus, tmp_path: Path, checks: bool
+    ) -> None:
+        server.checks, server.damages = checks, int(checks)
+        link = self.at(server).put(attachment(tmp_path, "año 🐦.mp4", LARGE), MemoryJournal(), quiet)
+        assert ask("GET", link.url).body == LARGE
+        assert sum(asked.method == "PATCH" for asked in server.asked) == 3 + checks
+
+    def test_without_the_login_it_is_refused(self, server: StrictTus) -> None:
+        self.at(server).check()
+        assert not server.held
+        with pytest.raises(AuthFailed):
+            Tus(url=server.url + "/files").check()
+
+    def test_a_server_that_deletes_nothing_says_so(self, server: StrictTus, tmp_path: Path) -> None:
+        server.terminates = False
+        share = self.at(server)
+        share.check()
+        link = share.put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet)
+        with pytest.raises(Refused, match="cannot take a link back"):
+            share.revoke(link.receipt)
