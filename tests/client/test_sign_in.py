@@ -1,0 +1,59 @@
+"""``share login`` of a service with a browser: what is asked, what is kept, and that it works afterwards."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import keyring
+import pytest
+
+from client.cli import places
+from client.session import Session
+from tests.client.keychain import FileKeychain
+from tests.servers.gdrive import DriveServer
+from tests.servers.oauth import Browser
+from uploader.shares.gdrive import GoogleDrive
+
+
+class Terminal:
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[DriveServer]:
+    server = DriveServer()
+    places_of = {"api": "", "authorize_url": "/authorize", "token_url": "/token"}
+    for name, path in places_of.items():
+        monkeypatch.setitem(GoogleDrive.__init__.__kwdefaults__, name, server.url + path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def keychain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileKeychain]:
+    monkeypatch.setenv("TESTIGO_TEST_KEYCHAIN", str(tmp_path / "keychain.json"))
+    before, keychain = keyring.get_keyring(), FileKeychain()
+    keyring.set_keyring(keychain)
+    yield keychain
+    keyring.set_keyring(before)
+
+
+def test_the_apps_secret_is_asked_for_once_and_the_browser_gives_the_rest(
+    session: Session, server: DriveServer, keychain: FileKeychain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", lambda prompt: asked.append(prompt) or "not-secret")
+    monkeypatch.setattr(places, "_show", Browser().open)
+    session.change({"shares.drive.kind": "gdrive", "shares.drive.client_id": "client-1", "report.share": "drive"})
+    for _ in range(2):
+        arguments = argparse.Namespace(what="login", name="drive", json=True)
+        places.credentials(arguments, session, session.places.share("drive"), "share")
+    assert asked == ["Client secret: "]
+    assert keychain.kept().keys() == {"drive", "drive.client_secret"}
+    session.places.check("share", "drive")
+    assert server.provider.refreshed
