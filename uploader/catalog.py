@@ -23,6 +23,7 @@ SHARES: dict[str, str] = {
     "gdrive": "uploader.shares.gdrive:GoogleDrive",
     "nextcloud": "uploader.shares.nextcloud:Nextcloud",
     "onedrive": "uploader.shares.onedrive:OneDrive",
+    "paste": "uploader.shares.paste:Paste",
     "s3": "uploader.shares.s3:S3",
     "sftp": "uploader.shares.sftp:Sftp",
     "sxcu": "uploader.shares.sxcu:Sxcu",

@@ -10,6 +10,7 @@
     │   ├─ InvalidField(name)
     │   ├─ TooLarge(limit_bytes)
     │   ├─ Gone                   what was asked for is not there, or no longer (an expired upload)
+    │   ├─ PasteLink(url)         no program can send it there: a person uploads and pastes the link
     │   └─ FileChanged            not the file that was attached, or gone
     └─ Cancelled                  the user stopped it
 
@@ -91,6 +92,16 @@ class FileChanged(Refused):
     """The file is not the one whose hash was taken when it was attached, or is gone."""
 
     code = "file_changed"
+
+
+class PasteLink(Refused):
+    """No program can send it there: a person uploads it at ``url`` and pastes the link."""
+
+    code = "paste_link"
+
+    def __init__(self, url: str, text: str, **values: str) -> None:
+        super().__init__(text, **values)
+        self.url = url
 
 
 class Cancelled(UploaderError):
