@@ -104,9 +104,7 @@ class Sftp(UploadShare):
                     prints.add(_fingerprint(base64.b64decode(following, validate=True)))
                     kinds += ["rsa-sha2-512", "rsa-sha2-256"] if word == "ssh-rsa" else [word]
         if words and not prints:
-            raise InvalidField(
-                "host_key", "a host key is written “SHA256:…” or as in known_hosts; correct it in the settings"
-            )
+            raise InvalidField("host_key", "a host key is written “SHA256:…” or as in known_hosts; correct it")
         return frozenset(prints), tuple(kinds)
 
 
