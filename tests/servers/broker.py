@@ -94,7 +94,7 @@ class BrokerServer(Cloud):
         return Told(201, {"id": upload_id})
 
     def _hand_out(self, upload: Upload, numbers: list[int]) -> Told:
-        assert 0 < len(numbers) <= 100 and not upload.complete
+        assert 0 < len(numbers) <= 16 and not upload.complete
         urls = []
         for number in numbers:
             query = {"partNumber": str(number), "uploadId": upload.storage_id}
