@@ -9,7 +9,7 @@ import msgspec
 
 from client.report import Report, Sent
 from client.settings import General
-from uploader.errors import FileChanged, Refused, Temporary, UploaderError
+from uploader.errors import FileChanged, PasteLink, Refused, Temporary, UploaderError
 from uploader.journal import Journal
 from uploader.ticket import (
     AS_SET,
@@ -38,6 +38,12 @@ class ShareRefused(Refused):
     def __init__(self, attachment: str, text: str, **values: str) -> None:
         super().__init__(text, **values)
         self.attachment = attachment
+
+
+class LinkWanted(ShareRefused):
+    """The person uploads this file by hand and pastes the link."""
+
+    code = "paste_link"
 
 
 class Metered(Refused):
@@ -149,6 +155,8 @@ def _share(file: Attachment, report_id: str, sharing: Sharing, journal: Journal,
         except Temporary as error:
             after_s = error.retry_after_s
             raise ShareUnreachable(file.name, error.text, retry_after_s=after_s, **error.values) from error
+        except PasteLink as error:
+            raise LinkWanted(file.name, error.text, **error.values) from error
         except Refused as error:
             raise ShareRefused(file.name, error.text, **error.values) from error
         sharing.note(file, link)

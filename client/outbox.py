@@ -10,8 +10,8 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from client.delivery import Delivered, ShareRefused, ShareUnreachable
@@ -106,6 +106,17 @@ class Outbox:
                 state.needs_you, state.not_before, state.last_error = True, None, Trouble("cancelled", "stopped")
                 folder.write_log(state)
             self._tell(folder)
+
+    @contextmanager
+    def held(self, report_id: str) -> Iterator[Log]:
+        """The log of a report that waits, while nobody sends it. Raises: KeyError; Busy."""
+        folder = self._shelf.find(report_id, "outbox")
+        if folder is None:
+            raise KeyError(report_id)
+        if report_id in self._busy:
+            raise Busy
+        with self._lock.held(0):
+            yield folder.read_log()
 
     def is_busy(self, report_id: str) -> bool:
         return report_id in self._busy

@@ -13,18 +13,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from client import history, settings, words
 from client.delivery import Delivered, FileProgress, Sharing, deliver, split
 from client.draft import Draft, file_problems, open_drafts
-from client.folder import Damaged, ReportFolder, Shelf, write_bytes
+from client.folder import Damaged, ReportFolder, Shelf
 from client.outbox import Outbox, read_delivery
 from client.paths import Paths
 from client.places import DEFAULT, Places
 from client.report import Delivery, DeliveryChanged, Event, Problem, Report, Sent, Way
 from client.settings import Settings
 from client.shared import Shared, keys_of, opener
+from client.state import State
 from uploader.errors import UploaderError
 from uploader.journal import Journal
 from uploader.names import clean_name
@@ -68,7 +67,8 @@ class Session:
         self.shelf = Shelf(paths.data)
         self.set_aside: list[Path] = []
         self._listeners: list[Callable[[Event], None]] = []
-        self._state_guard = threading.Lock()
+        state = State(paths.data / "state.json")
+        self.recall, self.remember = state.recall, state.remember
         self.places = Places(paths, lambda: self.settings, self.recall, self.remember)
         self.shared = Shared(paths.data / "shared", self.places.share)
         self.outbox = Outbox(self.shelf, self._deliver, self._tell)
@@ -110,22 +110,6 @@ class Session:
         """Writes settings (``{"general.language": "es"}``; None: the default again). Raises: SettingsFault; OSError."""
         settings.save(self.paths.settings_file, changes)
         return self.reload()
-
-    def recall(self, name: str, default: Any = None) -> Any:
-        """A small fact that is not a setting (``overlay_hints``); ``default`` when it was never noted."""
-        try:
-            return msgspec.json.decode(self._state_file.read_bytes()).get(name, default)
-        except (OSError, ValueError, AttributeError):
-            return default
-
-    def remember(self, name: str, value: Any) -> None:
-        with self._state_guard:
-            try:
-                known = dict(msgspec.json.decode(self._state_file.read_bytes()))
-            except (OSError, ValueError, TypeError):
-                known = {}
-            if known.get(name) != value:
-                write_bytes(self._state_file, msgspec.json.encode(known | {name: value}))
 
     def remember_region(self, shot: Screenshot, region: Region) -> None:
         """What ``capture last`` takes again."""
@@ -257,6 +241,17 @@ class Session:
         """Goes on with another share for the large files. Raises: KeyError."""
         self._amend(report_id, share=share)
 
+    def paste_link(self, report_id: str, name: str, text: str) -> None:
+        """Goes on with a link to this attachment that a person made by hand. Raises: KeyError; Busy; InvalidField."""
+        folder = self.shelf.find(report_id, "outbox")
+        if folder is None:
+            raise KeyError(report_id)
+        report = folder.read()
+        file = next(attachment for attachment in report.attachments if attachment.name == name)
+        with self.outbox.held(report_id) as state:
+            self.shared.paste(report.share, file, folder.journal(state), text)
+        self.outbox.make_due(report_id)
+
     def take_back(self, report_id: str) -> Draft:
         """A report that waits becomes a draft again. Raises: KeyError when it is not in the outbox or being sent."""
         folder = self.shelf.find(report_id, "outbox")
@@ -354,10 +349,6 @@ class Session:
         return {collector.id: words.detail(collector.why, {}) for collector in diagnostics.catalog("standard")}
 
     # -- within -----------------------------------------------------------------------------------------------
-
-    @property
-    def _state_file(self) -> Path:
-        return self.paths.data / "state.json"
 
     def _load(self) -> Settings:
         return settings.load(self.paths.settings_file, self.paths.data / "settings.good.toml", self._flags)

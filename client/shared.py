@@ -21,7 +21,7 @@ import msgspec
 
 from client.folder import write_bytes
 from client.lock import Busy, ProcessLock
-from uploader.errors import Gone, UploaderError
+from uploader.errors import Gone, InvalidField, UploaderError
 from uploader.journal import Journal, Steps
 from uploader.ticket import AS_SET, Attachment, Link, Progress, Share, Wishes
 
@@ -140,6 +140,15 @@ class Shared:
         with suppress(OSError, ValueError):
             steps = msgspec.json.decode(file.read_bytes(), type=Steps)
         return Journal(steps, lambda steps: write_bytes(file, msgspec.json.encode(steps)))
+
+    def paste(self, share: str, file: Attachment, journal: Journal, text: str) -> Link:
+        """Notes a link that a person made by hand. Raises: InvalidField."""
+        from uploader.shares.paste import Paste
+
+        opened = self._open(share)
+        if not isinstance(opened, Paste):
+            raise InvalidField("share", "this share makes its links by itself; nothing is to be pasted")
+        return opened.paste(file, journal, text)
 
     # -- leftovers ----------------------------------------------------------------------------------------------
 

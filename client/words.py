@@ -160,6 +160,10 @@ def _of_reports() -> dict[str, tuple[str, str]]:
             say("The large file could not be shared"),
             say("Your report is saved. Choose another share, or send it without this file."),
         ),
+        "paste_link": (
+            say("A large file waits for a link"),
+            say("Upload it in the browser, then paste the link here; the report goes on by itself."),
+        ),
         "sxcu": (say("This uploader cannot be used"), say("Ask whoever gave it to you for another one.")),
         "file_changed": (
             say("A file has changed or is gone"),

@@ -100,8 +100,9 @@ def setting(
 def settings_of(owner: type) -> tuple[Setting, ...]:
     """The declared settings of an adapter or a section, in order: its own first, then what all of its kind have."""
     found = []
-    own = vars(owner).get("__annotations__", {})
-    for part in sorted(dataclasses.fields(owner), key=lambda part: part.name not in own):
+    own = list(vars(owner).get("__annotations__", {}))
+    order = {name: place for place, name in enumerate(own)}
+    for part in sorted(dataclasses.fields(owner), key=lambda part: order.get(part.name, len(own))):
         if "title" in part.metadata:
             required = part.default is dataclasses.MISSING
             default = None if required else part.default

@@ -150,7 +150,8 @@ class Sending:
             return
         plan = msgspec.json.decode(plan_text, type=Plan)
         if link := self._journal.result(self._step + "link"):
-            self._share.erase(self._wire, msgspec.json.decode(link, type=Link).receipt)
+            receipt = msgspec.json.decode(link, type=Link).receipt
+            self._calmly(lambda: self._share.erase(self._wire, receipt))
         else:
             for extra in ("", "page/"):
                 self._abandon_one(plan.upload, extra)
@@ -160,10 +161,11 @@ class Sending:
         session = self._journal.result(self._step + extra + "session")
         stored = self._journal.result(self._step + extra + "stored")
         if stored is None and session is not None:
-            self._way.abort(upload, session)
+            self._calmly(lambda: self._way.abort(upload, session))
         elif stored is not None:
+            receipt = self._share.receipt(upload, stored)
             with suppress(Gone):
-                self._share.erase(self._wire, self._share.receipt(upload, stored))
+                self._calmly(lambda: self._share.erase(self._wire, receipt))
 
     def _forget(self) -> None:
         names = ("plan", "session", "stored", "sha256", "link")

@@ -258,7 +258,7 @@ def say_key(text: str) -> str:
 
 def add_outbox(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "what", nargs="?", default="list", choices=("list", "show", "send", "retry", "pause", "discard")
+        "what", nargs="?", default="list", choices=("list", "show", "send", "retry", "pause", "paste", "discard")
     )
     parser.add_argument("id", nargs="?", default="", metavar="ID")
 
@@ -266,7 +266,7 @@ def add_outbox(parser: argparse.ArgumentParser) -> None:
 def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
     session = Session(paths)
     what, report_id = arguments.what, arguments.id
-    if what in ("show", "retry", "pause", "discard") and not report_id:
+    if what in ("show", "retry", "pause", "paste", "discard") and not report_id:
         raise usage(say("say which report: its ID stands in “testigo outbox”"))
     waiting = [d for d in session.deliveries(sent=0) if not report_id or d.report_id == report_id]
     for place in session.set_aside:
@@ -281,6 +281,9 @@ def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
         return _listed(arguments, [shown]), outcome.DONE
     if what in ("send", "retry"):
         return _send(arguments, session, waiting)
+    if what == "paste":
+        _paste(session, waiting[0])
+        return _send(arguments, session, waiting)
     if what == "pause":
         if ask(paths, "tray", "pause", {"id": report_id}, wait_s=5) is None:
             session.pause(report_id)
@@ -292,6 +295,15 @@ def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
         except KeyError as error:
             raise Failure("busy", say("it is being sent right now"), SAVED) from error
     return _listed(arguments, waiting) | {"damaged": [str(place) for place in session.set_aside]}, outcome.DONE
+
+
+def _paste(session: Session, delivery: Delivery) -> None:
+    """Reads the link that somebody made by hand; a link is no argument: others see those. Raises: Failure."""
+    error = delivery.last_error
+    if error is None or error.code != "paste_link":
+        raise Failure("not_found", say("this report waits for no link"), outcome.USAGE)
+    say_aloud(say("The link to “{name}”:", name=error.attachment))
+    session.paste_link(delivery.report_id, error.attachment, sys.stdin.readline().strip())
 
 
 def _send(arguments: argparse.Namespace, session: Session, waiting: list[Delivery]) -> Result:

@@ -8,8 +8,8 @@ from contextlib import suppress
 from functools import partial
 
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QStackedLayout, QVBoxLayout, QWidget
 
 from client.draft import Draft
 from client.folder import Damaged
@@ -223,6 +223,12 @@ class OutboxWindow(QWidget):
         error = delivery.last_error
         again = say("Continue") if is_paused(delivery) else say("Send now")
         found: list[Action] = [(again, "Return", partial(self._try, self._session.retry, key))]
+        if error is not None and error.code == "paste_link":
+            page = error.values.get("page", "")
+            found[:0] = [
+                (say("Open the page"), "Space", partial(QDesktopServices.openUrl, QUrl(page))),
+                (say("Paste the link…"), "Return", partial(self._paste, key, error.attachment)),
+            ]
         if error is not None and error.attachment:
             without = partial(self._try, self._session.leave_out, key, error.attachment)
             found.append((say("Send without “{name}”", name=shortened(error.attachment)), "", without))
@@ -279,6 +285,19 @@ class OutboxWindow(QWidget):
         if not isinstance(error, KeyError | Busy):
             self._foot.setText(trouble_words(error))
         self.refresh()
+
+    def _paste(self, key: str, name: str) -> None:
+        """Asks for the link that the person made by hand."""
+        box = QInputDialog(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setWindowTitle(say("Paste the link…"))
+        box.setLabelText(say("The link to “{name}”:", name=name))
+        box.setOkButtonText(say("Use it"))
+        box.setCancelButtonText(say("Cancel"))
+        clipboard = QGuiApplication.clipboard().text().strip()
+        box.setTextValue(clipboard if clipboard.startswith("https://") else "")
+        box.textValueSelected.connect(partial(self._try, self._session.paste_link, key, name))
+        box.open()
 
     def _take_back(self, key: str) -> None:
         def back(draft: Draft) -> None:

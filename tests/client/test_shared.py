@@ -15,7 +15,7 @@ from client.lock import Busy
 from client.report import DeliveryChanged, DeliveryProgress, Event
 from client.session import Session
 from client.shared import Shared
-from uploader.errors import Cancelled, Unreachable
+from uploader.errors import Cancelled, InvalidField, Unreachable
 from uploader.setting import build
 from uploader.shares.folder import FolderShare
 from uploader.ticket import LINK_ABOVE_BYTES, Share, Wishes, quiet
@@ -244,3 +244,18 @@ def test_a_share_that_is_gone_from_the_settings_stops_no_sweep(tmp_path: Path, f
     shared.sweep(["x", "y"], now=datetime.now(UTC) + timedelta(days=2))
     assert len(shared.links()) == 1
     assert json.loads(next((tmp_path / "shared/links").iterdir()).read_text())["share"] == "x"
+
+
+def test_a_link_made_by_hand_goes_into_the_ticket(session: Session, tmp_path: Path) -> None:
+    session.change({"shares.hand.kind": "paste", "report.share": "hand"})
+    report_id = large_report(session, tmp_path)
+    waiting = session.send_now(report_id)
+    assert waiting.state == "needs_you"
+    assert waiting.last_error is not None
+    assert (waiting.last_error.code, waiting.last_error.attachment) == ("paste_link", "large.mp4")
+    with pytest.raises(InvalidField):
+        session.paste_link(report_id, "large.mp4", "javascript:alert(1)")
+    session.paste_link(report_id, "large.mp4", " https://we.tl/t-abc123 \n")
+    sent = session.send_now(report_id)
+    assert sent.state == "sent"
+    assert [file.url for file in sent.attachments] == ["https://we.tl/t-abc123"]

@@ -45,9 +45,8 @@ class Dropbox(UploadShare):
     )  # fmt: skip
 
     app_key: str = setting("App key", help="Of the app that your company has registered at the service.")
-    refresh_token: Secret = setting(
-        "Sign-in", help="Comes from the browser: “testigo share login”.", kind="secret", default=Secret("")
-    )
+    refresh_token: Secret = setting("Sign-in", help="Comes from the browser: “testigo share login”.", kind="secret",
+                                    default=Secret(""), rare=True)  # fmt: skip
     folder: str = setting("Folder", help="Below the app's own folder, or the top of your Dropbox.", default="Testigo")
     readers: str = setting(
         "Who may open the link",

@@ -48,9 +48,8 @@ class GoogleDrive(UploadShare):
     )  # fmt: skip
 
     client_id: str = setting("Client ID", help="Of the app that your company has registered at the service.")
-    refresh_token: Secret = setting(
-        "Sign-in", help="Comes from the browser: “testigo share login”.", kind="secret", default=Secret("")
-    )
+    refresh_token: Secret = setting("Sign-in", help="Comes from the browser: “testigo share login”.", kind="secret",
+                                    default=Secret(""), rare=True)  # fmt: skip
     client_secret: Secret = setting(
         "Client secret", help="Of the same app; Google wants one.", kind="secret", default=Secret("")
     )

@@ -60,9 +60,8 @@ class OneDrive(UploadShare):
     )  # fmt: skip
 
     client_id: str = setting("Client ID", help="Of the app that your company has registered at the service.")
-    refresh_token: Secret = setting(
-        "Sign-in", help="Comes from the browser: “testigo share login”.", kind="secret", default=Secret("")
-    )
+    refresh_token: Secret = setting("Sign-in", help="Comes from the browser: “testigo share login”.", kind="secret",
+                                    default=Secret(""), rare=True)  # fmt: skip
     readers: str = setting(
         "Who may open the link",
         help="“organization”: only people of your company, after a login.",

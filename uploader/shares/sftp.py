@@ -52,8 +52,9 @@ class Sftp(UploadShare):
     )
     user: str = setting("User")
     password: Secret = setting("Password", kind="secret", default=Secret(""))
-    key_file: str = setting("File of the private key", help="Empty: the password is used.", default="")
-    passphrase: Secret = setting("Passphrase of the key", kind="secret", default=Secret(""))
+    key_file: str = setting("File of the private key", help="Empty: the password is used.", default="",
+                            rare=True)  # fmt: skip
+    passphrase: Secret = setting("Passphrase of the key", kind="secret", default=Secret(""), rare=True)
     folder: str = setting(
         "Folder", help="From the start folder of the account, or with / from the top.", default="testigo"
     )
@@ -63,7 +64,7 @@ class Sftp(UploadShare):
         kind="url",
         default="",
     )
-    port: float = setting("Port", kind="number", default=22, least=1, most=65535)
+    port: float = setting("Port", kind="number", default=22, least=1, most=65535, rare=True)
 
     def way(self, wire: Wire) -> SftpWay:
         return SftpWay(self, wire)
