@@ -45,6 +45,8 @@ class DriveServer(Cloud):
         self.takes_most = 2**40
         """So much of a piece it keeps."""
         self.damages = False
+        self.forgets = False
+        """A session is gone as soon as its file is there."""
         super().__init__()
 
     def answer(self, asked: Asked) -> Told:
@@ -151,7 +153,7 @@ class DriveServer(Cloud):
                 return _wrong(400, "badRequest")
             session.content += asked.body[: self.takes_most]
         if len(session.content) == session.size_bytes:
-            return self._complete(session)
+            return self.complete(session)
         # "308 Resume Incomplete […] If the response doesn't have a Range header, no bytes have been received."
         have = {"Range": f"bytes=0-{len(session.content) - 1}"} if session.content else {}
         return Told(308, b"", have)
@@ -162,8 +164,10 @@ class DriveServer(Cloud):
         if session and asked.method == "PUT":
             session.content += asked.body[: len(asked.body) // PIECE_BYTES * PIECE_BYTES]
 
-    def _complete(self, session: Session) -> Told:
+    def complete(self, session: Session) -> Told:
         session.done = True
+        if self.forgets:
+            self.sessions = {known: other for known, other in self.sessions.items() if other is not session}
         content = bytes(session.content)
         if self.damages and content:
             self.damages, content = False, content[:-1] + b"?"

@@ -102,7 +102,7 @@ class GraphServer(Cloud):
                 return _wrong(404, "itemNotFound")
             if action == "content":
                 assert asked.method == "PUT"
-                return Told(201, self._about(self._store(parent.id, path[-1], asked.body)))
+                return Told(201, self._about(self.store(parent.id, path[-1], asked.body)))
             wanted = asked.json()["item"]
             assert asked.method == "POST" and wanted["name"] == path[-1]
             assert wanted["@microsoft.graph.conflictBehavior"] in ("replace", "rename", "fail")
@@ -149,7 +149,7 @@ class GraphServer(Cloud):
         self.items[made.id] = made
         return made
 
-    def _store(self, parent: str, name: str, content: bytes) -> Item:
+    def store(self, parent: str, name: str, content: bytes) -> Item:
         for old in [i for i in self.items.values() if i.parent == parent and i.name == name]:
             del self.items[old.id]
         if self.damages and content:
@@ -192,7 +192,7 @@ class GraphServer(Cloud):
             session.content += asked.body
             if len(session.content) == total:
                 del self.sessions[known]
-                return Told(201, self._about(self._store(session.parent, session.name, bytes(session.content))))
+                return Told(201, self._about(self.store(session.parent, session.name, bytes(session.content))))
         ends = (datetime.now(UTC) + timedelta(days=1)).isoformat()
         status = 202 if asked.method == "PUT" else 200
         return Told(status, {"expirationDateTime": ends, "nextExpectedRanges": [f"{len(session.content)}-"]})

@@ -41,6 +41,19 @@ def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("uploader.flow.FIRST_WAIT_S", 0.01)
 
 
+def killed_on_the_way(share: UploadShare, folder: Path) -> tuple[FallibleJournal, Attachment]:
+    """A large file of which one piece and some more has been sent when the process died."""
+    journal, file = FallibleJournal({}, 0, after=True), attachment(folder, "video.mp4", LARGE)
+
+    def die(done: int, total: int) -> None:
+        if done > PIECE + MIB:
+            raise Killed
+
+    with pytest.raises(Killed):
+        share.put(file, journal, die, Wishes(bytes_per_s=lambda: 8 * MIB))
+    return journal, file
+
+
 class UploadSuite(ShareSuite):
     """Subclasses give ``server_url`` (a fixture), ``at(url)``: the share reached under that address, and
     ``read(url)``, ``count(share)`` as ``ShareSuite`` wants them."""
@@ -110,7 +123,8 @@ class UploadSuite(ShareSuite):
             assert self.read(link.url) == LARGE
             again = sum(request.body_bytes for request in proxy.requests[started:])
             assert again <= len(LARGE) - limit + self.in_flight * PIECE
-            if self.in_flight == 1:
+            all_was_there = any(step.endswith("/stored") for step in journal.kept)  # quicker than progress is told
+            if self.in_flight == 1 and not all_was_there:
                 assert link.resumed_from_bytes > 0
 
     def test_a_file_that_became_another_one_is_sent_anew(self, share: UploadShare, tmp_path: Path) -> None:

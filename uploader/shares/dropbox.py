@@ -167,7 +167,7 @@ class DropboxWay(Stream):
     def send(self, upload: Upload, session: str, body: Window) -> int:
         summed = self.sums.body(body)
         if not body.size_bytes:
-            return self.sums.take(summed, 0)
+            return self.sums.take(summed, body.offset)
         cursor = {"session_id": session, "offset": body.offset}
         reply = self._fill("append_v2", {"cursor": cursor, "close": False}, summed)
         if reply.status == 200:

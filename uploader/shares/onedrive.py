@@ -222,7 +222,8 @@ class GraphWay(Stream):
         if not url:
             self._call("PUT", f"{self._place(upload)}:/content")
             self.complete = True
-            return self.sums.take(summed, 0)
+        if not body.size_bytes:
+            return self.sums.take(summed, body.offset)
         self.complete = False
         span = f"bytes {body.offset}-{body.offset + body.size_bytes - 1}/{upload.size_bytes}"
         reply = self.account.wire.call("PUT", url, headers={"Content-Range": span}, body=summed, ok=range(200, 600))

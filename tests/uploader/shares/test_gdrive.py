@@ -12,8 +12,8 @@ from tests.servers.asking import ask
 from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.servers.gdrive import DriveServer
 from tests.servers.oauth import Browser
-from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
-from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, small_and_quick
+from tests.uploader.desk_suite import FallibleJournal, attachment
+from tests.uploader.upload_suite import LARGE, UploadSuite, killed_on_the_way, small_and_quick
 from uploader.errors import AuthFailed, NoSpace, Refused, Temporary, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.seal import unseal_to
@@ -78,15 +78,7 @@ class TestGoogleDrive(UploadSuite):
             share.put(attachment(tmp_path, "three.mp4", b"three"), MemoryJournal(), quiet)
 
     def test_a_session_that_died_is_begun_anew(self, share: UploadShare, tmp_path: Path) -> None:
-        journal = FallibleJournal({}, 0, after=True)
-        file = attachment(tmp_path, "video.mp4", LARGE)
-
-        def die(done: int, total: int) -> None:
-            if done > PIECE:
-                raise Killed
-
-        with pytest.raises(Killed):
-            share.put(file, journal, die)
+        journal, file = killed_on_the_way(share, tmp_path)
         self.server.sessions.clear()
         link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
         assert self.read(link.url) == LARGE
@@ -95,16 +87,14 @@ class TestGoogleDrive(UploadSuite):
     def test_a_session_that_is_over_because_the_file_is_there_is_not_repeated(
         self, proxy: FaultProxy, tmp_path: Path
     ) -> None:
-        last = f"bytes {2 * PIECE}-{len(LARGE) - 1}/{len(LARGE)}"
-        share = self.at(proxy.url)
-        proxy.next(Fault(drop_reply=True), lambda method, path: method == "PUT" and self.is_last(last))
-        journal = MemoryJournal()
-        file = attachment(tmp_path, "video.mp4", LARGE)
-        share.put(file, journal, quiet)
+        self.server.forgets = True
+        pieces = iter(range(100))
+        proxy.next(Fault(drop_reply=True), lambda method, path: method == "PUT" and next(pieces) == 2)
+        share, file = self.at(proxy.url), attachment(tmp_path, "video.mp4", LARGE)
+        link = share.put(file, MemoryJournal(), quiet)
+        assert self.read(link.url) == LARGE
         assert self.count(share) == 1
-
-    def is_last(self, span: str) -> bool:
-        return sum(a.method == "PUT" for a in self.server.asked) == 2
+        assert sum(request.body_bytes for request in proxy.requests) < 1.1 * len(LARGE)
 
     def test_what_the_server_keeps_of_a_piece_is_not_sent_again(self, share: UploadShare, tmp_path: Path) -> None:
         self.server.takes_most = 3 * 1024 * 1024
@@ -116,18 +106,22 @@ class TestGoogleDrive(UploadSuite):
         with pytest.raises(Temporary, match="did not keep"):
             share.put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet)
 
+    def test_a_file_that_is_whole_and_damaged_when_the_next_run_asks_is_sent_anew(
+        self, share: UploadShare, tmp_path: Path
+    ) -> None:
+        journal, file = killed_on_the_way(share, tmp_path)
+        (session,) = self.server.sessions.values()
+        session.content[:] = LARGE[:100] + b"?" + LARGE[101:]
+        self.server.complete(session)
+        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
+        assert self.read(link.url) == LARGE
+        assert self.count(share) == 1
+
     @pytest.mark.parametrize("killed", [False, True])
     def test_a_file_that_arrived_damaged_is_sent_anew(self, share: UploadShare, tmp_path: Path, killed: bool) -> None:
-        journal = FallibleJournal({}, 0, after=True)
-        file = attachment(tmp_path, "video.mp4", LARGE)
-
-        def die(done: int, total: int) -> None:
-            if done > PIECE:
-                raise Killed
-
+        journal, file = FallibleJournal({}, 0, after=True), attachment(tmp_path, "video.mp4", LARGE)
         if killed:
-            with pytest.raises(Killed):
-                share.put(file, journal, die)
+            journal, file = killed_on_the_way(share, tmp_path)
         self.server.damages = True
         link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
         assert not self.server.damages

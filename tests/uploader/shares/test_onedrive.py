@@ -12,8 +12,8 @@ from tests.servers.asking import ask
 from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.servers.graph import DRIVE, GraphServer
 from tests.servers.oauth import Browser
-from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
-from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, small_and_quick
+from tests.uploader.desk_suite import FallibleJournal, attachment
+from tests.uploader.upload_suite import LARGE, UploadSuite, killed_on_the_way, small_and_quick
 from uploader.errors import AuthFailed, NoSpace, Refused, Temporary, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret
@@ -169,31 +169,27 @@ class TestOneDrive(UploadSuite):
         assert self.read(link.url) != b"content"
 
     def test_a_session_that_died_after_its_day_is_begun_anew(self, share: UploadShare, tmp_path: Path) -> None:
-        journal = FallibleJournal({}, 0, after=True)
-        file = attachment(tmp_path, "video.mp4", LARGE)
-
-        def die(done: int, total: int) -> None:
-            if done > PIECE:
-                raise Killed
-
-        with pytest.raises(Killed):
-            share.put(file, journal, die)
+        journal, file = killed_on_the_way(share, tmp_path)
         self.server.sessions.clear()
         link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
         assert self.read(link.url) == LARGE
 
+    def test_a_file_that_is_whole_and_damaged_when_the_next_run_asks_is_sent_anew(
+        self, share: UploadShare, tmp_path: Path
+    ) -> None:
+        journal, file = killed_on_the_way(share, tmp_path)
+        ((known, session),) = self.server.sessions.items()
+        self.server.store(session.parent, session.name, LARGE[:100] + b"?" + LARGE[101:])
+        del self.server.sessions[known]
+        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
+        assert self.read(link.url) == LARGE
+        assert self.count(share) == 1
+
     @pytest.mark.parametrize("killed", [False, True])
     def test_a_file_that_arrived_damaged_is_sent_anew(self, share: UploadShare, tmp_path: Path, killed: bool) -> None:
-        journal = FallibleJournal({}, 0, after=True)
-        file = attachment(tmp_path, "video.mp4", LARGE)
-
-        def die(done: int, total: int) -> None:
-            if done > PIECE:
-                raise Killed
-
+        journal, file = FallibleJournal({}, 0, after=True), attachment(tmp_path, "video.mp4", LARGE)
         if killed:
-            with pytest.raises(Killed):
-                share.put(file, journal, die)
+            journal, file = killed_on_the_way(share, tmp_path)
         self.server.damages = True
         link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
         assert not self.server.damages
