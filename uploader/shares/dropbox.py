@@ -180,7 +180,7 @@ class DropboxWay(Stream):
         return reached
 
     def finish(self, upload: Upload, session: str, receipts: Mapping[int, str]) -> str:
-        """Compares length and content hash; when an earlier run has sent the end, the length alone."""
+        """Compares length and content hash; when no sum could be made, the length alone."""
         folder = self.share.place(upload)
         commit = {"path": f"{folder}/{upload.name}", "mode": "overwrite", "autorename": False, "mute": True}
         cursor = {"session_id": session, "offset": upload.size_bytes}

@@ -187,7 +187,7 @@ class DriveWay(Stream):
         return self.sums.take(summed, reached)
 
     def finish(self, upload: Upload, session: str, receipts: Mapping[int, str]) -> str:
-        """Compares with Google's own hash; without one, or when an earlier run sent the end, the length alone."""
+        """Compares with Google's own hash; without one the length alone."""
         known = json.loads(session)["id"]
         try:
             found = self.find(known)

@@ -236,7 +236,7 @@ class GraphWay(Stream):
         return self.sums.take(summed, reached)
 
     def finish(self, upload: Upload, session: str, receipts: Mapping[int, str]) -> str:
-        """Compares with Microsoft's hash where it is told; when an earlier run has sent the end, the length alone."""
+        """Compares with Microsoft's hash where it is told; when no sum could be made, the length alone."""
         try:
             found = self.find(upload)
         except Gone:
