@@ -141,6 +141,9 @@ def compose(report: Report, who: General, inside: tuple[Attachment, ...], shared
 
 def _share(file: Attachment, report_id: str, sharing: Sharing, journal: Journal, progress: FileProgress) -> SharedFile:
     known = journal.result(f"link/{file.sha256}/{file.name}")
+    if known is not None and not msgspec.json.decode(known, type=Link).holds():  # the desk was away for long
+        journal.forget(f"link/{file.sha256}/{file.name}")
+        known = None
     if known is None:
         if not sharing.may_send(report_id):
             raise Metered("“{name}” is large, and this network may cost by the byte", name=file.name)

@@ -16,6 +16,7 @@ import dataclasses
 import os
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -53,7 +54,7 @@ class Damaged(Exception):
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replaces ``path`` atomically and durably: old or new, never half, also after a power cut."""
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.new")
     try:
         with temporary.open("wb") as file:
             file.write(content)

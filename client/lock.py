@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -40,7 +41,10 @@ class ProcessLock:
                     connection.execute("BEGIN EXCLUSIVE")
                 except sqlite3.OperationalError as error:
                     connection.close()
-                    raise Busy from error
+                    if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                        raise Busy from error
+                    full = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+                    raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(self._path)) from error
                 self._connection = connection
             self._holders += 1
 

@@ -70,13 +70,16 @@ class Outbox:
             self.make_due(folder.id)
 
     def make_due(self, report_id: str) -> None:
-        """This report is tried at once, also when a person was needed before."""
+        """This report is tried at once, also when a person was needed before. What is being sent is left alone."""
         folder = self._shelf.find(report_id, "outbox")
-        if folder is None or report_id in self._busy:
+        if folder is None:
             return
-        state = folder.read_log()
-        state.not_before, state.needs_you = None, False
-        folder.write_log(state)
+        try:
+            with self.held(report_id) as state:
+                state.not_before, state.needs_you = None, False
+                folder.write_log(state)
+        except (Busy, KeyError):
+            return
         self._tell(folder)
         self.poke()
 
@@ -101,22 +104,36 @@ class Outbox:
                 return
         folder = self._shelf.find(report_id, "outbox")
         if folder is not None:
-            with self._lock.held(0):
-                state = folder.read_log()
+            with self.held(report_id) as state:
                 state.needs_you, state.not_before, state.last_error = True, None, Trouble("cancelled", "stopped")
                 folder.write_log(state)
             self._tell(folder)
 
     @contextmanager
     def held(self, report_id: str) -> Iterator[Log]:
-        """The log of a report that waits, while nobody sends it. Raises: KeyError; Busy."""
-        folder = self._shelf.find(report_id, "outbox")
-        if folder is None:
-            raise KeyError(report_id)
-        if report_id in self._busy:
-            raise Busy
-        with self._lock.held(0):
-            yield folder.read_log()
+        """The log of a report that waits; meanwhile nobody sends it, neither here nor another process.
+
+        Raises: KeyError when it does not wait (any more); Busy.
+        """
+        with self._wake:
+            if report_id in self._busy:
+                raise Busy
+            self._busy.add(report_id)
+        try:
+            with self._lock.held(0):
+                folder = self._shelf.find(report_id, "outbox")
+                if folder is None:
+                    raise KeyError(report_id)
+                yield folder.read_log()
+        finally:
+            with self._wake:
+                self._busy.discard(report_id)
+                self._wake.notify_all()
+
+    def wait_until_free(self, report_id: str, wait_s: float) -> bool:
+        """Whether nobody here sends it any more."""
+        with self._wake:
+            return self._wake.wait_for(lambda: report_id not in self._busy, wait_s)
 
     def is_busy(self, report_id: str) -> bool:
         return report_id in self._busy

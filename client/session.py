@@ -6,8 +6,8 @@ import logging
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from client import history, settings, words
 from client.delivery import Delivered, FileProgress, Sharing, deliver, split
 from client.draft import Draft, file_problems, open_drafts
-from client.folder import Damaged, ReportFolder, Shelf
+from client.folder import Damaged, Log, ReportFolder, Shelf
 from client.outbox import Outbox, read_delivery
 from client.paths import Paths
 from client.places import DEFAULT, Places
@@ -78,7 +78,7 @@ class Session:
     # -- life -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Starts the workers that send. Only the resident program does; the command line sends in its own thread."""
+        """Starts the workers that send: only in the resident program; the command line sends in its own thread."""
         self.shelf.sweep()
         self.outbox.start()
         threading.Thread(target=self._keep_sweeping, name="sweeper", daemon=True).start()
@@ -128,6 +128,9 @@ class Session:
         return open_drafts(list(self.shelf.list("drafts")), self._aside)
 
     def discard(self, draft: Draft) -> None:
+        """Deletes a draft, and what of it lies outside if it was on its way once."""
+        with suppress(Damaged):
+            self._give_up(draft.report, draft.folder.read_log(), draft.report.attachments)
         self.shelf.delete(draft.folder)
 
     def ways(self, draft: Draft) -> dict[str, str]:
@@ -174,6 +177,8 @@ class Session:
         blocking = tuple(p for p in self.problems(draft) if p.blocking)
         if blocking:
             raise NotReady(blocking)
+        if any(way == "link" for way in self.ways(draft).values()):  # another default must not take over half way
+            draft.set(share=self.places.share_name(draft.report.share))
         folder = self.shelf.move(draft.folder, "outbox")
         self._tell(DeliveryChanged(read_delivery(folder)))
         self.outbox.poke()
@@ -233,44 +238,41 @@ class Session:
         self.outbox.pause(report_id)
 
     def leave_out(self, report_id: str, name: str) -> None:
-        """Goes on without this attachment, which stays in the report's folder. Raises: KeyError."""
-        report = self.report(report_id)
-        self._amend(report_id, leave_out=(*report.leave_out, name))
+        """Goes on without this attachment, which stays in the report's folder. Raises: KeyError; Busy."""
+        with self._amended(report_id) as (draft, state):
+            report = draft.report
+            self._give_up(report, state, [file for file in report.attachments if file.name == name])
+            draft.set(leave_out=(*report.leave_out, name))
 
     def choose_share(self, report_id: str, share: str) -> None:
-        """Goes on with another share for the large files. Raises: KeyError."""
-        self._amend(report_id, share=share)
+        """Goes on with another share for the large files; what the old one has of them goes. Raises: KeyError; Busy."""
+        with self._amended(report_id) as (draft, state):
+            self._give_up(draft.report, state, draft.report.attachments)
+            draft.set(share=share)
 
     def paste_link(self, report_id: str, name: str, text: str) -> None:
         """Goes on with a link to this attachment that a person made by hand. Raises: KeyError; Busy; InvalidField."""
-        folder = self.shelf.find(report_id, "outbox")
-        if folder is None:
-            raise KeyError(report_id)
-        report = folder.read()
-        file = next(attachment for attachment in report.attachments if attachment.name == name)
-        with self.outbox.held(report_id) as state:
-            self.shared.paste(report.share, file, folder.journal(state), text)
-        self.outbox.make_due(report_id)
+        with self._amended(report_id) as (draft, state):
+            file = next(attachment for attachment in draft.report.attachments if attachment.name == name)
+            self.shared.paste(draft.report.share, file, draft.folder.journal(state), text)
 
     def take_back(self, report_id: str) -> Draft:
-        """A report that waits becomes a draft again. Raises: KeyError when it is not in the outbox or being sent."""
-        folder = self.shelf.find(report_id, "outbox")
-        if folder is None or self.outbox.is_busy(report_id):
-            raise KeyError(report_id)
-        return Draft(self.shelf.move(folder, "drafts"))
+        """A report that waits becomes a draft again. Raises: KeyError; Busy when it is being sent."""
+        with self.outbox.held(report_id):
+            return Draft(self.shelf.move(ReportFolder(self.shelf.root / "outbox" / report_id), "drafts"))
 
     def discard_delivery(self, report_id: str) -> None:
-        """Deletes a report that waits; what of it lies outside already goes with the next sweep.
+        """Deletes a report; one that is being sent here is stopped first. What of it lies outside goes with a sweep.
 
-        Raises: KeyError when it is not in the outbox or being sent.
+        Raises: KeyError; Busy when another process is sending.
         """
-        folder = self.shelf.find(report_id, "outbox")
-        if folder is None or self.outbox.is_busy(report_id):
-            raise KeyError(report_id)
-        delivery, report, state = read_delivery(folder), folder.read(), folder.read_log()
-        self.shared.give_up(self.places.share_name(report.share), report.attachments, state.steps)
-        self.shelf.delete(folder)
-        self._sweep_soon.set()
+        self.outbox.pause(report_id)
+        self.outbox.wait_until_free(report_id, 10)
+        with self.outbox.held(report_id) as state:
+            folder = ReportFolder(self.shelf.root / "outbox" / report_id)
+            delivery, report = read_delivery(folder), folder.read()
+            self._give_up(report, state, report.attachments)
+            self.shelf.delete(folder)
         self._tell(DeliveryChanged(delivery, gone=True))
 
     def history(self, query: str = "", since: datetime | None = None) -> tuple[history.Item, ...]:
@@ -280,8 +282,8 @@ class Session:
 
     def put(self, path: Path, share: str, progress: Progress, wishes: Wishes = AS_SET) -> Link:
         """Shares one file without a report; a broken run is gone on with. Raises: Busy; UploaderError; OSError."""
-        pace = replace(wishes, bytes_per_s=self._pace)
-        return self.shared.put(path, clean_name(path.name), self.places.share_name(share), progress, pace)
+        paced, name = replace(wishes, bytes_per_s=self._pace), self.places.share_name(share)
+        return self.shared.put(path, clean_name(path.name), name, progress, paced)
 
     def abandon(self, path: Path, share: str) -> bool:
         """Gives up what ``put`` has not finished, here and there. Raises: Busy; UploaderError."""
@@ -360,8 +362,8 @@ class Session:
             self.shared.note(name, file, link, report.id)
 
         wishes, opened = Wishes(bytes_per_s=self._pace), lambda: self.places.share(name)
-        sharing = Sharing(opened, note, wishes, self._may_send, lambda: opener(self.paths.data))
-        return deliver(report, who, desk, sharing, journal, progress)
+        how = Sharing(opened, note, wishes, self._may_send, lambda: opener(self.paths.data))
+        return deliver(report, who, desk, how, journal, progress)
 
     def _pace(self) -> int:
         return int(self.settings.sending.limit_kb_per_s * 1000)
@@ -380,9 +382,18 @@ class Session:
         self.set_aside.append(place)
         log.warning("a damaged report was moved to %s: %s", place, fault)
 
-    def _amend(self, report_id: str, **values: Any) -> None:
-        folder = self.shelf.find(report_id, "outbox")
-        if folder is None or self.outbox.is_busy(report_id):
-            raise KeyError(report_id)
-        Draft(folder).set(**values)
+    @contextmanager
+    def _amended(self, report_id: str) -> Iterator[tuple[Draft, Log]]:
+        """A report that waits, to be changed; it is due afterwards. Raises: KeyError; Busy when it is being sent."""
+        with self.outbox.held(report_id) as state:
+            yield Draft(ReportFolder(self.shelf.root / "outbox" / report_id)), state
         self.outbox.make_due(report_id)
+
+    def _give_up(self, report: Report, state: Log, files: Iterable[Attachment]) -> None:
+        """What the report's share has of these files shall be removed there, and is forgotten here."""
+        self.shared.give_up(self.places.share_name(report.share), files := tuple(files), state.steps)
+        mine = {step for step in state.steps for file in files if f"/{file.sha256}/{file.name}" in step}
+        if mine and (folder := self.shelf.find(report.id)) is not None:
+            state.steps = {step: result for step, result in state.steps.items() if step not in mine}
+            folder.write_log(state)
+        self._sweep_soon.set()

@@ -1,6 +1,6 @@
 """What lies outside because of us: links until they end, uploads until they are whole or taken away.
 
-DATA/shared/links/HASH.json        one link: which share, what it needs to be revoked, when it ends; never its address
+DATA/shared/links/HASH.json        one link: which share, what it needs to be revoked, when it ends
 DATA/shared/uploads/HASH/          a file on its way without a report: its journal, and a lock
 DATA/shared/given-up/ID.json       what was discarded here and is still to be removed there
 """
@@ -13,7 +13,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,10 +21,13 @@ import msgspec
 
 from client.folder import write_bytes
 from client.lock import Busy, ProcessLock
-from uploader.errors import Gone, InvalidField, UploaderError
+from uploader.errors import Gone, InvalidField, Refused, UploaderError
 from uploader.journal import Journal, Steps
 from uploader.ticket import AS_SET, Attachment, Link, Progress, Share, Wishes
 
+ID_CHARACTERS = 12
+ABOUT = "about"
+"""The step of an upload's journal that names its share and file."""
 STALE = timedelta(days=7)
 """An unfinished upload that nobody has touched for so long is dead: services themselves forget most after a week."""
 
@@ -42,6 +45,8 @@ class Entry(msgspec.Struct, frozen=True):
     ended_by: str
     receipt: str
     report_id: str = ""
+    id: str = ""
+    """By which it is named to be revoked when its address is lost."""
 
 
 class GivenUp(msgspec.Struct, frozen=True):
@@ -66,16 +71,23 @@ class Shared:
     def note(self, share: str, file: Attachment, link: Link, report_id: str = "") -> None:
         """Remembers a link, durably; harmless to repeat. Raises: OSError."""
         made = datetime.now(UTC)
-        entry = Entry(share, file.name, file.size_bytes, made, link.expires_at, link.ended_by, link.receipt, report_id)
-        write_bytes(self._place(link.url), msgspec.json.encode(entry))
+        place = self._place(link.url)
+        entry = Entry(share, file.name, file.size_bytes, made, link.expires_at, link.ended_by, link.receipt, report_id,
+                      place.stem[:ID_CHARACTERS])  # fmt: skip
+        write_bytes(place, msgspec.json.encode(entry))
 
     def links(self) -> tuple[Entry, ...]:
         """All links that are not revoked, oldest first."""
         return tuple(sorted((entry for _, entry in self._entries()), key=lambda entry: entry.made_at))
 
     def revoke(self, url: str) -> Entry:
-        """Ends a link now and deletes its file. Raises: KeyError when it is none of ours; UploaderError."""
+        """Ends a link, named by address or id, now and deletes its file.
+
+        Raises: KeyError when it is none of ours; UploaderError.
+        """
         place = self._place(url)
+        if len(url) == ID_CHARACTERS and not url.strip("0123456789abcdef"):
+            place = next((self._root / "links").glob(f"{url}*.json"), place)
         try:
             entry = msgspec.json.decode(place.read_bytes(), type=Entry)
         except (OSError, ValueError) as error:
@@ -109,11 +121,12 @@ class Shared:
         file = Attachment(name, path, path.stat().st_size, "", "")
         folder = self._upload(path, share)
         folder.mkdir(exist_ok=True, mode=0o700)
-        with ProcessLock(folder / ".lock").held(0):
-            link = self._open(share).put(file, self._journal(folder), progress, wishes)
+        with self._alone(folder):
+            journal = self._journal(folder)
+            journal.once(ABOUT, lambda: msgspec.json.encode((share, name)).decode())
+            link = self._open(share).put(file, journal, progress, wishes)
             self.note(share, file, link)
-            (folder / "journal.json").unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
         return link
 
     def abandon(self, path: Path, name: str, share: str) -> bool:
@@ -124,11 +137,14 @@ class Shared:
         folder = self._upload(path, share)
         if not (folder / "journal.json").exists():
             return False
-        with ProcessLock(folder / ".lock").held(0):
+        with self._alone(folder):
             self._open(share).abandon(Attachment(name, path, 0, "", ""), self._journal(folder))
-            (folder / "journal.json").unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
         return True
+
+    def _alone(self, folder: Path) -> AbstractContextManager[None]:
+        """Only one process at a time is at work on an upload. Raises: Busy."""
+        return ProcessLock(folder.with_suffix(".lock")).held(0)
 
     def _upload(self, path: Path, share: str) -> Path:
         return self._root / "uploads" / hashlib.sha256(f"{share}\n{path.absolute()}".encode()).hexdigest()[:40]
@@ -171,8 +187,12 @@ class Shared:
             self._remove_given_up()
             keys = frozenset(known) | self._own_keys(now)
             for name in names:
-                with suppress(UploaderError):
+                try:
                     self._open(name).sweep(keys, now - STALE)
+                except UploaderError:
+                    continue
+                except Exception as fault:  # noqa: BLE001  # a share that answers nonsense must not stop the others
+                    log.info("a share could not be swept: %s", type(fault).__name__)
         finally:
             self._guard.release()
 
@@ -180,11 +200,16 @@ class Shared:
         for place, entry in self._entries():
             if entry.expires_at is None or entry.expires_at > now:
                 continue
-            if entry.ended_by != "us":
+            if not entry.receipt:  # made by hand: nothing of it is ours
                 place.unlink(missing_ok=True)
                 continue
-            try:
+            try:  # also where the service ends the link: the file would stay there for ever
                 self._revoke(place, entry)
+            except Refused:
+                if entry.ended_by == "us":
+                    log.warning("the link to a shared file could not be ended; its share refuses")
+                else:
+                    place.unlink(missing_ok=True)
             except UploaderError as error:
                 log.info("the link to a shared file could not be ended yet: %s", error.code)
 
@@ -195,26 +220,30 @@ class Shared:
                 share = self._open(given_up.share)
                 journal = Journal(given_up.steps, lambda steps: None)
                 for name, sha256, size_bytes in given_up.files:
+                    link = given_up.steps.get(f"link/{sha256}/{name}")
                     share.abandon(Attachment(name, Path(), size_bytes, "", sha256), journal)
+                    if link:
+                        self._place(msgspec.json.decode(link, type=Link).url).unlink(missing_ok=True)
             except (UploaderError, OSError, ValueError) as error:
                 log.info("a discarded upload could not be removed yet: %s", getattr(error, "code", "unreadable"))
             else:
                 place.unlink(missing_ok=True)
 
     def _own_keys(self, now: datetime) -> set[str]:
-        """Keys of files on their way without a report; what was not touched for a week is forgotten."""
+        """Keys of files on their way without a report; what was not touched for a week is given up."""
         keys: set[str] = set()
         for folder in (self._root / "uploads").iterdir():
             try:
-                old = now - datetime.fromtimestamp(folder.stat().st_mtime, UTC) > STALE
-                if old:
-                    with ProcessLock(folder / ".lock").held(0):
-                        (folder / "journal.json").unlink(missing_ok=True)
-                    shutil.rmtree(folder, ignore_errors=True)
-                else:
-                    keys |= keys_of(msgspec.json.decode((folder / "journal.json").read_bytes(), type=Steps))
-            except (OSError, ValueError, Busy):
-                continue
+                journal = self._journal(folder)
+                steps = msgspec.json.decode((folder / "journal.json").read_bytes(), type=Steps)
+                keys |= keys_of(steps)
+                if now - datetime.fromtimestamp(folder.stat().st_mtime, UTC) > STALE:
+                    with self._alone(folder):
+                        share, name = msgspec.json.decode(steps[ABOUT] or "", type=tuple[str, str])
+                        self._open(share).abandon(Attachment(name, Path(), 0, "", ""), journal)
+                        shutil.rmtree(folder, ignore_errors=True)
+            except (OSError, ValueError, KeyError, Busy, UploaderError):
+                continue  # a lock, one that is being sent, or one that cannot be reached now
         return keys
 
 

@@ -133,6 +133,10 @@ def _of_reports() -> dict[str, tuple[str, str]]:
             say("The help desk does not answer"),
             say("Your report is saved. It will be sent by itself when the connection is back."),
         ),
+        "untrusted": (
+            say("Somebody else answers for the help desk"),
+            say("Your report is saved. Log in to the network if it asks for it; else tell whoever looks after it."),
+        ),
         "temporary": (
             say("The help desk could not take it now"),
             say("Your report is saved. It will be sent by itself later."),
@@ -203,6 +207,9 @@ def explain_share(code: str) -> tuple[str, str]:
     """The same for a file that is shared without a report."""
     go_on = say("Run the same command again: what has arrived is not sent again.")
     sign_in = say("Sign in with “testigo share login”, then try again.")
+    log_in = say(
+        "Log in to the network if it asks for it (hotel, airport); else tell whoever looks after your network."
+    )
     choose = say("Correct what it says, or choose another share with --share.")
     return {
         "unreachable": (say("The share does not answer"), go_on),
@@ -214,6 +221,11 @@ def explain_share(code: str) -> tuple[str, str]:
         "too_large": (say("The file is too large for this share"), choose),
         "gone": (say("It is no longer there"), say("Nothing of yours is lost. Try again.")),
         "file_changed": (say("The file has changed or is gone"), say("Share it again when it is complete.")),
+        "busy": (
+            say("Another Testigo is sharing this file right now"),
+            say("Wait until it is done, or stop it there."),
+        ),
+        "untrusted": (say("Somebody else answers for the share"), log_in),
         "open": (say("The sealed file was not opened"), say("Ask whoever sent it for the link and its key again.")),
         "cancelled": (
             say("Stopped"),

@@ -48,6 +48,12 @@ class Unreachable(Temporary):
     code = "unreachable"
 
 
+class Untrusted(Unreachable):
+    """Somebody answers whose certificate is not trusted: a login page of the network, or an attacker."""
+
+    code = "untrusted"
+
+
 class NoSpace(Temporary):
     """The other side is full."""
 

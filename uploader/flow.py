@@ -29,6 +29,23 @@ class Stopped(Exception):
     """Another thread of the same sending has ended it."""
 
 
+class Pace:
+    """The speed that all sendings of this process keep together."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._due_s = 0.0
+
+    def due_s(self, size_bytes: int, bytes_per_s: int) -> float:
+        """When, on the monotonic clock, so many bytes may go."""
+        with self._guard:
+            self._due_s = max(self._due_s, time.monotonic() - BURST_S) + size_bytes / bytes_per_s
+            return self._due_s
+
+
+PACE = Pace()
+
+
 class Renewable(Protocol):
     def renew(self) -> bool: ...
 
@@ -98,10 +115,8 @@ class Flow:
         rate = self._bytes_per_s()
         if rate <= 0:
             return
-        with self._guard:
-            now = time.monotonic()
-            self._due_s = max(self._due_s, now - BURST_S) + size_bytes / rate
-            wait_s = self._due_s - now
+        self._due_s = PACE.due_s(size_bytes, rate)
+        wait_s = self._due_s - time.monotonic()
         if wait_s > 0:
             self.wait(wait_s)
 

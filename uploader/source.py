@@ -24,6 +24,8 @@ class Identity:
     size_bytes: int
     mtime_ns: int
     file_id: int
+    ctime_ns: int = 0
+    """Where the system has it nobody can set it back, as one can the mtime."""
 
 
 class Reader(Protocol):
@@ -117,7 +119,7 @@ def identify(path: Path, name: str) -> Identity:
         about = os.stat(path)  # noqa: PTH116  # the same call for open files and paths
     except OSError as error:
         raise FileChanged("“{name}” is no longer there; attach it again", name=name) from error
-    return Identity(about.st_size, about.st_mtime_ns, about.st_ino)
+    return Identity(about.st_size, about.st_mtime_ns, about.st_ino, about.st_ctime_ns)
 
 
 def hash_of(file: Attachment, stopped: Callable[[], bool] = lambda: False) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,6 +14,8 @@ from uploader.errors import Refused
 if TYPE_CHECKING:
     from uploader.journal import Journal
 
+LINK_LEAST = timedelta(hours=1)
+"""A link that was made earlier and ends sooner is made anew before it goes into a ticket."""
 LINK_ABOVE_BYTES = 25_000_000
 """Files strictly larger than this travel as a link, whatever the desk would take (the product's promise)."""
 
@@ -56,6 +58,10 @@ class Link:
     sealed: bool = False
     page: bool = False
     resumed_from_bytes: int = 0
+
+    def holds(self) -> bool:
+        """Whether a reader still has some time for it."""
+        return self.expires_at is None or self.expires_at - datetime.now(UTC) > LINK_LEAST
 
 
 @dataclass(frozen=True, slots=True)

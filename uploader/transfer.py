@@ -22,9 +22,9 @@ from uploader.errors import FileChanged, Gone, Refused, Temporary, TooLarge
 from uploader.flow import MOST_TRIES, Flow, persist, work_off
 from uploader.names import clean_name
 from uploader.setting import setting
-from uploader.source import BytesSource, Identity, PlainSource, Source, Window, hash_of, identify
+from uploader.source import BytesSource, Identity, PlainSource, Source, hash_of, identify
 from uploader.ticket import AS_SET, Attachment, Link, Progress, Share, Wishes, quiet
-from uploader.ways import Parts, Stream, Upload, Whole
+from uploader.ways import Parts, Stream, Upload, Whole, send_part, send_stream, send_whole
 from uploader.wire import Wire
 
 if TYPE_CHECKING:
@@ -127,10 +127,10 @@ class Sending:
         self._resumed_bytes = 0
 
     def run(self, progress: Progress) -> Link:
-        done = self._journal.result(self._step + "link")
-        if done is not None:
-            return msgspec.json.decode(done, type=Link)
         self._progress = progress
+        if link := self._known_link():
+            return link
+        was_stored = self._journal.result(self._step + "stored") is not None
         if self._sealed and not self._file.sha256:  # what is sealed names its hash at its beginning
             self._file = replace(self._file, sha256=self._calmly(partial(hash_of, self._file)))
             self._hashed = True
@@ -139,9 +139,29 @@ class Sending:
         sha256 = self._journal.once(self._step + "sha256", lambda: self._file.sha256 or hash_of(self._file))
         self._seen_bytes = self._file.size_bytes
         self._tell()
-        link = replace(self._link(plan, stored), sha256=sha256, resumed_from_bytes=self._resumed_bytes)
+        try:
+            made = self._link(plan, stored)
+        except Gone:
+            self._forget()
+            if was_stored:  # by an earlier run, and removed since: all of it goes again
+                return self.run(progress)
+            raise
+        link = replace(made, sha256=sha256, resumed_from_bytes=self._resumed_bytes)
         written = self._journal.once(self._step + "link", lambda: msgspec.json.encode(link).decode())
         return msgspec.json.decode(written, type=Link)
+
+    def _known_link(self) -> Link | None:
+        """The link of an earlier run, if it is to this very file, as it was wished, and still holds for a while."""
+        done, plan = self._journal.result(self._step + "link"), self._journal.result(self._step + "plan")
+        if done is None or plan is None:
+            return None
+        link, known = msgspec.json.decode(done, type=Link), msgspec.json.decode(plan, type=Plan)
+        if known.file != identify(self._file.path, self._file.name) or bool(known.seal_key) != self._sealed:
+            return None
+        if link.holds():
+            return link
+        self._journal.forget(self._step + "link")
+        return None
 
     def abandon(self) -> None:
         """Removes from the service what this file left there, finished or not."""
@@ -190,7 +210,9 @@ class Sending:
             return msgspec.json.encode(Plan(identity, upload, key)).decode()
 
         plan = msgspec.json.decode(self._journal.once(self._step + "plan", decide), type=Plan)
-        if plan.file != identity:  # a new key for new content: a sealed record must never be made of two files
+        if (
+            plan.file != identity or bool(plan.seal_key) != self._sealed
+        ):  # a new key for new content: a sealed record must never be made of two files
             self.abandon()
             plan = msgspec.json.decode(self._journal.once(self._step + "plan", decide), type=Plan)
         return plan
@@ -302,10 +324,10 @@ class Sending:
         way = self._way
         if isinstance(way, Parts):
             left = [number for number in range(1, upload.piece_count + 1) if number not in receipts]
-            return [partial(_send_part, way, upload, session, source, flow, receipts, n) for n in left], WIDTH
+            return [partial(send_part, way, upload, session, source, flow, receipts, n) for n in left], WIDTH
         if isinstance(way, Stream):
-            return [partial(_send_stream, way, upload, session, source, flow)], 1
-        return [partial(_send_whole, way, upload, source, flow, receipts)], 1
+            return [partial(send_stream, way, upload, session, source, flow)], 1
+        return [partial(send_whole, way, upload, source, flow, receipts)], 1
 
     def _link(self, plan: Plan, stored: str) -> Link:
         """The link as its reader gets it, opened once as a stranger would."""
@@ -335,50 +357,3 @@ class Sending:
 
 
 _NOTHING = Upload("", "", 0, "", 1)
-
-
-def _send_part(
-    way: Parts, upload: Upload, session: str, source: Source, flow: Flow, receipts: dict[int, str], number: int
-) -> None:
-    offset, length = upload.piece(number)
-
-    def act() -> str:
-        with flow.counted() as passing:
-            return way.send(upload, session, number, Window(source, offset, length, passing))
-
-    receipts[number] = persist(flow, way, act)
-    flow.acknowledge(length)
-
-
-def _send_whole(way: Whole, upload: Upload, source: Source, flow: Flow, receipts: dict[int, str]) -> None:
-    def act() -> str:
-        with flow.counted() as passing:
-            return way.send(upload, Window(source, 0, upload.size_bytes, passing))
-
-    receipts[1] = persist(flow, way, act)
-    flow.acknowledge(upload.size_bytes)
-
-
-def _send_stream(way: Stream, upload: Upload, session: str, source: Source, flow: Flow) -> None:
-    """From where the server is to the end; after every trouble the server is asked again where it is."""
-    sure = True
-
-    def act() -> int:
-        nonlocal sure
-        if not sure:
-            at = way.offset(upload, session)
-            flow.acknowledge(at - flow.done_bytes)
-            if at >= upload.size_bytes:
-                return at
-        sure = False
-        offset = flow.done_bytes
-        length = min(upload.piece_bytes, upload.size_bytes - offset)
-        with flow.counted() as passing:
-            return way.send(upload, session, Window(source, offset, length, passing))
-
-    while True:
-        reached = persist(flow, way, act)
-        sure = True
-        flow.acknowledge(reached - flow.done_bytes)
-        if flow.done_bytes >= upload.size_bytes:
-            return

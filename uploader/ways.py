@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from uploader.errors import TooLarge
-from uploader.source import Window
+from uploader.flow import Flow, persist
+from uploader.source import Source, Window
 
 PIECE_BYTES = 20 * 1024 * 1024
 """Satisfies all piece rules at once: multiples of 320 KiB (Graph), 256 KiB (Google), 4 MiB (Dropbox), at least 5 MiB
@@ -128,3 +129,50 @@ class Whole(Way):
 
     def finish(self, upload: Upload, session: str, receipts: Mapping[int, str]) -> str:
         return receipts[1]
+
+
+def send_part(
+    way: Parts, upload: Upload, session: str, source: Source, flow: Flow, receipts: dict[int, str], number: int
+) -> None:
+    offset, length = upload.piece(number)
+
+    def act() -> str:
+        with flow.counted() as passing:
+            return way.send(upload, session, number, Window(source, offset, length, passing))
+
+    receipts[number] = persist(flow, way, act)
+    flow.acknowledge(length)
+
+
+def send_whole(way: Whole, upload: Upload, source: Source, flow: Flow, receipts: dict[int, str]) -> None:
+    def act() -> str:
+        with flow.counted() as passing:
+            return way.send(upload, Window(source, 0, upload.size_bytes, passing))
+
+    receipts[1] = persist(flow, way, act)
+    flow.acknowledge(upload.size_bytes)
+
+
+def send_stream(way: Stream, upload: Upload, session: str, source: Source, flow: Flow) -> None:
+    """From where the server is to the end; after every trouble the server is asked again where it is."""
+    sure = True
+
+    def act() -> int:
+        nonlocal sure
+        if not sure:
+            at = way.offset(upload, session)
+            flow.acknowledge(at - flow.done_bytes)
+            if at >= upload.size_bytes:
+                return at
+        sure = False
+        offset = flow.done_bytes
+        length = min(upload.piece_bytes, upload.size_bytes - offset)
+        with flow.counted() as passing:
+            return way.send(upload, session, Window(source, offset, length, passing))
+
+    while True:
+        reached = persist(flow, way, act)
+        sure = True
+        flow.acknowledge(reached - flow.done_bytes)
+        if flow.done_bytes >= upload.size_bytes:
+            return

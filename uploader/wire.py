@@ -28,6 +28,7 @@ from uploader.errors import (
     Temporary,
     TooLarge,
     Unreachable,
+    Untrusted,
     UploaderError,
 )
 
@@ -251,7 +252,7 @@ class Wire:
             if isinstance(cause, LocationParseError):
                 return Refused("“{host}” is no web address; it begins with https://", host=host)
             if isinstance(cause, SSLError) or "CERTIFICATE_VERIFY" in str(cause):
-                return Unreachable(
+                return Untrusted(
                     "the certificate of {host} is not trusted; another computer may be answering in its name", host=host
                 )
         for cause in causes:

@@ -292,7 +292,7 @@ def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
         try:
             session.discard_delivery(report_id)
             session.sweep()
-        except KeyError as error:
+        except (KeyError, Busy) as error:
             raise Failure("busy", say("it is being sent right now"), SAVED) from error
     return _listed(arguments, waiting) | {"damaged": [str(place) for place in session.set_aside]}, outcome.DONE
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from datetime import timedelta
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -12,6 +13,7 @@ from urllib.request import url2pathname
 from client.cli import outcome
 from client.cli.outcome import USAGE, Failure, Result, progress_bar, rfc3339, say_aloud, usage
 from client.cli.places import ask_secret, credentials, list_places, ok
+from client.lock import Busy
 from client.paths import Paths
 from client.session import Session
 from client.words import explain_share, moment, say, size
@@ -35,7 +37,7 @@ def add_share(parser: argparse.ArgumentParser) -> None:
 def share(arguments: argparse.Namespace, paths: Paths) -> Result:
     try:
         return _share(arguments, paths)
-    except (UploaderError, KeyboardInterrupt) as error:
+    except (UploaderError, KeyboardInterrupt, Busy) as error:
         failure = outcome.classify(error)
         if failure is None or failure.code in ("invalid_field", "sxcu"):
             raise
@@ -46,7 +48,7 @@ def share(arguments: argparse.Namespace, paths: Paths) -> Result:
 def _share(arguments: argparse.Namespace, paths: Paths) -> Result:
     session = Session(paths)
     verb = arguments.file
-    if verb not in VERBS or Path(verb).exists():
+    if verb not in VERBS:
         return _put(arguments, session, Path(verb))
     arguments.what = verb
     if verb == "list":
@@ -56,6 +58,8 @@ def _share(arguments: argparse.Namespace, paths: Paths) -> Result:
         return _links(arguments, session)
     if verb in ("revoke", "open", "abandon") and not arguments.name:
         raise usage(say("say which one: testigo share {verb} …", verb=verb))
+    if arguments.name == "-":  # others see arguments, and a link may hold its key
+        arguments.name = sys.stdin.readline().strip()
     if verb == "revoke":
         return _revoke(arguments, session)
     if verb == "open":
@@ -71,11 +75,13 @@ def _put(arguments: argparse.Namespace, session: Session, path: Path) -> Result:
         raise Failure("not_found", say("“{name}” is not a file that can be read", name=path), USAGE)
     wishes = Wishes(_days(arguments.expires), arguments.password, True if arguments.encrypt else None)
     link = session.put(path, arguments.share, progress_bar(path.name), wishes)
-    session.sweep_if_due()
-    if not arguments.json:
-        print(link.url)
-        _tell_apart(link)
-    return _document(link, path.stat().st_size), outcome.DONE
+    if arguments.json:
+        outcome.print_json(_document(link, path.stat().st_size))
+    else:
+        print(link.url, flush=True)
+        _tell_apart(link, wishes)
+    session.sweep_if_due()  # may take long: the link is out
+    return None, outcome.DONE
 
 
 def _document(link: Link, size_bytes: int) -> dict[str, object]:
@@ -87,12 +93,16 @@ def _document(link: Link, size_bytes: int) -> dict[str, object]:
     return document | {name: value for name, value in apart.items() if value}
 
 
-def _tell_apart(link: Link) -> None:
+def _tell_apart(link: Link, wishes: Wishes) -> None:
     """What the reader needs besides the link, and when it ends."""
     if link.password:
         say_aloud(say("Password: {password}", password=link.password))
     if link.key:
         say_aloud(say("Key: {key}", key=link.key))
+    if link.expires_at and wishes.expires_days is not None:
+        wished = datetime.now(UTC) + timedelta(days=wishes.expires_days)
+        if not wishes.expires_days or wished - link.expires_at > timedelta(hours=25):
+            say_aloud(say("This share allows no longer link."))
     if link.expires_at is None:
         say_aloud(say("The link does not expire. “testigo share revoke” ends it."))
     elif link.ended_by == "us":
@@ -121,11 +131,13 @@ def _links(arguments: argparse.Namespace, session: Session) -> Result:
     if not arguments.json:
         for link in links:
             ends = moment(link.expires_at) if link.expires_at else say("does not expire")
-            print(f"{moment(link.made_at):<16} {size(link.size_bytes):>8}  {link.share:<14} {ends:<16} {link.name}")
+            about = f"{moment(link.made_at):<16} {size(link.size_bytes):>8}  {link.share:<14} {ends:<16} {link.name}"
+            print(f"{link.id}  {about}")
         if not links:
             say_aloud(say("No link is open."))
     listed = [
-        {"share": link.share, "name": link.name, "size_bytes": link.size_bytes, "made_at": rfc3339(link.made_at),
+        {"id": link.id, "share": link.share, "name": link.name, "size_bytes": link.size_bytes,
+         "made_at": rfc3339(link.made_at),
          "expires_at": rfc3339(link.expires_at), "ended_by": link.ended_by, "report_id": link.report_id}
         for link in links
     ]  # fmt: skip
@@ -147,11 +159,15 @@ def _open(arguments: argparse.Namespace) -> Result:
     from uploader.seal_page import read_key, read_sealed_link
     from uploader.wire import Wire
 
-    url, key = read_sealed_link(arguments.name)
+    if Path(arguments.name).is_file():
+        found: tuple[str | None, bytes | None] = (Path(arguments.name).absolute().as_uri(), None)
+    else:
+        found = read_sealed_link(arguments.name)
+    url, key = found
     if url is None:
         raise usage(say("the link does not say where the sealed file lies; open it in a browser"))
     if key is None:
-        key = read_key(os.environ.get("TESTIGO_SECRET_KEY") or ask_secret(say("Key")))
+        key = read_key(os.environ.get("TESTIGO_SEALED_KEY") or ask_secret(say("Key")))
     folder = Path(arguments.output)
     folder.mkdir(parents=True, exist_ok=True)
     bar = progress_bar(say("sealed file"))

@@ -219,7 +219,10 @@ class OutboxWindow(QWidget):
         if delivery.state == "sent":
             return [(say("Open the ticket"), "Return", partial(self._open_ticket, delivery))]
         if delivery.state == "sending":
-            return [(say("Pause"), "Space", partial(self._session.pause, key))]
+            return [
+                (say("Pause"), "Space", partial(self._try, self._session.pause, key)),
+                (say("Discard"), "Delete", partial(self._discard, key)),
+            ]
         error = delivery.last_error
         again = say("Continue") if is_paused(delivery) else say("Send now")
         found: list[Action] = [(again, "Return", partial(self._try, self._session.retry, key))]

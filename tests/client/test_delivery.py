@@ -101,7 +101,8 @@ def test_a_share_that_refuses_asks_the_person_who_may_go_on_without_the_file(ses
     (tmp_path / "big.bin").write_bytes(b"\0" * (LINK_ABOVE_BYTES + 1))
     draft.add_file(tmp_path / "big.bin")
     report_id = session.submit(draft)
-    session.change({"shares.broken.kind": "nonsense", "report.share": "broken"})
+    session.change({"shares.broken.kind": "nonsense"})
+    session.choose_share(report_id, "broken")
     delivery = session.send_now(report_id)
     assert delivery.state == "needs_you"
     session.leave_out(report_id, "big.bin")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from client.lock import Busy
+from client.lock import Busy, ProcessLock
 from client.report import DeliveryChanged, DeliveryProgress, Event
 from client.session import Session
 from client.shared import Shared
@@ -84,7 +85,7 @@ def test_given_up_nothing_is_left_here_or_there(shared: Shared, film: Path, plac
     assert shared.abandon(film, "film.mp4", "x")
     assert not list(place.iterdir())
     assert not shared.abandon(film, "film.mp4", "x")
-    assert not list((tmp_path / "shared/uploads").iterdir())
+    assert not [path for path in (tmp_path / "shared/uploads").iterdir() if path.is_dir()]
 
 
 def test_a_link_is_found_by_its_address_and_revoked_with_its_file(shared: Shared, film: Path, place: Path) -> None:
@@ -97,10 +98,39 @@ def test_a_link_is_found_by_its_address_and_revoked_with_its_file(shared: Shared
         shared.revoke(link.url)
 
 
-def test_no_address_of_a_link_is_kept(shared: Shared, film: Path, tmp_path: Path) -> None:
+def test_a_link_whose_address_is_lost_is_revoked_by_its_id(shared: Shared, film: Path, place: Path) -> None:
+    shared.put(film, "film.mp4", "x", quiet)
+    (entry,) = shared.links()
+    shared.revoke(entry.id)
+    assert not list(place.iterdir())
+
+
+def test_what_was_forgotten_for_a_week_is_removed_there_too(shared: Shared, film: Path, place: Path) -> None:
+    with pytest.raises(Cancelled):
+        shared.put(film, "film.mp4", "x", stop_at(30 * MIB))  # type: ignore[arg-type]
+    shared.sweep(now=datetime.now(UTC) + timedelta(days=6))
+    assert list(place.iterdir())
+    shared.sweep(now=datetime.now(UTC) + timedelta(days=8))
+    assert not list(place.iterdir())
+
+
+def test_a_file_changed_in_place_is_sent_anew_although_its_time_was_set_back(shared: Shared, film: Path) -> None:
+    with pytest.raises(Cancelled):
+        shared.put(film, "film.mp4", "x", stop_at(30 * MIB))  # type: ignore[arg-type]
+    about = film.stat()
+    with film.open("r+b") as file:
+        file.write(b"other")
+    os.utime(film, ns=(about.st_atime_ns, about.st_mtime_ns))
     link = shared.put(film, "film.mp4", "x", quiet)
-    kept = "".join(p.read_text("utf-8") for p in (tmp_path / "shared/links").iterdir())
-    assert link.url not in kept
+    assert opened(link.url).read_bytes() == film.read_bytes()
+
+
+def test_what_began_in_clear_does_not_go_on_so_when_it_shall_be_sealed(shared: Shared, film: Path, place: Path) -> None:
+    with pytest.raises(Cancelled):
+        shared.put(film, "film.mp4", "x", stop_at(30 * MIB))  # type: ignore[arg-type]
+    link = shared.put(film, "film.mp4", "x", quiet, Wishes(sealed=True))
+    assert link.sealed
+    assert [path.suffix for path in place.rglob("*") if path.is_file()] == [".sealed"]
 
 
 def test_a_month_later_a_link_that_we_must_end_is_ended_at_the_first_sweep(
@@ -178,6 +208,7 @@ def test_a_discarded_report_leaves_no_file_outside(session: Session, tmp_path: P
     session.sweep()
     assert not shared_files(session)
     assert not list((session.paths.data / "shared/given-up").iterdir())
+    assert not session.shared.links()
 
 
 def test_over_a_network_that_costs_a_large_file_waits_for_the_user(session: Session, tmp_path: Path) -> None:
@@ -222,6 +253,63 @@ def test_back_online_what_was_not_reached_is_tried_at_once(session: Session, tmp
     assert session.delivery(report_id).not_before is None
     assert session.send_now(report_id).state == "sent"
     assert shared.is_dir()
+
+
+def test_with_another_share_the_file_goes_there_and_the_first_one_keeps_nothing(
+    session: Session, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    session.change({"shares.other.kind": "folder", "shares.other.path": str(other), "shares.hand.kind": "paste"})
+    report_id = large_report(session, tmp_path)
+
+    def pause(event: Event) -> None:
+        if isinstance(event, DeliveryProgress) and event.done_bytes > 25 * MIB:
+            session.pause(report_id)
+
+    stop_listening = session.listen(pause)
+    assert session.send_now(report_id).state == "needs_you"
+    stop_listening()
+    session.choose_share(report_id, "hand")
+    session.send_now(report_id)
+    session.paste_link(report_id, "large.mp4", "https://we.tl/t-abc123")
+    session.choose_share(report_id, "other")
+    sent = session.send_now(report_id)
+    assert [file.url.startswith(other.as_uri()) for file in sent.attachments] == [True]
+    session.sweep()
+    assert not shared_files(session)
+
+
+def test_a_link_that_ended_while_the_desk_was_away_is_made_anew(session: Session, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    session.change({"desks.late.kind": "folder", "desks.late.path": str(tmp_path / "late"), "report.desk": "late",
+                    "shares.x.kind": "folder", "shares.x.path": str(place), "shares.x.expires_days": 0.00001,
+                    "report.share": "x"})  # fmt: skip
+    report_id = large_report(session, tmp_path)
+    assert session.send_now(report_id).state == "queued"
+    threading.Event().wait(1)
+    session.sweep()
+    assert not list(place.iterdir())
+    (tmp_path / "late").mkdir()
+    sent = session.send_now(report_id)
+    assert sent.state == "sent"
+    assert opened(sent.attachments[0].url).stat().st_size == sent.attachments[0].size_bytes
+
+
+def test_nobody_changes_a_report_that_another_process_is_sending(session: Session, tmp_path: Path) -> None:
+    report_id = large_report(session, tmp_path)
+    with ProcessLock(session.shelf.root / "outbox/.lock").held(0):
+        for act in (
+            lambda: session.leave_out(report_id, "large.mp4"), lambda: session.take_back(report_id),
+            lambda: session.discard_delivery(report_id), lambda: session.choose_share(report_id, "x"),
+            lambda: session.pause(report_id),
+        ):  # fmt: skip
+            with pytest.raises(Busy):
+                act()
+        session.retry(report_id)
+    assert session.report(report_id).leave_out == ()
+    assert session.send_now(report_id).state == "sent"
 
 
 def test_links_of_reports_are_remembered_with_their_report(session: Session, tmp_path: Path) -> None:

@@ -108,8 +108,10 @@ class UploadSuite(ShareSuite):
         if not self.resumes:
             pytest.skip("this kind of service cannot resume, and does not say that it can")
         share = self.at(proxy.url)
-        file = attachment(tmp_path, "video.mp4", LARGE)
-        for limit in (PIECE + PIECE // 2, 2 * PIECE + PIECE // 4):
+        several = self.in_flight > 1
+        content = LARGE * 3 if several else LARGE  # so much that with four pieces on their way others have arrived
+        file = attachment(tmp_path, "video.mp4", content)
+        for limit in (6 * PIECE + PIECE // 2,) if several else (PIECE + PIECE // 2, 2 * PIECE + PIECE // 4):
             journal = FallibleJournal({}, 0, after=True)
 
             def die(done: int, total: int, limit: int = limit) -> None:
@@ -120,11 +122,11 @@ class UploadSuite(ShareSuite):
                 share.put(file, journal, die)
             started = len(proxy.requests)
             link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
-            assert self.read(link.url) == LARGE
+            assert self.read(link.url) == content
             again = sum(request.body_bytes for request in proxy.requests[started:])
-            assert again <= len(LARGE) - limit + self.in_flight * PIECE
+            assert again <= len(content) - limit + self.in_flight * PIECE
             all_was_there = any(step.endswith("/stored") for step in journal.kept)  # quicker than progress is told
-            if self.in_flight == 1 and not all_was_there:
+            if not all_was_there:
                 assert link.resumed_from_bytes > 0
 
     def test_a_file_that_became_another_one_is_sent_anew(self, share: UploadShare, tmp_path: Path) -> None:
@@ -172,9 +174,11 @@ class UploadSuite(ShareSuite):
         share.revoke(link.receipt)
         share.revoke(link.receipt)
         assert self.count(share) == before
-        with pytest.raises(Exception):  # noqa: B017  # whatever the reader's library says
-            assert self.read(link.url) != b"short"
-            raise FileNotFoundError
+        try:
+            found = self.read(link.url)
+        except Exception:  # whatever the reader's library says
+            found = b""
+        assert found != b"short"
 
     def test_an_empty_file_arrives_too(self, share: UploadShare, tmp_path: Path) -> None:
         link = share.put(attachment(tmp_path, "empty.txt", b""), MemoryJournal(), quiet)

@@ -50,7 +50,7 @@ class Dropbox(UploadShare):
     folder: str = setting("Folder", help="Below the app's own folder, or the top of your Dropbox.", default="Testigo")
     readers: str = setting(
         "Who may open the link",
-        help="“team”: only people of your company, after a login.",
+        help="“My team”: only people of your company, after a login.",
         choices=("anyone", "team"),
         default="anyone",
     )

@@ -68,7 +68,7 @@ class FolderShare(UploadShare):
         with sorted_faults(self.path):
             target = self.path / upload.key / upload.name
             if not target.is_file() or target.stat().st_size != upload.size_bytes:
-                raise Unreachable("the file is not to be found in {folder} after it was written", folder=str(self.path))
+                raise Gone("the file is not to be found in {folder} after it was written", folder=str(self.path))
         if self.url:
             with suppress(AuthFailed, Unreachable):
                 super().look(wire, upload, link)

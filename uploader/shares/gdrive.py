@@ -55,11 +55,13 @@ class GoogleDrive(UploadShare):
     )
     readers: str = setting(
         "Who may open the link",
-        help="“nobody”: the file stays yours, and you let people in by hand.",
+        help="“Nobody yet”: the file stays yours, and you let people in by hand.",
         choices=("anyone", "domain", "nobody"),
         default="anyone",
     )
-    domain: str = setting("Domain of the readers", help="Only for “domain”: example.org", default="")
+    domain: str = setting(
+        "Domain of the readers", help="If it is for your organisation's domain: example.org", default=""
+    )
     folder: str = setting(
         "Folder ID", help="Of a folder that Testigo may see. Empty: the top of your drive.", default=""
     )

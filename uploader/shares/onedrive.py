@@ -64,7 +64,7 @@ class OneDrive(UploadShare):
                                     default=Secret(""), rare=True)  # fmt: skip
     readers: str = setting(
         "Who may open the link",
-        help="“organization”: only people of your company, after a login.",
+        help="“My organisation”: only people of your company, after a login.",
         choices=("anyone", "organization"),
         default="anyone",
     )

@@ -89,4 +89,4 @@ def _look_at(url: str, name: str) -> None:
 
 
 def _step(file: Attachment) -> str:
-    return f"share/{file.sha256}/{file.name}/link"
+    return f"paste/{file.sha256}/{file.name}"

@@ -26,7 +26,7 @@ from uploader.sigv4 import LONGEST_S, Credentials, sign
 from uploader.source import Window
 from uploader.ticket import Link, ShareAbilities
 from uploader.transfer import UploadShare
-from uploader.ways import Part, Parts, PieceRule, Upload
+from uploader.ways import Part, Parts, PieceRule, Upload, is_key
 from uploader.wire import NO_DATA, Body, Reply, Wire, sort_out
 from uploader.xml_reply import all_of, plain, text_of, tree_of
 
@@ -101,6 +101,8 @@ class S3(UploadShare):
             raise Refused("anyone can read the bucket “{bucket}” without the link; make it private", bucket=self.bucket)
 
     def erase(self, wire: Wire, receipt: str) -> None:
+        if not receipt.startswith(self.prefix) or not is_key(receipt.removeprefix(self.prefix).partition("/")[0]):
+            raise Refused("{service} cannot take a link back; ask whoever looks after it", service=self.title)
         way = self.way(wire)
         with suppress(Gone):
             way.ask("DELETE", receipt)
