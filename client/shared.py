@@ -69,7 +69,9 @@ class Shared:
     # -- links --------------------------------------------------------------------------------------------------
 
     def note(self, share: str, file: Attachment, link: Link, report_id: str = "") -> None:
-        """Remembers a link, durably; harmless to repeat. Raises: OSError."""
+        """Remembers a link that can be taken back, durably; harmless to repeat. Raises: OSError."""
+        if not link.receipt:
+            return
         made = datetime.now(UTC)
         place = self._place(link.url)
         entry = Entry(share, file.name, file.size_bytes, made, link.expires_at, link.ended_by, link.receipt, report_id,

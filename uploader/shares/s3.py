@@ -1,7 +1,7 @@
 """Amazon S3 and everything that speaks it: Ceph, MinIO, R2, Wasabi, Backblaze, a NAS.
 
 Objects lie under a random key; the link is a signed address that ends by itself after seven days at most. The object
-stays until it is revoked or a lifecycle rule of the bucket deletes it.
+is deleted when the link has ended, by us or by a lifecycle rule of the bucket.
 """
 
 from __future__ import annotations
