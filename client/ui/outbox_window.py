@@ -175,7 +175,9 @@ class OutboxWindow(QWidget):
             if done[-2:] == total[-2:]:
                 done = done.partition("\u00a0")[0]  # 27 of 41 MB
             file = progress.file or say("ticket")
-            told = say("{file} · {done} of {total}", file=shortened(file, max(12, self.width() // 20)), done=done, total=total)
+            told = say(
+                "{file} · {done} of {total}", file=shortened(file, max(12, self.width() // 20)), done=done, total=total
+            )
             speed = self._speeds.get(progress.report_id)
             return joined(told, speed.words(progress.total_bytes, time.monotonic()) if speed else "")
         if delivery.state == "sent" and delivery.ticket is not None:
