@@ -25,6 +25,12 @@ from tests.servers.process import wait_until
 from tests.servers.s3 import S3Server
 
 MIB = 1024 * 1024
+HEEDS_INTERRUPTS = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("client", run_name="__main__")
+"""
+"""A test run in the background of a script ignores Ctrl-C, and so would what it starts."""
 
 
 @pytest.fixture
@@ -182,7 +188,7 @@ def test_stopped_by_the_user_it_can_be_given_up(
     s3(line.url)
     line.next(fault_after(1), lambda method, path: "partNumber=5" in path)
     running = subprocess.Popen(
-        [sys.executable, "-m", "client", "share", str(film)],
+        [sys.executable, "-c", HEEDS_INTERRUPTS, "share", str(film)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "LANG": "C.UTF-8"},
     )  # fmt: skip
     wait_until(lambda: sum(request.status == 200 for request in line.requests) >= 5, 30, "four parts")
