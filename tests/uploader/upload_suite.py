@@ -61,6 +61,8 @@ class UploadSuite(ShareSuite):
     resumes: ClassVar[bool] = True
     in_flight: ClassVar[int] = 4
     """How many pieces may have to be sent again."""
+    keeps_cut_pieces: ClassVar[bool] = False
+    """The server takes half a piece for a whole one: found at the end, and all goes again."""
     open_sessions: ClassVar[bool] = True
     """``leftovers`` can be counted."""
 
@@ -123,6 +125,8 @@ class UploadSuite(ShareSuite):
             started = len(proxy.requests)
             link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
             assert self.read(link.url) == content
+            if self.keeps_cut_pieces:
+                continue
             again = sum(request.body_bytes for request in proxy.requests[started:])
             assert again <= len(content) - limit + self.in_flight * PIECE
             all_was_there = any(step.endswith("/stored") for step in journal.kept)  # quicker than progress is told

@@ -30,6 +30,7 @@ from uploader.ways import Part, Parts, PieceRule, Upload, is_key
 from uploader.wire import NO_DATA, Body, Reply, Wire, sort_out
 from uploader.xml_reply import all_of, plain, text_of, tree_of
 
+SENT_ANEW = "{host} put something else together than was sent; it is sent anew"
 CALL_S = 15 * 60
 """How long the signature of one call holds: a slow piece must not outlive it."""
 MOST_COMPLETE_S = 600.0
@@ -189,6 +190,9 @@ class S3Way(Parts):
         try:
             headers = {"Content-Type": "application/xml"}
             self.ask("POST", key, {"uploadId": known["id"]}, headers, xml, answer_s=MOST_COMPLETE_S)
+        except _PartsDiffer:  # half of a piece that a broken line had held back came after the whole one
+            self.abort(upload, session)
+            raise Gone(SENT_ANEW, host=urlsplit(self.share.address("")).hostname or "") from None
         except Gone:  # perhaps an earlier one was carried out and its answer got lost: the object tells
             self._compare(upload, key, receipts)
             return key
@@ -247,7 +251,11 @@ class S3Way(Parts):
         if told.endswith(f"-{len(receipts)}") and len(sums) == 4 * len(receipts):
             wrong |= told.partition("-")[0] != base64.b64encode(zlib.crc32(sums).to_bytes(4, "big")).decode()
         if wrong:
-            raise Gone("{host} put something else together than was sent; it is sent anew", host=reply.host)
+            raise Gone(SENT_ANEW, host=reply.host)
+
+
+class _PartsDiffer(Temporary):
+    """The server's parts are not those that it was told of."""
 
 
 def _crc32(body: Window) -> str:
@@ -294,13 +302,15 @@ def _sort(reply: Reply, code: str, bucket: str) -> UploaderError:
     host = reply.host
     if code in ("NoSuchUpload", "NoSuchKey"):
         return Gone("{host} does not know it, or no longer ({status})", host=host, status=code)
+    if code in ("InvalidPart", "InvalidPartOrder", "EntityTooSmall"):
+        return _PartsDiffer(SENT_ANEW, host=host)
     if code == "NoSuchBucket":
         return Refused("there is no bucket “{bucket}” at {host}; correct it in the settings", bucket=bucket, host=host)
     if code in ("SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"):
         return AuthFailed("{host} does not accept the password or token", host=host)
     if code == "AccessDenied":
         return Refused("{host} does not allow it ({status}); the account may lack a right", host=host, status=code)
-    if code in ("EntityTooLarge", "EntityTooSmall"):
+    if code == "EntityTooLarge":
         return TooLarge("{host} does not take a file of this size", host=host)
     if code in ("QuotaExceeded", "StorageFull", "XMinioStorageFull"):
         return NoSpace("there is no space left at {host}", host=host)

@@ -160,6 +160,8 @@ class TestCeph(S3Suite):
 
 
 class TestRclone(S3Suite):
+    keeps_cut_pieces: ClassVar[bool] = True
+
     @pytest.fixture
     def server_url(self, rclone_s3: S3Server) -> str:
         return self.use(rclone_s3)
