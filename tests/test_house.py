@@ -169,6 +169,7 @@ def test_lock_files_hold_hashes_and_no_addresses() -> None:
 
 def test_the_lock_of_npm_holds_hashes_and_no_addresses() -> None:
     for lock in (path for path in tracked() if path.name == "package-lock.json"):
+        assert "://" not in lock.read_text("utf-8"), "drop funding, deprecated and the like: hashes only"
         packages = json.loads(lock.read_text("utf-8"))["packages"]
         assert len(packages) > 1
         assert not [name for name, held in packages.items() if name and "sha512-" not in held.get("integrity", "")]
