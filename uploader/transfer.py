@@ -122,6 +122,7 @@ class Sending:
         self._step = f"share/{file.sha256}/{file.name}/"
         self._sealed = share.seal != "no" if wishes.sealed is None else wishes.sealed
         self._progress: Progress = quiet
+        self._planned = Identity(0, 0, 0)
         self._hashed = False
         self._seen_bytes = 0
         self._resumed_bytes = 0
@@ -135,6 +136,7 @@ class Sending:
             self._file = replace(self._file, sha256=self._calmly(partial(hash_of, self._file)))
             self._hashed = True
         plan = self._plan()
+        self._planned = plan.file
         stored = self._journal.result(self._step + "stored") or self._store(plan.upload, self._source(plan))
         sha256 = self._journal.once(self._step + "sha256", lambda: self._file.sha256 or hash_of(self._file))
         self._seen_bytes = self._file.size_bytes
@@ -156,7 +158,7 @@ class Sending:
         if done is None or plan is None:
             return None
         link, known = msgspec.json.decode(done, type=Link), msgspec.json.decode(plan, type=Plan)
-        if known.file != identify(self._file.path, self._file.name) or bool(known.seal_key) != self._sealed:
+        if known.file != self._identify() or bool(known.seal_key) != self._sealed:
             return None
         if link.holds():
             return link
@@ -196,7 +198,7 @@ class Sending:
         if self._file.size_bytes > (self._share.abilities.largest_bytes or self._file.size_bytes):
             most = self._share.abilities.largest_bytes
             raise TooLarge("the file is larger than the service takes", limit_bytes=most)
-        identity = identify(self._file.path, self._file.name)
+        identity = self._identify()
         if identity.size_bytes != self._file.size_bytes:
             raise FileChanged("“{name}” has changed since it was attached", name=self._file.name)
 
@@ -216,6 +218,16 @@ class Sending:
             self.abandon()
             plan = msgspec.json.decode(self._journal.once(self._step + "plan", decide), type=Plan)
         return plan
+
+    def _identify(self) -> Identity:
+        """The file as it is now; hashed where nothing else proves that it is the one of an earlier run.
+
+        A hash that is promised from outside is compared at the end, which is too late for what is sealed.
+        """
+        found = identify(self._file.path, self._file.name)
+        if found.ctime_ns or (self._file.sha256 and not self._sealed):
+            return found
+        return replace(found, sha256=self._calmly(partial(hash_of, self._file)))
 
     def _source(self, plan: Plan) -> Source:
         if not plan.seal_key:
@@ -300,8 +312,9 @@ class Sending:
             raise
         if hashed:
             found = found or [self._file.sha256]
-            whole = not self._file.sha256 or found == [self._file.sha256]
-            if not whole or identify(self._file.path, self._file.name) != self._plan().file:
+            expected = self._file.sha256 or self._planned.sha256 or found[0]
+            now = replace(identify(self._file.path, self._file.name), sha256=self._planned.sha256)
+            if found[0] != expected or now != self._planned:
                 raise FileChanged("“{name}” has changed since it was attached", name=self._file.name)
             self._journal.once(self._step + "sha256", lambda: found[0])
         return receipts
