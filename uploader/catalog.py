@@ -13,6 +13,7 @@ from uploader.ticket import Desk, Share
 
 DESKS: dict[str, str] = {
     "folder": "uploader.desks.folder:FolderDesk",
+    "rt": "uploader.desks.rt:RequestTracker",
 }
 SHARES: dict[str, str] = {
     "azure": "uploader.shares.azure:Azure",

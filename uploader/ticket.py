@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from uploader.errors import Refused
 
 if TYPE_CHECKING:
     from uploader.journal import Journal
+    from uploader.seen import Seen
 
 LINK_LEAST = timedelta(hours=1)
 """A link that was made earlier and ends sooner is made anew before it goes into a ticket."""
@@ -132,14 +133,22 @@ class Ticket:
     sections: tuple[TextSection, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     language: str = "en"
+    reply_to: str = ""
+    """The ``key`` of the ticket that this is a reply to; empty: a new ticket."""
 
 
 @dataclass(frozen=True, slots=True)
 class TicketRef:
-    """What a desk answers: the number people say, and the address they open."""
+    """What a desk answers: the number people say, and the address they open (empty: there is none).
+
+    ``key`` is what the service's own calls want; empty: the number. ``unconfirmed``: the service took it and gives no
+    number; it comes by mail.
+    """
 
     id: str
     url: str
+    key: str = ""
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +168,50 @@ class Choice:
     title: str
 
 
+Order = Literal["before", "inside", "after"]
+"""When files travel: uploaded before the ticket is created, inside that call, or attached to it afterwards."""
+Markup = Literal["plain", "html", "markdown", "textile", "jira"]
+"""What the text of a ticket may be written in; see ``uploader/body.py``."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskAbilities:
+    """What a kind of desk can do.
+
+    ``entry`` is how a user gets in without an agent's secret: "token" (one's own), "oauth", "anonymous", "mail" or
+    "relay" (the company's own server holds the agent's key). ``shows_sections``: diagnostics are shown by the desk and
+    need no file. ``signs_in``: ``sign_in`` gets the secrets in a browser.
+    """
+
+    order: Order = "inside"
+    markup: Markup = "plain"
+    entry: tuple[str, ...] = ("token",)
+    shows_sections: bool = False
+    signs_in: bool = False
+
+
 class Desk(ABC):
     """A help desk. An adapter is a frozen dataclass; its fields are its settings. Called from worker threads."""
 
     title: ClassVar[str]
+    abilities: ClassVar[DeskAbilities] = DeskAbilities()
+
+    @classmethod
+    def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
+        """The settings that an address gives away, when this kind of desk lives there; None: it does not.
+
+        Asks ``seen`` for pages, which other kinds ask for too. Raises: nothing for what it does not understand.
+        """
+        return None
 
     @property
     def limits(self) -> Limits:
+        """What a ticket may hold; asked of the service where it tells. Raises: UploaderError."""
         return Limits()
+
+    def sign_in(self, show: Callable[[str], None]) -> Mapping[str, str]:
+        """Secrets by the name of their setting, after the user has agreed in a browser (as ``Share.sign_in``)."""
+        raise Refused("{service} knows no sign-in by browser; type the password", service=self.title)
 
     def choices(self, field: str) -> tuple[Choice, ...]:
         """The remote list for one of the adapter's own fields; most have none."""

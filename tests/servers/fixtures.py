@@ -16,6 +16,7 @@ from tests.servers.nginx import start_nginx
 from tests.servers.process import NotInstalled
 from tests.servers.rclone import start_rclone
 from tests.servers.rgw import Rgw, start_rgw
+from tests.servers.rt import RtServer, start_rt
 from tests.servers.s3 import S3Server
 from tests.servers.sshd import SftpServer, start_sshd
 from tests.servers.tus import TusServer, start_tus
@@ -80,6 +81,11 @@ def wsgidav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebdavServer]:
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer]:
     yield from lend(start_sshd, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def rt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtServer]:
+    yield from lend(start_rt, tmp_path_factory)
 
 
 @pytest.fixture

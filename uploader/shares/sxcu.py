@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urljoin, urlsplit
 
 from uploader.errors import AuthFailed, Gone, InvalidField, NoSpace, Refused, Temporary, TooLarge, UploaderError
+from uploader.form import Form, Part
 from uploader.setting import Secret, setting
 from uploader.sxcu.fault import SxcuFault
 from uploader.ticket import Link, ShareAbilities
@@ -123,13 +124,14 @@ class SxcuWay(Whole):
         self._share, self._wire, self._stored = share, wire, ""
 
     def send(self, upload: Upload, body: Window) -> str:
-        from uploader.sxcu.request import Chance, Form, make_request, read_error, read_result
+        from uploader.sxcu.request import Chance, make_request, read_error, read_result
 
         definition, chance = self._share.definition(), Chance(upload.key)
         request = make_request(definition, upload.name, chance, datetime.now().astimezone())
         headers, content = dict(request.headers), _one(body)
         if definition.body == "MultipartFormData":
-            form = Form(request.arguments, definition.file_form_name, upload.name, upload.media_type, body, upload.key)
+            part = Part(definition.file_form_name, upload.name, upload.media_type, body)
+            form = Form(request.arguments, (part,), upload.key)
             # What the file says itself would lack the boundary.
             headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
             headers["Content-Type"], content = form.content_type, form

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -20,7 +20,7 @@ from uploader.sxcu.fault import SxcuFault
 from uploader.sxcu.template import Scene
 
 if TYPE_CHECKING:
-    from uploader.wire import Body, Reply
+    from uploader.wire import Reply
 
 _OURS = frozenset({
     "content-length", "transfer-encoding", "connection", "host", "expect", "te", "upgrade", "trailer",
@@ -95,42 +95,6 @@ def _credentials(url: str) -> str:
         return ""
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return "Basic " + b64encode(pair.encode()).decode()
-
-
-class Form:
-    """A ``multipart/form-data`` body around a file that is streamed: the arguments first, the file last.
-
-    Source: RFC 7578, with the escapes of names that browsers use (WHATWG HTML, multipart/form-data, 2025).
-    """
-
-    def __init__(self, arguments: Pairs, name: str, filename: str, media_type: str, file: Body, seed: str) -> None:
-        self._file = file
-        self._mark = "testigo-" + hashlib.sha256(b"boundary" + seed.encode()).hexdigest()[:32]
-        head = "".join(f'--{self._mark}\r\nContent-Disposition: form-data; name="{_named(key)}"\r\n\r\n{value}\r\n'
-                       for key, value in arguments)  # fmt: skip
-        kind = media_type if re.fullmatch(r"[\w.+/-]+(; ?[\w.=+-]+)*", media_type) else "application/octet-stream"
-        head += (
-            f'--{self._mark}\r\nContent-Disposition: form-data; name="{_named(name)}"; filename="{_named(filename)}"'
-            f"\r\nContent-Type: {kind}\r\n\r\n"
-        )
-        self._head, self._tail = head.encode("utf-8", "replace"), f"\r\n--{self._mark}--\r\n".encode()
-
-    @property
-    def content_type(self) -> str:
-        return f"multipart/form-data; boundary={self._mark}"
-
-    @property
-    def size_bytes(self) -> int:
-        return len(self._head) + self._file.size_bytes + len(self._tail)
-
-    def blocks(self) -> Iterator[bytes | memoryview]:
-        yield self._head
-        yield from self._file.blocks()
-        yield self._tail
-
-
-def _named(text: str) -> str:
-    return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
 
 
 class Answered:

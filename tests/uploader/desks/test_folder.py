@@ -76,11 +76,12 @@ class TestFolderDesk(DeskSuite):
         found = []
         for folder in sorted(desk.path.glob("T-*")):
             stored = json.loads((folder / "ticket.json").read_text("utf-8"))
-            files = {a["name"]: (folder / a["path"]).read_bytes() for a in stored["attachments"] if a["path"]}
+            files = [(a["name"], (folder / a["path"]).read_bytes()) for a in stored["attachments"] if a["path"]]
             ours = {"ticket.json", "ticket.html", *(a["path"] for a in stored["attachments"])}
             assert {path.name for path in folder.iterdir()} <= ours
-            links = tuple(a["url"] for a in stored["attachments"] if a["via"] == "link")
-            found.append({**stored, "files": files, "links": links})
+            links = [a["url"] for a in stored["attachments"] if a["via"] == "link"]
+            text = "\n".join([stored["description"], *links, *stored["fields"].values()])
+            found.append({**stored, "files": files, "text": text})
         return found
 
     def test_the_json_has_the_promised_fields(self, desk: FolderDesk, tmp_path: Path) -> None:

@@ -366,12 +366,12 @@ def test_a_large_file_is_not_held_in_memory(tmp_path: Path, host: Host) -> None:
     host.answer = lambda asked, url: Told(413)
     share = make(tmp_path, {**FORM, "RequestURL": host.url})
     # The host of the test holds it all in this process; what is measured is a body read on its own.
+    from uploader.form import Form, Part
     from uploader.source import PlainSource, Window
-    from uploader.sxcu.request import Form
 
     whole = Window(PlainSource(Attachment("large", path, size, "", "")), 0, size, lambda n: None)
     tracemalloc.start()
-    form = Form((), "file", "large.bin", "video/mp4", whole, "seed")
+    form = Form((), (Part("file", "large.bin", "video/mp4", whole),), "seed")
     assert sum(len(block) for block in form.blocks()) == form.size_bytes
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

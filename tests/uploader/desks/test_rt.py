@@ -1,0 +1,108 @@
+"""Request Tracker, the real one."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.rt import RtServer
+from tests.uploader.desk_suite import make_ticket
+from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from uploader.desks.rt import RequestTracker
+from uploader.errors import Gone, InvalidField, Refused
+from uploader.journal import MemoryJournal
+from uploader.seen import Seen
+from uploader.setting import Secret
+from uploader.ticket import Desk, quiet
+from uploader.wire import Wire
+
+
+class TestRequestTracker(RemoteDeskSuite, InboxSuite):
+    @pytest.fixture(autouse=True)
+    def server(self, rt: RtServer) -> None:
+        self.rt = rt
+
+    @pytest.fixture
+    def server_url(self, rt: RtServer) -> str:
+        return rt.url
+
+    def at(self, url: str) -> RequestTracker:
+        return RequestTracker(url=url, token=Secret(self.rt.tokens["ana"]), user="ana")
+
+    def every(self, desk: Desk) -> list[dict[str, Any]]:
+        listed = self.rt.ask("GET", "tickets?query=id%3E0&fields=Subject&per_page=100&orderby=id&order=DESC")["items"]
+        known = getattr(self, "_before", set())
+        return [self._whole(item) if item["id"] not in known else item for item in listed]
+
+    def _whole(self, item: dict[str, Any]) -> dict[str, Any]:
+        parts = self._parts(item["id"])
+        text = "\n".join(content.decode() for part, content in parts if not part.get("Filename"))
+        report = re.search(r"Testigo (\S+)", text)
+        files = [(part["Filename"], content) for part, content in parts if part.get("Filename")]
+        return {"id": item["id"], "report_id": report and report[1], "subject": item["Subject"], "text": text,
+                "files": files}  # fmt: skip
+
+    def _parts(self, number: str) -> list[tuple[dict[str, Any], bytes]]:
+        listed = self.rt.ask("GET", f"ticket/{number}/attachments?fields=ContentType,Filename&per_page=100")["items"]
+        found = [
+            self.rt.ask("GET", f"attachment/{part['id']}") for part in listed if "multi" not in part["ContentType"]
+        ]
+        return [(part, base64.b64decode(part.get("Content", ""))) for part in found]
+
+    def agent_replies(self, key: str, html: str, files: list[tuple[str, bytes]]) -> None:
+        packed = [{"FileName": name, "FileType": "application/octet-stream",
+                   "FileContent": base64.b64encode(content).decode()} for name, content in files]  # fmt: skip
+        self.rt.ask("POST", f"ticket/{key}/correspond",
+                    {"Content": html, "ContentType": "text/html", "Attachments": packed})  # fmt: skip
+
+    def agent_solves(self, key: str) -> None:
+        self.rt.ask("PUT", f"ticket/{key}", {"Status": "resolved"})
+
+    def count_replies(self, key: str) -> int:
+        events = self.rt.ask("GET", f"ticket/{key}/history?fields=Type&per_page=100&page=1")["items"]
+        events += self.rt.ask("GET", f"ticket/{key}/history?fields=Type&per_page=100&page=2")["items"]
+        return sum(event["Type"] == "Correspond" for event in events)
+
+    def test_somebody_else_does_not_read_it(self, desk: RequestTracker, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        other = RequestTracker(url=self.rt.url, token=Secret(self.rt.tokens["berta"]), user="berta")
+        assert ref.id not in [ticket.id for ticket in other.news("").tickets]
+        with pytest.raises(Refused):
+            other.conversation(ref.id)
+
+    def test_a_queue_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        desk = RequestTracker(url=self.rt.url, token=Secret(self.rt.tokens["ana"]), user="ana", queue="Nope")
+        with pytest.raises(InvalidField, match="Nope"):
+            desk.check()
+        with pytest.raises(InvalidField, match="Nope"):
+            desk.submit(make_ticket(tmp_path), MemoryJournal(), quiet)
+
+    def test_its_queues_can_be_chosen_from(self, desk: RequestTracker) -> None:
+        assert [choice.value for choice in desk.choices("queue")] == ["General"]
+
+    def test_custom_fields_that_the_queue_knows_are_filled_in(self, desk: RequestTracker, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path, fields={"Centro": "42", "Unknown": "x"}), MemoryJournal(), quiet)
+        fields = self.rt.ask("GET", f"ticket/{ref.id}")["CustomFields"]
+        assert {field["name"]: field["values"] for field in fields} == {"Centro": ["42"]}
+
+    def test_the_priority_is_a_number(self, desk: RequestTracker, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path, priority="high"), MemoryJournal(), quiet)
+        assert self.rt.ask("GET", f"ticket/{ref.id}")["Priority"] == "100"
+
+    def test_articles_are_found_by_their_words(self, desk: RequestTracker) -> None:
+        (found,) = desk.articles("la impresora falla", "es")
+        assert found.title == "La impresora no imprime"
+        assert found.excerpt == "Reinicia la cola"
+        assert desk.articles("xyzzy", "es") == ()
+
+    def test_its_address_gives_it_away(self) -> None:
+        with Wire() as wire:
+            assert RequestTracker.recognise(Seen(wire, self.rt.url + "/")) == {"url": self.rt.url}
+
+    def test_a_ticket_that_is_gone_is_told(self, desk: RequestTracker) -> None:
+        with pytest.raises(Gone):
+            desk.conversation("99999")

@@ -1,0 +1,266 @@
+"""What every desk must survive that is reached over a network, with a bad line in front of its server."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from tests.servers.fault_proxy import LOGIN_PAGE, LOGIN_REDIRECT, Answer, Fault, FaultProxy
+from tests.uploader.desk_suite import DeskSuite, attachment, contents, make_ticket
+from uploader.errors import AuthFailed, Refused, Temporary, UploaderError
+from uploader.inbox import Inbox
+from uploader.journal import MemoryJournal
+from uploader.setting import Secret, settings_of
+from uploader.ticket import Desk, Ticket, TicketRef, quiet
+
+HTML_200 = Answer(200, {"Content-Type": "text/html"}, b"<!doctype html><title>Wartung</title><h1>Gleich zur\xc3\xbcck")
+FAULTS = {
+    "the reply is lost": Fault(drop_reply=True),
+    "the request is cut": Fault(cut_request_after_bytes=40),
+    "the reply is cut": Fault(cut_reply_after_bytes=5),
+    "503": Fault(answer=Answer(503, {"Retry-After": "0"}, b"busy")),
+    "500 after it was done": Fault(drop_reply=True, delay_s=0.05),
+    "429": Fault(answer=Answer(429, {"Retry-After": "0", "Content-Type": "text/plain"}, b"slow down")),
+    "HTML instead of data": Fault(answer=HTML_200),
+    "a captive portal": Fault(answer=LOGIN_PAGE),
+    "a redirect to a login page": Fault(answer=LOGIN_REDIRECT),
+    "slow": Fault(bytes_per_s=200_000, delay_s=0.05),
+}
+TRIES = 3
+"""The outbox tries much longer."""
+
+
+def with_patience(act: Callable[[], Any]) -> Any:
+    """What the outbox does, and the person who is asked: a later try."""
+    for _ in range(TRIES - 1):
+        try:
+            return act()
+        except UploaderError:
+            pass
+    return act()
+
+
+class RemoteDeskSuite(DeskSuite):
+    """Subclasses give ``server_url`` (a fixture), ``at(url)``: the desk reached under that address; ``every(desk)``:
+    all tickets that the service holds, as ``DeskSuite.tickets`` wants them."""
+
+    own_faults: ClassVar[dict[str, Fault]] = {}
+    """A failure that this service alone has: 200 with an error inside, for example."""
+    secret_words: tuple[str, ...] = ()
+
+    def at(self, url: str) -> Desk:
+        raise NotImplementedError
+
+    def every(self, desk: Desk) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+    def tickets(self, desk: Desk) -> list[dict[str, Any]]:
+        return [ticket for ticket in self.every(desk) if ticket["id"] not in self._before]
+
+    @pytest.fixture
+    def desk(self, server_url: str) -> Desk:
+        desk = self.at(server_url)
+        self._before = {ticket["id"] for ticket in self.every(desk)}
+        return desk
+
+    @pytest.fixture
+    def proxy(self, server_url: str, fault_proxy: Callable[[str], FaultProxy]) -> FaultProxy:
+        return fault_proxy(server_url)
+
+    def test_whatever_happens_to_any_one_request_there_is_one_ticket_with_every_file(
+        self, desk: Desk, proxy: FaultProxy, tmp_path: Path, subtests: Any
+    ) -> None:
+        through = self.at(proxy.url)
+        through.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        requests, expected = len(proxy.requests), 1
+        for name, fault in {**FAULTS, **self.own_faults}.items():
+            for number in range(requests):
+                ticket, journal = fresh(tmp_path), MemoryJournal()
+                counted = iter(range(1000))
+                proxy.next(fault, lambda method, path, nth=number, c=counted: next(c) == nth)
+                where = f"{name}, request {number + 1} of {requests}"
+                answer = with_patience(lambda t=ticket, j=journal: through.submit(t, j, quiet))
+                expected += 1
+                with subtests.test(where):
+                    self.demand_one(desk, ticket, answer, where)
+        assert len(self.tickets(desk)) == expected
+
+    def demand_one(self, desk: Desk, ticket: Ticket, answer: TicketRef, where: str) -> None:
+        mine = [found for found in self.tickets(desk) if found["report_id"] == ticket.report_id]
+        assert len(mine) == 1, where
+        assert mine[0]["id"] == answer.id, where
+        assert sorted(content for _, content in mine[0]["files"]) == contents(ticket), where
+
+    def test_a_wish_to_wait_an_hour_is_passed_on_and_not_slept_through(self, proxy: FaultProxy, tmp_path: Path) -> None:
+        busy = Fault(answer=Answer(429, {"Retry-After": "3600"}))
+        proxy.next(busy, lambda method, path: True, times=None)
+        with pytest.raises(Temporary) as caught:
+            self.at(proxy.url).submit(make_ticket(tmp_path), MemoryJournal(), quiet)
+        assert caught.value.retry_after_s == 3600
+
+    def test_a_wrong_password_is_named_as_such(self, desk: Desk, tmp_path: Path) -> None:
+        secret = [part.name for part in settings_of(type(desk)) if part.kind == "secret"]
+        if not secret:
+            pytest.skip("this kind of desk lets everybody in")
+        with pytest.raises(AuthFailed):
+            self.refused(desk).submit(make_ticket(tmp_path), MemoryJournal(), quiet)
+        with pytest.raises(AuthFailed):
+            self.refused(desk).check()
+        assert self.tickets(desk) == []
+
+    def refused(self, desk: Desk) -> Desk:
+        """The same desk with a secret that does not hold."""
+        import dataclasses
+
+        wrong = {part.name: Secret("wrong-secret-000") for part in settings_of(type(desk)) if part.kind == "secret"}
+        return dataclasses.replace(desk, **wrong)  # type: ignore[type-var]
+
+    def test_nobody_there_is_told_and_nothing_is_lost(self, proxy: FaultProxy, tmp_path: Path) -> None:
+        through, journal = self.at(proxy.url), MemoryJournal()
+        proxy.next(Fault(answer=Answer(503)), lambda method, path: True, times=None)
+        with pytest.raises(Temporary):
+            through.submit(make_ticket(tmp_path), journal, quiet)
+        with pytest.raises(UploaderError):
+            through.check()
+
+    def test_no_secret_is_logged_or_told(self, desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.DEBUG):
+            desk.submit(make_ticket(tmp_path), MemoryJournal(), quiet)
+            try:
+                self.refused(desk).check()
+            except UploaderError as error:
+                said = f"{error} {error.values}"
+            else:
+                said = ""
+        said += " ".join(record.getMessage() for record in caplog.records)
+        for part in settings_of(type(desk)):
+            if part.kind == "secret" and (secret := getattr(desk, part.name)):
+                assert secret.reveal() not in said
+                assert "wrong-secret-000" not in said
+
+
+def fresh(folder: Path, **changes: Any) -> Ticket:
+    """A ticket of its own, as every report is."""
+    return make_ticket(folder, report_id=f"20261121-101500-{secrets.token_hex(5)}", **changes)
+
+
+class InboxSuite:
+    """What every way back must do. Subclasses of a ``RemoteDeskSuite`` also inherit this one, and give what an agent
+    and another user can do at the service."""
+
+    def agent_replies(self, key: str, html: str, files: list[tuple[str, bytes]]) -> None:
+        raise NotImplementedError
+
+    def agent_solves(self, key: str) -> None:
+        raise NotImplementedError
+
+    def count_replies(self, key: str) -> int:
+        """How many messages the service holds for a ticket, the first one not counted."""
+        raise NotImplementedError
+
+    def sent(self, desk: Desk, folder: Path, **changes: Any) -> TicketRef:
+        return desk.submit(fresh(folder, **changes), MemoryJournal(), quiet)
+
+    def test_an_agents_answer_is_news_once(self, desk: Desk, tmp_path: Path) -> None:
+        assert isinstance(desk, Inbox)
+        ref = self.sent(desk, tmp_path)
+        key, first = ref.key or ref.id, desk.news("")
+        (mine,) = [ticket for ticket in first.tickets if ticket.id == ref.id]
+        assert mine.subject == "Ñandú 🐦 no carga"
+        assert mine.state == "open"
+        assert mine.updated_at.tzinfo is not None
+        before = desk.conversation(key)
+        self.agent_replies(key, "<p>Hola <b>Ana</b>, ¿qué versión?</p>", [])
+        again = desk.news(first.mark)
+        assert key in [ticket.key for ticket in again.tickets]
+        after = desk.conversation(key)
+        (new,) = [reply for reply in after.replies if reply.key not in {old.key for old in before.replies}]
+        assert "Hola" in new.text
+        assert "Ana" in new.text
+        assert "¿qué versión?" in new.text
+        assert not new.mine
+        assert desk.news(again.mark).mark == again.mark
+
+    def test_what_the_user_wrote_stands_at_the_beginning(self, desk: Desk, tmp_path: Path) -> None:
+        assert isinstance(desk, Inbox)
+        ref = self.sent(desk, tmp_path)
+        talk = desk.conversation(ref.key or ref.id)
+        assert talk.ticket.id == ref.id
+        assert "Línea <dos> & tres" in talk.replies[0].text
+        assert talk.replies[0].mine
+
+    def test_a_reply_arrives_once_whatever_happens_to_any_one_request(
+        self, desk: Desk, proxy: FaultProxy, tmp_path: Path, subtests: Any
+    ) -> None:
+        through = self.at(proxy.url)  # type: ignore[attr-defined]
+        ref = self.sent(desk, tmp_path)
+        key = ref.key or ref.id
+        before, requests = self.count_replies(key), 0
+        for name, fault in {"none": None, **FAULTS}.items():
+            for number in range(max(requests, 1)):
+                journal, counted = MemoryJournal(), iter(range(1000))
+                files = (attachment(tmp_path, "otra.png", b"\x89PNG other", "image/png"),)
+                answer = fresh(tmp_path, description=f"Sigue igual ({name})", links=(), reply_to=key, attachments=files)
+                begun = len(proxy.requests)
+                if fault:
+                    proxy.next(fault, lambda method, path, nth=number, c=counted: next(c) == nth)
+                with_patience(lambda a=answer, j=journal: through.reply(a, j, quiet))
+                requests = requests or len(proxy.requests) - begun
+                before += 1
+                with subtests.test(f"{name}, request {number + 1}"):
+                    assert self.count_replies(key) == before
+        talk = desk.conversation(key)  # type: ignore[attr-defined]
+        assert "Sigue igual" in talk.replies[-1].text
+        assert [file.name for file in talk.replies[-1].files] == ["otra.png"]
+
+    @pytest.mark.parametrize("name", ["../../x.txt", "captura ñ.png"])
+    def test_a_file_of_an_agent_comes_byte_for_byte(self, desk: Desk, tmp_path: Path, name: str) -> None:
+        assert isinstance(desk, Inbox)
+        ref, content = self.sent(desk, tmp_path), bytes(range(256)) * 100
+        self.agent_replies(ref.key or ref.id, "<p>mira</p>", [(name, content)])
+        (file,) = desk.conversation(ref.key or ref.id).replies[-1].files
+        desk.fetch(file, tmp_path / "fetched", quiet)
+        assert (tmp_path / "fetched").read_bytes() == content
+
+    def test_hostile_html_is_text(self, desk: Desk, tmp_path: Path) -> None:
+        assert isinstance(desk, Inbox)
+        ref = self.sent(desk, tmp_path)
+        self.agent_replies(
+            ref.key or ref.id, "<script>alert(1)</script><img src=x onerror=alert(2)><p>hola</p><!--" + "x" * 9000, []
+        )
+        text = desk.conversation(ref.key or ref.id).replies[-1].text
+        assert "alert(1)" not in text
+        assert "<" not in text
+        assert "hola" in text
+
+    def test_solved_by_the_agent_it_says_so(self, desk: Desk, tmp_path: Path) -> None:
+        assert isinstance(desk, Inbox)
+        ref = self.sent(desk, tmp_path)
+        self.agent_solves(ref.key or ref.id)
+        (mine,) = [ticket for ticket in desk.news("").tickets if ticket.id == ref.id]
+        assert mine.state in ("solved", "closed")
+
+    def test_what_the_desk_lets_users_do_can_be_done(self, desk: Desk, tmp_path: Path) -> None:
+        assert isinstance(desk, Inbox)
+        ref = self.sent(desk, tmp_path)
+        key = ref.key or ref.id
+        if desk.inbox.solves:
+            desk.solve(key)
+            desk.solve(key)
+            assert desk.conversation(key).ticket.state in ("solved", "closed")
+        else:
+            with pytest.raises(Refused):
+                desk.solve(key)
+        if desk.inbox.reopens:
+            self.agent_solves(key)
+            desk.reopen(key)
+            assert desk.conversation(key).ticket.state == "open"
+        if desk.inbox.rating:
+            self.agent_solves(key)
+            desk.rate(key, 5, "muy bien")
+            desk.rate(key, 5, "muy bien")

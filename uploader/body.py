@@ -1,0 +1,177 @@
+"""What stands in a ticket for an agent to read, as the desk takes it: plain, HTML, Markdown, Textile or Jira markup.
+
+Whatever the user wrote arrives as the characters that were typed: nothing in it is markup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+from uploader.ticket import Markup, SharedFile, Ticket
+
+_SPANISH = {
+    "Kind": "Tipo",
+    "Priority": "Prioridad",
+    "From": "De",
+    "Files as links": "Archivos como enlace",
+    "until {date}": "hasta el {date}",
+    "does not expire": "no vence",
+    "sealed": "sellado",
+    "key": "clave",
+    "password": "contraseña",
+    "Report": "Reporte",
+    "incident": "incidente",
+    "petition": "petición",
+    "complaint": "queja",
+    "claim": "reclamo",
+    "suggestion": "sugerencia",
+    "high": "alta",
+    "medium": "media",
+    "low": "baja",
+}
+
+
+def word(text: str, language: str) -> str:
+    """One of our own words in the ticket's language."""
+    return _SPANISH.get(text, text) if language == "es" else text
+
+
+def mark(report_id: str) -> str:
+    """What a ticket or reply carries so that it is found again before it is sent twice."""
+    return f"Testigo {report_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A small table: names and values. ``title`` may be empty; a value may be a web address."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+
+
+def blocks(ticket: Ticket) -> tuple[str | Facts, ...]:
+    """The text, the facts, the files that stayed outside, and our mark: in this order. No block is empty."""
+    language = ticket.language
+    found: list[str | Facts] = [ticket.description.strip()] if ticket.description.strip() else []
+    if not ticket.reply_to:
+        rows = [
+            (word("Kind", language), word(ticket.kind, language)),
+            (word("Priority", language), word(ticket.priority, language)),
+            (word("From", language), ticket.requester),
+            *ticket.fields.items(),
+        ]
+        found.append(Facts("", tuple((name, value) for name, value in rows if value)))
+    if ticket.links:
+        rows = [row for file in ticket.links for row in _linked(file, language)]
+        found.append(Facts(word("Files as links", language), tuple(rows)))
+    found.append(mark(ticket.report_id))
+    return tuple(found)
+
+
+def render(ticket: Ticket, markup: Markup) -> str:
+    """The whole body."""
+    return _RENDER[markup](blocks(ticket))
+
+
+def _linked(file: SharedFile, language: str) -> list[tuple[str, str]]:
+    ends = file.link.expires_at
+    until = (
+        word("until {date}", language).format(date=f"{ends:%Y-%m-%d}") if ends else word("does not expire", language)
+    )
+    rows = [(file.name, file.link.url), ("", f"{_size(file.size_bytes)}, {until}")]
+    if file.sha256:
+        rows.append(("SHA-256", file.sha256))
+    if file.link.key:
+        rows.append((f"{word('key', language)} ({word('sealed', language)})", file.link.key))
+    if file.link.password:
+        rows.append((word("password", language), file.link.password))
+    return rows
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{max(1, round(size_bytes / 1e3))} kB"
+
+
+def _plain(parts: tuple[str | Facts, ...]) -> str:
+    def table(facts: Facts) -> str:
+        head = [facts.title + ":"] if facts.title else []
+        return "\n".join([*head, *(f"{name}: {value}" if name else value for name, value in facts.rows)])
+
+    return "\n\n".join(part if isinstance(part, str) else table(part) for part in parts)
+
+
+def _html(parts: tuple[str | Facts, ...]) -> str:
+    def value(text: str) -> str:
+        safe = escape(text)
+        return f'<a href="{safe}">{safe}</a>' if _is_address(text) else safe
+
+    def one(part: str | Facts) -> str:
+        if isinstance(part, str):
+            return "<p>" + escape(part).replace("\n", "<br>") + "</p>"
+        head = f"<p><strong>{escape(part.title)}</strong></p>" if part.title else ""
+        rows = "".join(f"<tr><td>{escape(name)}</td><td>{value(text)}</td></tr>" for name, text in part.rows)
+        return f"{head}<table>{rows}</table>"
+
+    return "".join(one(part) for part in parts)
+
+
+def _markdown(parts: tuple[str | Facts, ...]) -> str:
+    """Source of what must be escaped: CommonMark 0.31, 2.4 (2024)."""
+
+    def text(words: str) -> str:
+        safe = re.sub(r"([\\`*_{}\[\]<>()#+!|~$&@-])", r"\\\1", words)
+        safe = re.sub(r"^(\s*\d+)([.])", r"\1\\\2", safe, flags=re.MULTILINE)
+        return safe.replace("\t", "    ").replace("\n", "  \n")
+
+    return _listed(parts, text, lambda url: f"<{url}>", "**", "- ")
+
+
+def _textile(parts: tuple[str | Facts, ...]) -> str:
+    """Source: the Textile reference (RedCloth 4): ``<notextile>`` takes everything literally."""
+
+    def text(words: str) -> str:
+        return "\n".join(f"<notextile>{escape(line, quote=False)}</notextile>" if line.strip() else ""
+                         for line in words.split("\n"))  # fmt: skip
+
+    return _listed(parts, text, lambda url: f'"{url}":{url}', "*", "* ")
+
+
+def _jira(parts: tuple[str | Facts, ...]) -> str:
+    """Source: Atlassian, "Text formatting notation help": a backslash escapes a special character."""
+
+    def text(words: str) -> str:
+        return re.sub(r"([\\*_?\-+^~{}\[\]|!#])", r"\\\1", words)
+
+    return _listed(parts, text, lambda url: f"[{url}]", "*", "* ")
+
+
+def _listed(
+    parts: tuple[str | Facts, ...], text: Callable[[str], str], link: Callable[[str], str], strong: str, bullet: str
+) -> str:
+    def row(name: str, value: str) -> str:
+        shown = link(value) if _is_address(value) else text(value)
+        return f"{bullet}{text(name)}: {shown}" if name else f"{bullet}{shown}"
+
+    def one(part: str | Facts) -> str:
+        if isinstance(part, str):
+            return text(part)
+        head = f"{strong}{text(part.title)}{strong}\n\n" if part.title else ""
+        return head + "\n".join(row(name, value) for name, value in part.rows)
+
+    return "\n\n".join(one(part) for part in parts)
+
+
+def _is_address(text: str) -> bool:
+    return re.fullmatch(r"(https?|file)://[^\s<>\"\[\]|]+", text) is not None
+
+
+_RENDER: dict[Markup, Callable[[tuple[str | Facts, ...]], str]] = {
+    "plain": _plain,
+    "html": _html,
+    "markdown": _markdown,
+    "textile": _textile,
+    "jira": _jira,
+}

@@ -1,0 +1,73 @@
+"""The small files of one ticket on their way: compared before the first byte goes, counted over all of them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+
+from uploader.errors import FileChanged
+from uploader.names import clean_name
+from uploader.source import PlainSource, Window, hash_of
+from uploader.ticket import Attachment, Progress
+
+
+class Cargo:
+    """Made at the beginning of ``submit`` or ``reply``, before anything is created: it may refuse, or be cancelled.
+
+    Raises: FileChanged when a file is not the one that was attached; what ``progress`` raises.
+    """
+
+    def __init__(self, files: Iterable[Attachment], progress: Progress) -> None:
+        self.files = tuple(files)
+        self._progress, self._total = progress, sum(file.size_bytes for file in self.files)
+        for file in self.files:
+            if hash_of(file) != file.sha256:
+                raise FileChanged("“{name}” has changed since it was attached", name=file.name)
+        self._names = dict(zip(self.files, distinct_names([file.name for file in self.files])))
+        progress(0, self._total)
+
+    def name(self, file: Attachment) -> str:
+        """How the desk shall call it: harmless, and unlike all others of this ticket."""
+        return self._names[file]
+
+    def step(self, file: Attachment) -> str:
+        """What a journal calls it: the same in every run, and told apart from its equals."""
+        return f"file/{file.sha256}/{self.name(file)}"
+
+    def body(self, file: Attachment) -> Window:
+        """Its bytes as a request's body, counted as they go; a second try counts anew."""
+        before, sent = self._before(file), 0
+
+        def passing(size_bytes: int) -> None:
+            nonlocal sent
+            sent += size_bytes
+            self._progress(min(before + sent, self._total), self._total)
+
+        return Window(PlainSource(file), 0, file.size_bytes, passing)
+
+    def base64(self, file: Attachment) -> str:
+        """Its bytes for a service that wants them within JSON. In memory: only for what fits into a ticket."""
+        return base64.b64encode(b"".join(bytes(block) for block in self.body(file).blocks())).decode()
+
+    def arrived(self) -> None:
+        """All is there."""
+        self._progress(self._total, self._total)
+
+    def _before(self, file: Attachment) -> int:
+        return sum(other.size_bytes for other in self.files[: self.files.index(file)])
+
+
+def distinct_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Clean names of which no two are the same, not even to a system that does not tell letter cases apart."""
+    taken, found = set[str](), []
+    for name in names:
+        plain = clean_name(name)
+        stem, dot, suffix = plain.rpartition(".")
+        stem, suffix = (stem, dot + suffix) if stem else (plain, "")
+        tried, number = plain, 1
+        while tried.casefold() in taken:
+            number += 1
+            tried = f"{stem} ({number}){suffix}"
+        taken.add(tried.casefold())
+        found.append(tried)
+    return tuple(found)

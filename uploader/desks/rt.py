@@ -1,0 +1,325 @@
+"""Request Tracker 5, by its REST 2.0 interface and the user's own token.
+
+RT knows neither an idempotency key nor a field for an id of ours, and full-text search is off by default: what was
+created is found again among the newest tickets of the token's user, by our mark in their text. Source: "RT::REST2" of
+RT 5.0.3, and what a server of 5.0.3 did.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from uploader.body import mark, render
+from uploader.cargo import Cargo
+from uploader.errors import Gone, InvalidField, OutcomeUnknown, Refused, Temporary, TooLarge, UploaderError
+from uploader.form import Form, Part
+from uploader.inbox import (
+    MOST_TICKETS,
+    Article,
+    Conversation,
+    Inbox,
+    InboxAbilities,
+    Library,
+    News,
+    OwnTicket,
+    RemoteFile,
+    Reply,
+    State,
+)
+from uploader.journal import Journal
+from uploader.plain_text import plain_text, tidy
+from uploader.remote import RemoteDesk, demand_mail, http_address, subject_of
+from uploader.rest import Rest, moment, said, text_in, time_in
+from uploader.seen import Seen
+from uploader.setting import Secret, setting
+from uploader.ticket import Choice, DeskAbilities, Limits, Progress, Ticket, TicketRef
+from uploader.wire import Reply as Answer
+from uploader.wire import Wire, sort_out
+
+PRIORITIES = {"high": "100", "medium": "50", "low": "0"}
+"""RT stores numbers; a word such as "High" is stored as a word. Source: RT_Config, %PriorityAsString."""
+STATES: dict[str, State] = {"new": "open", "open": "open", "stalled": "waiting", "resolved": "solved",
+                            "rejected": "closed", "deleted": "closed"}  # fmt: skip
+SUBJECT_CHARACTERS = 200
+"""Source: RT's schema, Tickets.Subject varchar(200)."""
+LOOKED_AT = 50
+"""Newest own tickets that are searched for one of ours."""
+TEXT_PARTS = ("text/plain", "text/html")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestTracker(RemoteDesk, Inbox, Library):
+    title: ClassVar[str] = "Request Tracker"
+    abilities: ClassVar[DeskAbilities] = DeskAbilities(order="inside", markup="plain", entry=("token",))
+    inbox: ClassVar[InboxAbilities] = InboxAbilities(solves=True, reopens=True)
+
+    url: str = setting("Address of Request Tracker", help="https://rt.example.org", kind="url")
+    token: Secret = setting(
+        "Your token", help="In Request Tracker: Logged in as → Settings → Auth tokens.", kind="secret",
+        default=Secret(""),
+    )  # fmt: skip
+    queue: str = setting("Queue", default="General")
+    user: str = setting(
+        "Your name in Request Tracker", help="Only if it does not know your e-mail address.", default="", rare=True
+    )
+    largest_mb: float = setting(
+        "Largest file, in MB", help="Larger ones go as a link. 0: Request Tracker takes any.", kind="number",
+        default=0.0, least=0, most=25, rare=True,
+    )  # fmt: skip
+
+    @classmethod
+    def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
+        answer = seen.get("REST/2.0/rt")
+        known = answer is not None and answer.status == 401 and said(answer, "message") == "Unauthorized"
+        return {"url": seen.url} if known else None
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(file_bytes=int(self.largest_mb * 1_000_000)) if self.largest_mb else Limits()
+
+    def choices(self, field: str) -> tuple[Choice, ...]:
+        if field != "queue":
+            return ()
+        with self.open_wire() as wire:
+            found = self._rest(wire).read("GET", "queues/all", query={"fields": "Name,Description", "per_page": "100"})
+        queues = [item for item in found.get("items", []) if isinstance(item, dict)]
+        return tuple(Choice(text_in(queue, "Name"), text_in(queue, "Name")) for queue in queues)
+
+    def check(self) -> None:
+        with self.open_wire() as wire:
+            rest = self._rest(wire)
+            rest.read("GET", "rt")
+            try:
+                rest.read("GET", f"queue/{self.queue}")
+            except (Gone, Refused) as error:
+                raise _no_queue(self.queue) from error
+
+    def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
+        with self.open_wire() as wire:
+            rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
+            number = journal.once(
+                "create", partial(self._create, rest, ticket, cargo), partial(self._find, rest, ticket.report_id)
+            )
+            journal.once("whole", partial(self._look_whole, rest, number, cargo))
+            cargo.arrived()
+        return TicketRef(number, self._page(number))
+
+    def _create(self, rest: Rest, ticket: Ticket, cargo: Cargo) -> str:
+        asked: dict[str, object] = {
+            "Queue": self.queue,
+            "Subject": subject_of(ticket, SUBJECT_CHARACTERS),
+            "Requestor": self.user or demand_mail(ticket),
+            "Priority": int(self.priority_of(ticket, PRIORITIES) or 0),
+            "Content": render(ticket, "plain"),
+            "ContentType": "text/plain",
+        }
+        if values := self._custom_fields(rest, ticket):
+            asked["CustomFields"] = values
+        found = self._send(rest, "ticket", asked, cargo, ticket.report_id)
+        number = text_in(found, "id")
+        if not number.isdecimal():
+            raise OutcomeUnknown("{host} did not say which ticket it made", host=rest.url)
+        return number
+
+    def _custom_fields(self, rest: Rest, ticket: Ticket) -> dict[str, str]:
+        """Those that the queue knows; RT refuses the whole ticket for one that it does not. The text has them all."""
+        wanted = self.field_values(ticket)
+        if not wanted:
+            return {}
+        found = rest.read("GET", f"queue/{self.queue}", query={"fields": "TicketCustomFields"})
+        known = {text_in(item, "name") for item in found.get("TicketCustomFields", []) if isinstance(item, dict)}
+        return {name: value for name, value in wanted.items() if name in known}
+
+    def _send(self, rest: Rest, path: str, asked: Mapping[str, object], cargo: Cargo, seed: str) -> dict[str, Any]:
+        files = [Part("Attachments", cargo.name(file), file.media_type, cargo.body(file)) for file in cargo.files]
+        head = Part("JSON", "", "application/json", json.dumps(asked, ensure_ascii=False).encode())
+        form = Form((), (head, *files), seed + path)
+        answer = rest.call("POST", path, body=form, headers={"Content-Type": form.content_type})
+        try:
+            found = json.loads(answer.body)
+        except ValueError as error:
+            raise OutcomeUnknown("{host} answered with something else than data", host=answer.host) from error
+        return found if isinstance(found, dict) else {"said": found}
+
+    def _find(self, rest: Rest, report_id: str) -> str | None:
+        query = {"query": "Creator = '__CurrentUser__'", "orderby": "id", "order": "DESC", "per_page": str(LOOKED_AT)}
+        for item in rest.read("GET", "tickets", query=query).get("items", []):
+            number = text_in(item, "id")
+            if self._text_with(rest, number, mark(report_id)):
+                return number
+        return None
+
+    def _text_with(self, rest: Rest, number: str, words: str) -> str | None:
+        """The message of a ticket whose text holds these words."""
+        for part in reversed(self._parts(rest, number)):
+            is_text = text_in(part, "ContentType") in TEXT_PARTS and not text_in(part, "Filename")
+            if is_text and words in _content(rest, text_in(part, "id")).decode("utf-8", "replace"):
+                return text_in(part, "TransactionId") or text_in(part, "TransactionId", "id")
+        return None
+
+    def _parts(self, rest: Rest, number: str) -> list[dict[str, Any]]:
+        wanted = {"fields": "Filename,ContentLength,ContentType,TransactionId", "per_page": "100"}
+        found, page = list[dict[str, Any]](), 1
+        while True:
+            items = rest.read("GET", f"ticket/{number}/attachments", query={**wanted, "page": str(page)}).get("items")
+            found += [item for item in items or [] if isinstance(item, dict)]
+            if not items or len(items) < 100:
+                return found
+            page += 1
+
+    def _look_whole(self, rest: Rest, number: str, cargo: Cargo) -> str:
+        """RT may be set up to cut or drop large files, and answers 201 all the same."""
+        have = sorted(int(text_in(part, "ContentLength") or 0) for part in self._parts(rest, number))
+        for file in sorted(cargo.files, key=lambda file: -file.size_bytes):
+            if file.size_bytes not in have:
+                raise TooLarge(
+                    "{service} did not keep all of “{name}”; set a lower limit for this desk: then it goes as a link",
+                    limit_bytes=file.size_bytes - 1, service=self.title, name=file.name,
+                )  # fmt: skip
+            have.remove(file.size_bytes)
+        return "yes"
+
+    # -- the way back -------------------------------------------------------------------------------------------
+
+    def news(self, mark: str) -> News:
+        since = f" AND LastUpdated >= '{mark}'" if mark else ""
+        mine = f"(Creator = '__CurrentUser__' OR Requestor.id = '__CurrentUser__'){since}"
+        fields = "Subject,Status,Priority,Created,LastUpdated,Due"
+        query = {"query": mine, "fields": fields, "orderby": "LastUpdated", "order": "DESC", "per_page": "100"}
+        with self.open_wire() as wire:
+            rest, tickets = self._rest(wire), list[OwnTicket]()
+            for page in range(1, MOST_TICKETS // 100 + 1):
+                items = rest.read("GET", "tickets", query={**query, "page": str(page)}).get("items") or []
+                tickets += [self._own(item) for item in items if isinstance(item, dict)]
+                if len(items) < 100:
+                    break
+        newest = max((ticket.updated_at for ticket in tickets), default=None)
+        return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets))
+
+    def conversation(self, key: str) -> Conversation:
+        with self.open_wire() as wire:
+            rest = self._rest(wire)
+            found = rest.read("GET", f"ticket/{key}")
+            ways = {text_in(way, "to") for way in found.get("_hyperlinks", []) if text_in(way, "ref") == "lifecycle"}
+            own = self._own(found, ways)
+            history = {"fields": "Type,Created,Creator", "per_page": "100"}
+            events = rest.read("GET", f"ticket/{key}/history", query=history).get("items", [])
+            parts = self._parts(rest, key)
+            me = text_in(found, "Creator", "id")
+            replies = [self._reply(rest, event, parts, me) for event in events
+                       if text_in(event, "Type") in ("Create", "Correspond")]  # fmt: skip
+        return Conversation(own, tuple(replies))
+
+    def _own(self, found: Mapping[str, Any], ways: set[str] | None = None) -> OwnTicket:
+        number, status = text_in(found, "id"), text_in(found, "Status")
+        state = STATES.get(status, "open")
+        may = ["reply"]
+        if ways is None or "resolved" in ways:
+            may += ["solve"] if state in ("open", "waiting") else []
+        if ways is None or "open" in ways:
+            may += ["reopen"] if state == "solved" else []
+        return OwnTicket(
+            number, number, self._page(number), text_in(found, "Subject"), state, status, text_in(found, "Priority"),
+            moment(text_in(found, "Created")), moment(text_in(found, "LastUpdated")),
+            due_at=time_in(text_in(found, "Due")), may=tuple(may),
+        )  # fmt: skip
+
+    def _reply(self, rest: Rest, event: Mapping[str, Any], parts: list[dict[str, Any]], me: str) -> Reply:
+        key, author = text_in(event, "id"), text_in(event, "Creator", "id")
+        own = [p for p in parts if (text_in(p, "TransactionId") or text_in(p, "TransactionId", "id")) == key]
+        texts = [p for p in own if text_in(p, "ContentType") in TEXT_PARTS and not text_in(p, "Filename")]
+        plain = next((p for p in texts if text_in(p, "ContentType") == "text/plain"), None)
+        chosen, text = plain or next(iter(texts), None), ""
+        if chosen is not None:
+            text = _content(rest, text_in(chosen, "id")).decode("utf-8", "replace")
+            text = tidy(text) if chosen is plain else plain_text(text)
+        files = tuple(
+            RemoteFile(text_in(p, "id"), text_in(p, "Filename"), int(text_in(p, "ContentLength") or 0),
+                       text_in(p, "ContentType"))
+            for p in own if text_in(p, "Filename")
+        )  # fmt: skip
+        return Reply(key, author, author == me, moment(text_in(event, "Created")), text, files)
+
+    def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
+        with self.open_wire() as wire:
+            content = _content(self._rest(wire), file.key)
+        target.write_bytes(content)
+        progress(len(content), len(content))
+
+    def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
+        key = ticket.reply_to
+        with self.open_wire() as wire:
+            rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
+
+            def send() -> str:
+                asked = {"Content": render(ticket, "plain"), "ContentType": "text/plain"}
+                self._send(rest, f"ticket/{key}/correspond", asked, cargo, ticket.report_id)
+                return "sent"
+
+            done = journal.once("reply", send, lambda: self._text_with(rest, key, mark(ticket.report_id)))
+            cargo.arrived()
+        return done
+
+    def solve(self, key: str) -> None:
+        self._set_status(key, "resolved")
+
+    def reopen(self, key: str) -> None:
+        self._set_status(key, "open")
+
+    def _set_status(self, key: str, status: str) -> None:
+        with self.open_wire() as wire:
+            self._rest(wire).call("PUT", f"ticket/{key}", content={"Status": status})
+
+    def articles(self, query: str, language: str) -> tuple[Article, ...]:
+        wanted = [{"field": "Name", "operator": "LIKE", "value": word, "entry_aggregator": "OR"}
+                  for word in query.split()[:6] if len(word) > 3]  # fmt: skip
+        if not wanted:
+            return ()
+        with self.open_wire() as wire:
+            found = self._rest(wire).read("POST", "articles", content=wanted, query={"fields": "Name,Summary"})
+        items = [item for item in found.get("items", [])[:5] if isinstance(item, dict)]
+        return tuple(
+            Article(tidy(text_in(item, "Name")), f"{self._base}/Articles/Article/Display.html?id={text_in(item, 'id')}",
+                    tidy(text_in(item, "Summary")), text_in(item, "id"))
+            for item in items
+        )  # fmt: skip
+
+    @property
+    def _base(self) -> str:
+        return http_address(self.url)
+
+    def _page(self, number: str) -> str:
+        return f"{self._base}/Ticket/Display.html?id={number}"
+
+    def _rest(self, wire: Wire) -> Rest:
+        login = {"Authorization": f"token {self.token.reveal()}"}
+        return Rest(wire, f"{self._base}/REST/2.0", login, self._wrong)
+
+    def _wrong(self, answer: Answer) -> UploaderError:
+        words = said(answer, "message")
+        if "create tickets in the queue" in words or (answer.status in (400, 422) and "queue" in words.lower()):
+            return _no_queue(self.queue)
+        if answer.status in (400, 409, 412, 422) and words:
+            return Refused("{host} refused it: {why}", host=answer.host, why=words)
+        return sort_out(answer)
+
+
+def _no_queue(queue: str) -> UploaderError:
+    """RT answers alike for a queue that is not there and one that this user may not write to."""
+    return InvalidField("queue", "there is no queue “{queue}”, or you may not create tickets in it", queue=queue)
+
+
+def _content(rest: Rest, number: str) -> bytes:
+    """A file's bytes, or a text's in UTF-8: RT packs both into base64."""
+    found = rest.read("GET", f"attachment/{number}", most_bytes=64 * 1024 * 1024)
+    try:
+        return base64.b64decode(text_in(found, "Content"))
+    except binascii.Error as error:
+        raise Temporary("{host} answered with something else than data", host=rest.url) from error

@@ -1,0 +1,158 @@
+"""The way back from a desk: the second contract, which a desk may offer too. Values in the field's words."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from uploader.errors import Refused
+from uploader.ticket import Progress, Ticket
+
+if TYPE_CHECKING:
+    from uploader.journal import Journal
+
+State = Literal["open", "waiting", "solved", "closed"]
+"""``waiting``: for the user. ``solved`` may be reopened, ``closed`` is over."""
+MOST_TICKETS = 200
+"""Of the newest that one look brings; those with 10,000 tickets see the older ones at the desk itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTicket:
+    """One ticket of the user's, as the desk shows it. ``id`` is what people say, ``key`` what its calls want.
+
+    ``state_title`` and ``priority`` are the desk's own words. ``first_answer_due_at`` and ``due_at`` are the desk's
+    promises, None where it tells none. ``may`` holds "reply", "solve", "reopen", "rate" as far as the desk allows it.
+    """
+
+    id: str
+    key: str
+    url: str
+    subject: str
+    state: State
+    state_title: str
+    priority: str
+    created_at: datetime
+    updated_at: datetime
+    first_answer_due_at: datetime | None = None
+    due_at: datetime | None = None
+    may: tuple[str, ...] = ("reply",)
+    rating: int | None = None
+    """1 to 5, as it was given; None: not yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file at the desk. ``name`` is whatever the desk says: clean it before it touches a disk."""
+
+    key: str
+    name: str
+    size_bytes: int | None = None
+    media_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One message of a ticket. ``text`` is plain text, made from whatever the desk holds. ``mine``: the user's own."""
+
+    key: str
+    author: str
+    mine: bool
+    written_at: datetime
+    text: str
+    files: tuple[RemoteFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A ticket with its messages, oldest first; the first may be the ticket's own description."""
+
+    ticket: OwnTicket
+    replies: tuple[Reply, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one look at the desk brought. ``mark`` is handed back at the next look; same mark, nothing new."""
+
+    mark: str
+    tickets: tuple[OwnTicket, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One page of the knowledge base. ``excerpt`` is plain text; ``text`` all of it where it is at hand."""
+
+    title: str
+    url: str
+    excerpt: str
+    key: str = ""
+    text: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxAbilities:
+    """``rating``: "stars" (1 to 5), "thumbs" (1 or 5), or "" where the desk keeps none.
+
+    ``waits``: ``wait`` is told of news by the desk; otherwise it is asked now and then.
+    """
+
+    rating: str = ""
+    solves: bool = False
+    reopens: bool = False
+    waits: bool = False
+    sends_files: bool = True
+
+
+class Inbox(ABC):
+    """Reading and answering one's own tickets. Called from worker threads; every call may raise UploaderError."""
+
+    title: ClassVar[str]
+    inbox: ClassVar[InboxAbilities] = InboxAbilities()
+
+    @abstractmethod
+    def news(self, mark: str) -> News:
+        """The user's tickets that changed since ``mark``, newest first, ``MOST_TICKETS`` at most; empty: all."""
+
+    @abstractmethod
+    def conversation(self, key: str) -> Conversation:
+        """Raises: Gone when the ticket is not there, or not for this user."""
+
+    @abstractmethod
+    def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
+        """Adds ``ticket.description`` and its files to the ticket ``ticket.reply_to``, exactly once; the reply's key.
+
+        A solved ticket is open again afterwards where the desk does that.
+        """
+
+    def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
+        """Writes a file of a reply to ``target``, which does not exist yet. Harmless to repeat."""
+        raise Refused("{service} hands out no files; open the ticket in the browser", service=self.title)
+
+    def solve(self, key: str) -> None:
+        """The user says that it is solved. Harmless to repeat."""
+        raise Refused("{service} lets only the agents close a ticket", service=self.title)
+
+    def reopen(self, key: str) -> None:
+        """The user says that it is not solved. Harmless to repeat."""
+        raise Refused("{service} opens a ticket again when you reply", service=self.title)
+
+    def rate(self, key: str, score: int, comment: str) -> None:
+        """1 to 5. Harmless to repeat."""
+        raise Refused("{service} keeps no ratings", service=self.title)
+
+    def wait(self, seconds: float, stopped: Callable[[], bool]) -> bool:
+        """Blocks until there may be news (True), or ``seconds`` are over, or ``stopped``. Only where ``waits``."""
+        return False
+
+
+class Library(ABC):
+    """A knowledge base that can be searched."""
+
+    @abstractmethod
+    def articles(self, query: str, language: str) -> tuple[Article, ...]:
+        """Five at most, best first."""

@@ -1,0 +1,97 @@
+"""What the desks that are reached over a network have in common: settings that map our words to theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from uploader.errors import InvalidField, Refused
+from uploader.setting import setting
+from uploader.ticket import Desk, Ticket
+from uploader.wire import Wire
+
+PRIORITIES = ("high", "medium", "low")
+KINDS = ("incident", "petition", "complaint", "claim", "suggestion")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteDesk(Desk):
+    fields: str = setting(
+        "Fields of every ticket",
+        help="What the desk wants to be filled in: name=value; name=value",
+        default="",
+        rare=True,
+    )
+    priorities: str = setting(
+        "Priorities of the desk",
+        help="Only if they differ from the usual ones: high=…; medium=…; low=…",
+        default="",
+        rare=True,
+    )
+    kinds: str = setting(
+        "Kinds of the desk",
+        help="incident=…; petition=…; complaint=…; claim=…; suggestion=…",
+        default="",
+        rare=True,
+    )
+
+    def open_wire(self) -> Wire:
+        return Wire()
+
+    def field_values(self, ticket: Ticket) -> dict[str, str]:
+        """What the desk's own fields shall hold: the fixed ones, and those of this ticket."""
+        return pairs(self.fields, "fields") | dict(ticket.fields)
+
+    def priority_of(self, ticket: Ticket, usual: Mapping[str, str]) -> str:
+        """The desk's word or number for the ticket's priority."""
+        return (dict(usual) | pairs(self.priorities, "priorities")).get(ticket.priority, "")
+
+    def kind_of(self, ticket: Ticket, usual: Mapping[str, str]) -> str:
+        """The desk's word or number for the ticket's kind; empty: it has none."""
+        return (dict(usual) | pairs(self.kinds, "kinds")).get(ticket.kind, "")
+
+
+def pairs(text: str, name: str) -> dict[str, str]:
+    """``"a=1; b=2"`` as a mapping. Raises: InvalidField naming the setting."""
+    found = {}
+    for pair in filter(None, (each.strip() for each in text.replace("\n", ";").split(";"))):
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise InvalidField(name, "“{field}” wants pairs like name=value; name=value", field=name)
+        found[key.strip()] = value.strip()
+    return found
+
+
+def subject_of(ticket: Ticket, most: int) -> str:
+    """One line, ``most`` characters at most; a desk that wants a subject always gets one."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in ticket.subject).split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def mail_of(requester: str) -> str:
+    """The address in ``Lucía <lucia@example.org>`` or ``lucia@example.org``; empty when there is none."""
+    inner = requester.rpartition("<")[2].rstrip("> ").strip()
+    return inner if "@" in inner and " " not in inner else ""
+
+
+def name_of(requester: str) -> str:
+    """The name in ``Lucía <lucia@example.org>``; empty when there is none."""
+    name = requester.partition("<")[0].strip()
+    return "" if "@" in name else name
+
+
+def demand_mail(ticket: Ticket) -> str:
+    """The user's mail address. Raises: InvalidField telling where to give it."""
+    mail = mail_of(ticket.requester)
+    if not mail:
+        raise InvalidField("mail", "the help desk wants to know your e-mail; fill it in in the settings")
+    return mail
+
+
+def http_address(text: str) -> str:
+    """``desk.example.org/`` → ``https://desk.example.org``. Raises: Refused when it is no web address."""
+    text = text.strip().rstrip("/")
+    found = text if "://" in text else f"https://{text}"
+    if not found.startswith(("https://", "http://")) or not found.partition("://")[2]:
+        raise Refused("“{host}” is no web address; it begins with https://", host=text[:40])
+    return found
