@@ -38,23 +38,41 @@ class Places:
         return tuple(self._settings().shares) or (DEFAULT,)
 
     def desk(self, name: str = "") -> Desk:
-        """The desk of this name, else the chosen one. Raises: InvalidField."""
-        settings = self._settings()
-        name, values = self._configured(name or settings.report.desk, settings.desks, "desk")
+        """The desk of this name, else the chosen one. Raises: InvalidField, also when policy wants another one."""
+        name, values = self._configured(self.allowed("desk", name), self._settings().desks, "desk")
         kind = desk_kind(str(values.pop("kind")))
-        return build(kind, _with_secrets(name, settings_of(kind), values))
+        return build(kind, self._with_secrets(name, settings_of(kind), values))
 
     def share(self, name: str = "") -> Share:
         """The share of this name, else the chosen one. Raises: InvalidField."""
         name, values = self._configured(self.share_name(name), self._settings().shares, "share")
         kind = share_kind(str(values.pop("kind")))
-        return build(kind, _with_secrets(name, settings_of(kind), values))
+        declared, private = settings_of(kind), self._settings().sharing.allow_private
+        if private != "share" and any(part.name == "allow_private" for part in declared):
+            values["allow_private"] = private == "always"
+        return build(kind, self._with_secrets(name, declared, values))
+
+    def allowed(self, what: str, name: str = "") -> str:
+        """The name of the "desk" or "share" that something may be sent to: whoever locks it means every report.
+
+        Raises: InvalidField when policy wants another one.
+        """
+        wanted = self._name(what)
+        if name not in ("", wanted) and self._settings().lock(f"report.{what}"):
+            raise InvalidField(what, "your organisation allows only “{wanted}”", wanted=wanted)
+        return name or wanted
 
     def share_name(self, name: str = "") -> str:
         """The name under which this share, else the chosen one, will be found again."""
-        known = tuple(self._settings().shares)
-        name = name or self._settings().report.share
-        return name or (known[0] if len(known) == 1 else DEFAULT)
+        return name or self._name("share")
+
+    def _name(self, what: str) -> str:
+        """Which "desk" or "share" is the chosen one."""
+        settings = self._settings()
+        chosen, known = settings.report.desk, tuple(settings.desks)
+        if what == "share":
+            chosen, known = settings.report.share, tuple(settings.shares)
+        return chosen or (known[0] if len(known) == 1 else DEFAULT)
 
     def declared(self, what: str) -> dict[str, tuple[Setting, ...]]:
         """What each kind of "desk" or "share" wants to know: kind → settings, in the catalog's order."""
@@ -72,7 +90,7 @@ class Places:
 
     def login(self, name: str, secret: Secret, field: str = "", *, first: bool = True) -> None:
         """Keeps a secret of a desk or share. ``first`` is its main one. Raises: NoKeychain."""
-        secrets.keep(name if first else f"{name}.{field}", secret)
+        secrets.keep(name if first else f"{name}.{field}", secret, self._plain())
 
     def sign_in(self, name: str, show: Callable[[str], None]) -> None:
         """Signs in to a share in a browser, which ``show`` opens, and keeps what it gives. Blocks until it is done.
@@ -82,7 +100,7 @@ class Places:
         share = self.share(name)
         declared = settings_of(type(share))
         for field, value in share.sign_in(show).items():
-            secrets.keep(secret_name(name, declared, field), Secret(value))
+            secrets.keep(secret_name(name, declared, field), Secret(value), self._plain())
 
     def abilities(self, share: str = "") -> ShareAbilities:
         """What this share, else the chosen one, can do; nothing is asked of the keychain or the service."""
@@ -94,16 +112,19 @@ class Places:
 
     def logout(self, name: str, fields: tuple[str, ...] = ()) -> bool:
         """Forgets all secrets of a desk or share; False when there was none."""
-        return any([secrets.forget(name), *(secrets.forget(f"{name}.{field}") for field in fields)])
+        names = (name, *(f"{name}.{field}" for field in fields))
+        return True in [secrets.forget(one, self._plain()) for one in names]
+
+    def _plain(self) -> Path | None:
+        """The file for secrets that no keychain takes, where policy allows one."""
+        return self._paths.data / "secrets.json" if self._settings().security.plain_secrets else None
 
     def _configured(
         self, name: str, known: Mapping[str, Mapping[str, object]], what: str
     ) -> tuple[str, dict[str, object]]:
-        if not name and len(known) == 1:
-            name = next(iter(known))
         if name in known:
             return name, dict(known[name])
-        if name in ("", DEFAULT):
+        if name == DEFAULT:
             return DEFAULT, {"kind": "folder", "path": str(self._default_folder(what))}
         known_names = ", ".join(known or [DEFAULT])
         raise InvalidField(what, "the settings name no “{wanted}”; there is {known}", wanted=name, known=known_names)
@@ -119,18 +140,22 @@ class Places:
             (folder / "shared").mkdir(exist_ok=True)
         return folder if what == "desk" else folder / "shared"
 
+    def _with_secrets(self, place: str, declared: tuple[Setting, ...], values: dict[str, object]) -> dict[str, object]:
+        """The values of a place as it takes them, with its secrets."""
+        for part in declared:
+            if part.name in values:
+                values[part.name] = part.meant(values[part.name])
+            elif part.kind == "secret":
+                name = secret_name(place, declared, part.name)
+                if (found := secrets.find(name, self._plain())) is not None:
+                    values[part.name] = Secret(found.reveal(), partial(self._keep, name))
+        return values
+
+    def _keep(self, name: str, secret: Secret) -> None:
+        secrets.keep(name, secret, self._plain())
+
 
 def secret_name(place: str, fields: tuple[Setting, ...], field: str) -> str:
     """Under which name the keychain holds a secret: the first of a place under the place's own name."""
     wanted = [part.name for part in fields if part.kind == "secret"]
     return place if wanted and wanted[0] == field else f"{place}.{field}"
-
-
-def _with_secrets(place: str, declared: tuple[Setting, ...], values: dict[str, object]) -> dict[str, object]:
-    for part in declared:
-        if part.kind == "secret" and part.name not in values:
-            name = secret_name(place, declared, part.name)
-            found = secrets.find(name)
-            if found is not None:
-                values[part.name] = Secret(found.reveal(), partial(secrets.keep, name))
-    return values

@@ -1,20 +1,33 @@
-"""Passwords and tokens in the system's keychain, and nowhere else."""
+"""Passwords and tokens in the system's keychain, and nowhere else.
+
+Only where a machine policy says so (``security.plain_secrets``) a file takes what no keychain takes: ``plain`` is its
+place, readable by its owner alone. Without policy ``plain`` is None, and such a file is neither written nor read.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import threading
+from contextlib import suppress
+from pathlib import Path
 
 from uploader.setting import Secret
 
 SERVICE = "testigo"
+_writing = threading.Lock()
 
 
 class NoKeychain(Exception):
-    """This system offers no keychain that is open to us. ``str()`` says what to do instead."""
+    """This system offers no keychain that is open to us. ``str()`` says which, and what to do instead."""
+
+    def __init__(self, text: str, **values: str) -> None:
+        super().__init__(text.format(**values))
+        self.text, self.values = text, values
 
 
-def find(name: str) -> Secret | None:
+def find(name: str, plain: Path | None = None) -> Secret | None:
     """The secret of a desk or share: from ``TESTIGO_SECRET_<NAME>`` (automation), else from the keychain."""
     given = os.environ.get(environment_name(name))
     if given:
@@ -22,36 +35,50 @@ def find(name: str) -> Secret | None:
     import keyring
     from keyring.errors import KeyringError
 
-    try:
+    kept = None
+    with suppress(KeyringError):
         kept = keyring.get_password(SERVICE, name)
-    except KeyringError:
-        return None
+    kept = kept or _in_file(plain).get(name)
     return Secret(kept) if kept else None
 
 
-def keep(name: str, secret: Secret) -> None:
-    """Stores the secret, and reads it back to be sure. Raises: NoKeychain."""
+def keep(name: str, secret: Secret, plain: Path | None = None) -> None:
+    """Stores the secret, and reads it back to be sure. Raises: NoKeychain; OSError."""
     import keyring
     from keyring.errors import KeyringError
 
-    try:
+    kept = None
+    with suppress(KeyringError, RuntimeError):
         keyring.set_password(SERVICE, name, secret.reveal())
         kept = keyring.get_password(SERVICE, name)
-    except (KeyringError, RuntimeError) as error:
-        raise NoKeychain(_advice(name)) from error
-    if kept != secret.reveal():
-        raise NoKeychain(_advice(name))
+    if kept == secret.reveal():
+        _write_file(plain, name, None)
+    elif plain is not None:
+        _write_file(plain, name, secret.reveal())
+    elif which := keychain():
+        raise NoKeychain(
+            "the keychain “{which}” did not take it, so nothing was stored; "
+            "unlock it, or set {variable} in the environment",
+            which=which, variable=environment_name(name),
+        )  # fmt: skip
+    else:
+        raise NoKeychain(
+            "no keychain is open on this system, so nothing was stored; "
+            "start one (GNOME Keyring, KWallet), or set {variable} in the environment",
+            variable=environment_name(name),
+        )
 
 
-def forget(name: str) -> bool:
+def forget(name: str, plain: Path | None = None) -> bool:
     """Removes the secret; False when there was none."""
     import keyring
     from keyring.errors import KeyringError
 
+    was_in_file = _write_file(plain, name, None)
     try:
         keyring.delete_password(SERVICE, name)
     except (KeyringError, RuntimeError):
-        return False
+        return was_in_file
     return True
 
 
@@ -71,8 +98,27 @@ def environment_name(name: str) -> str:
     return "TESTIGO_SECRET_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
-def _advice(name: str) -> str:
-    return (
-        "no keychain is open on this system, so nothing was stored; "
-        f"start one (GNOME Keyring, KWallet), or set {environment_name(name)} in the environment"
-    )
+def _in_file(plain: Path | None) -> dict[str, str]:
+    with suppress(OSError, ValueError):
+        found = json.loads(plain.read_text("utf-8")) if plain else {}
+        return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+    return {}
+
+
+def _write_file(plain: Path | None, name: str, value: str | None) -> bool:
+    """Puts or (None) removes one secret; whether that changed anything. A reader sees the old or the new file."""
+    if plain is None:
+        return False
+    with _writing:
+        found = _in_file(plain)
+        if found.get(name) == value:
+            return False
+        changed = {key: kept for key, kept in {**found, name: value}.items() if kept is not None}
+        temporary = plain.with_name(f".{plain.name}.{os.getpid()}")
+        temporary.unlink(missing_ok=True)
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(changed, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(plain)
+    return True

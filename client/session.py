@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -24,6 +23,7 @@ from client.report import Delivery, DeliveryChanged, Event, Problem, Report, Sen
 from client.settings import Settings
 from client.shared import Shared, keys_of, opener
 from client.state import State
+from client.version import program_version
 from uploader.errors import UploaderError
 from uploader.journal import Journal
 from uploader.names import clean_name
@@ -37,16 +37,6 @@ SWEEP_FIRST_S, SWEEP_EVERY_S = 60.0, 6 * 3600.0
 """When the resident program looks for links and uploads whose time is over."""
 
 log = logging.getLogger(__name__)
-
-
-def program_version() -> str:
-    """The version: of the checkout it runs from, else of the installed package."""
-    project = Path(__file__).parents[1] / "pyproject.toml"
-    if project.is_file():
-        return str(tomllib.loads(project.read_text("utf-8"))["project"]["version"])
-    from importlib.metadata import version
-
-    return version("testigo")
 
 
 class NotReady(Exception):
@@ -166,7 +156,7 @@ class Session:
             found.append(Problem("desk_unready", blocking=True, detail=words.reason(error)))
         large = [name for name, way in self.ways(draft).items() if way == "link"]
         try:
-            ends = words.link_ends(self.places.share(report.share).expires_days)
+            ends = words.link_ends(self.places.share(self.places.allowed("share", report.share)).expires_days)
             found += [Problem("goes_by_link", blocking=False, attachment=name, detail=ends) for name in large]
         except UploaderError as error:
             found += [Problem("no_share", blocking=True, attachment=name, detail=words.reason(error)) for name in large]
@@ -282,8 +272,9 @@ class Session:
 
     def put(self, path: Path, share: str, progress: Progress, wishes: Wishes = AS_SET) -> Link:
         """Shares one file without a report; a broken run is gone on with. Raises: Busy; UploaderError; OSError."""
-        paced, name = replace(wishes, bytes_per_s=self._pace), self.places.share_name(share)
-        return self.shared.put(path, clean_name(path.name), name, progress, paced)
+        self.reload()  # a policy may have come meanwhile
+        name = self.places.allowed("share", share)
+        return self.shared.put(path, clean_name(path.name), name, progress, self._ruled(wishes))
 
     def abandon(self, path: Path, share: str) -> bool:
         """Gives up what ``put`` has not finished, here and there. Raises: Busy; UploaderError."""
@@ -356,14 +347,20 @@ class Session:
         return settings.load(self.paths.settings_file, self.paths.data / "settings.good.toml", self._flags)
 
     def _deliver(self, report: Report, journal: Journal, progress: FileProgress) -> Delivered:
+        self.reload()  # a policy may have come while it waited
         desk, who, name = self.places.desk(report.desk), self.settings.general, self.places.share_name(report.share)
 
         def note(file: Attachment, link: Link) -> None:
             self.shared.note(name, file, link, report.id)
 
-        wishes, opened = Wishes(bytes_per_s=self._pace), lambda: self.places.share(name)
-        how = Sharing(opened, note, wishes, self._may_send, lambda: opener(self.paths.data))
+        opened = lambda: self.places.share(self.places.allowed("share", name))  # noqa: E731
+        how = Sharing(opened, note, self._ruled(AS_SET), self._may_send, lambda: opener(self.paths.data))
         return deliver(report, who, desk, how, journal, progress)
+
+    def _ruled(self, wishes: Wishes) -> Wishes:
+        """What is wished of an upload, within what the settings demand of every upload."""
+        sealed = True if self.settings.sharing.seal == "required" else wishes.sealed
+        return replace(wishes, sealed=sealed, bytes_per_s=self._pace)
 
     def _pace(self) -> int:
         return int(self.settings.sending.limit_kb_per_s * 1000)

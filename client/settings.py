@@ -1,21 +1,26 @@
 """What the user or the organisation chose: typed, layered, with the origin of every value.
 
-Layers, high to low: flags, environment (``TESTIGO_REPORT_DESK``), ``settings.toml``, defaults. A broken
-``settings.toml`` never stops the program: the last good one is used and the fault is named with its line.
+Layers, high to low: machine policy that locks, flags, environment (``TESTIGO_REPORT_DESK``), ``settings.toml``, machine
+policy that recommends, defaults. A desk or share is one value: the highest layer that names it has all of it.
+A broken ``settings.toml`` never stops the program: the last good one is used and the fault is named with its line.
+A policy that is refused stops nothing either: the other layers hold, and what it may have locked is as strict as it can
+be, so that no lock opens because it broke.
 State is not a setting (it lives with the outbox), and secrets never stand here (they are in the keychain).
 """
 
 from __future__ import annotations
 
 import os
-import re
-import tomllib
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from client.words import LANGUAGES, language, say
+from client import policy
+from client.rules import PLACES, Rule, fault_in, holding, judge, ruled
+from client.toml_text import TomlFault, at, line_of, read_toml
+from client.words import LANGUAGES, say
 from uploader.setting import Setting, setting, settings_of
 
 
@@ -71,6 +76,26 @@ class Sending:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class SharedLinks:
+    seal: str = setting(
+        "Seal large files", help="Sealed files are encrypted here; the service cannot read them.",
+        default="share", choices=("share", "required"), strict="required",
+    )  # fmt: skip
+    allow_private: str = setting(
+        "Imported uploaders in private networks", help="Whether a .sxcu file may send to servers of your own network.",
+        default="share", choices=("share", "never", "always"), strict="never",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    plain_secrets: bool = setting(
+        "Passwords in a plain file", help="Only where no keychain is open.", kind="flag", default=False,
+        policy_only=True, strict=False,
+    )  # fmt: skip
+
+
 SECTIONS: dict[str, type] = {
     "general": General,
     "hotkeys": Hotkeys,
@@ -78,6 +103,8 @@ SECTIONS: dict[str, type] = {
     "recording": Recording,
     "report": Reporting,
     "sending": Sending,
+    "sharing": SharedLinks,
+    "security": Security,
 }
 OPTIONS: dict[str, Setting] = {
     f"{section}.{part.name}": part for section, owner in SECTIONS.items() for part in settings_of(owner)
@@ -87,7 +114,7 @@ OPTIONS: dict[str, Setting] = {
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One setting as it holds now. ``origin`` is default, environment, flag or the file's path."""
+    """One setting as it holds now. ``origin`` is default, environment, flag, or where the file or policy stands."""
 
     key: str
     value: object
@@ -105,14 +132,31 @@ class Settings:
     recording: Recording = field(default_factory=Recording)
     report: Reporting = field(default_factory=Reporting)
     sending: Sending = field(default_factory=Sending)
+    sharing: SharedLinks = field(default_factory=SharedLinks)
+    security: Security = field(default_factory=Security)
     desks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     shares: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     values: tuple[Value, ...] = ()
     fault: str = ""
+    rules: tuple[Rule, ...] = ()
+
+    def lock(self, key: str) -> str:
+        """Where the policy stands that locks this key, also ``desks.NAME.FIELD``; empty: none does."""
+        rule = holding(self.rules).get(ruled(key))
+        return rule.source if rule and rule.level == "mandatory" else ""
+
+    def given(self, key: str) -> str:
+        """Where the policy stands that this desk or share (``desks.NAME``) comes from; empty: it is the user's own."""
+        rule, (table, _, name) = holding(self.rules).get(key), key.partition(".")
+        return rule.source if rule and getattr(self, table).get(name) is rule.value else ""
 
 
 class SettingsFault(Exception):
     """A setting cannot be so. ``str()`` names the file's line or the key, and why, in the user's language."""
+
+
+class Locked(SettingsFault):
+    """A setting is not the user's to change. ``str()`` is one sentence in the user's language."""
 
 
 def load(path: Path, last_good: Path, flags: Mapping[str, object] | None = None) -> Settings:
@@ -130,34 +174,53 @@ def load(path: Path, last_good: Path, flags: Mapping[str, object] | None = None)
             origin = str(last_good)
         except (SettingsFault, OSError, UnicodeDecodeError):
             chosen = {}
-    values = []
+    rules, values = judge(policy.read(), OPTIONS), []
+    held = holding(rules)
     for key, option in OPTIONS.items():
-        section, _, name = key.partition(".")
-        from_environment = os.environ.get(f"TESTIGO_{section}_{name}".upper())
-        if flags and key in flags:
-            values.append(Value(key, flags[key], "flag"))
-        elif from_environment is not None:
-            try:
-                values.append(Value(key, from_text(key, from_environment), "environment"))
-                continue
-            except SettingsFault as error:
-                fault = fault or say("environment: {why}", why=error)
-            values.append(Value(key, option.default, "default"))
-        elif name in chosen.get(section, {}):
-            values.append(Value(key, chosen[section][name], origin))
-        else:
-            values.append(Value(key, option.default, "default"))
+        lowest = Value(key, option.default, "default")
+        if rule := held.get(key):
+            lowest = Value(key, rule.value, rule.source, locked=rule.level == "mandatory")
+        try:
+            mine = None if lowest.locked or option.policy_only else _chosen(key, chosen, origin, flags or {})
+            values.append(mine or lowest)
+        except SettingsFault as error:
+            fault = fault or say("environment: {why}", why=error)
+            values.append(lowest)
     parts: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for value in values:
         section, _, name = value.key.partition(".")
         parts[section][name] = value.value
     return Settings(
         **{section: owner(**parts[section]) for section, owner in SECTIONS.items()},
-        desks=chosen.get("desks", {}),
-        shares=chosen.get("shares", {}),
+        desks=_places("desks", chosen.get("desks", {}), held),
+        shares=_places("shares", chosen.get("shares", {}), held),
         values=tuple(values),
         fault=fault,
+        rules=rules,
     )
+
+
+def _chosen(
+    key: str, file: Mapping[str, Mapping[str, object]], origin: str, flags: Mapping[str, object]
+) -> Value | None:
+    """What the user says about a setting, if anything. Raises: SettingsFault when the environment says nonsense."""
+    section, _, name = key.partition(".")
+    if key in flags:
+        return Value(key, flags[key], "flag")
+    from_environment = os.environ.get(f"TESTIGO_{section}_{name}".upper())
+    if from_environment is not None:
+        return Value(key, from_text(key, from_environment), "environment")
+    return Value(key, file[section][name], origin) if name in file.get(section, {}) else None
+
+
+def _places(table: str, mine: Mapping[str, Any], held: Mapping[str, Rule]) -> dict[str, Any]:
+    """The desks or shares of all layers; each comes whole from the highest that names it."""
+    found = dict(mine)
+    for rule in held.values():
+        of, _, name = rule.key.partition(".")
+        if of == table and (rule.level == "mandatory" or name not in mine):
+            found[name] = rule.value
+    return found
 
 
 def parse(text: str) -> dict[str, dict[str, Any]]:
@@ -166,28 +229,30 @@ def parse(text: str) -> dict[str, dict[str, Any]]:
     Raises: SettingsFault naming the line and what is wrong with it.
     """
     try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsFault(_with_line(str(error))) from error
+        found = read_toml(text)
+    except TomlFault as error:
+        raise SettingsFault(str(error)) from error
     for section, content in found.items():
         if not isinstance(content, dict):
             why = say("“{name}” belongs into a section", name=section)
-            raise SettingsFault(_at(_line(text, "", section), why))
-        if section in ("desks", "shares"):
+            raise SettingsFault(at(line_of(text, "", section), why))
+        if section in PLACES:
             for name, values in content.items():
                 if not isinstance(values, dict) or not isinstance(values.get("kind"), str):
                     why = say("{key} needs a “kind”", key=f"{section}.{name}")
-                    raise SettingsFault(_at(_line(text, section, name), why))
+                    raise SettingsFault(at(line_of(text, section, name), why))
             continue
         if section not in SECTIONS:
-            known = ", ".join([*SECTIONS, "desks", "shares"])
+            known = ", ".join([*SECTIONS, *PLACES])
             why = say("there is no section “{name}”; there are {known}", name=section, known=known)
-            raise SettingsFault(_at(_line(text, "", section), why))
+            raise SettingsFault(at(line_of(text, "", section), why))
         for name, value in content.items():
             option = OPTIONS.get(f"{section}.{name}")
-            fault = _fault(option, value) if option else say("is not a setting")
+            fault = fault_in(option, value) if option else say("is not a setting")
+            if option and option.policy_only:
+                fault = say("can only be set by your organisation")
             if fault:
-                raise SettingsFault(_at(_line(text, section, name), f"{section}.{name} {fault}"))
+                raise SettingsFault(at(line_of(text, section, name), f"{section}.{name} {fault}"))
     return found
 
 
@@ -207,7 +272,7 @@ def from_text(key: str, text: str) -> object:
             value = float(text) if isinstance(option.default, float) or "." in text else int(text)
         except ValueError:
             value = text
-    if fault := _fault(option, value):
+    if fault := fault_in(option, value):
         raise SettingsFault(f"{key} {fault}")
     return value
 
@@ -215,22 +280,31 @@ def from_text(key: str, text: str) -> object:
 def save(path: Path, changes: Mapping[str, object]) -> None:
     """Writes these settings into the file, keeping its comments and order; None removes one.
 
-    Keys may also be ``desks.NAME.FIELD``. Raises: SettingsFault when the file is broken (it is left as it is)
-    or would become so; OSError.
+    Keys may also be ``desks.NAME.FIELD``. Raises: Locked when policy has one of them; SettingsFault when the file is
+    broken (it is left as it is) or would become so; OSError.
     """
     import tomlkit
 
+    held = holding(judge(policy.read(), OPTIONS))
+    for key in changes:
+        rule = held.get(ruled(key))
+        if rule and rule.level == "mandatory":
+            raise Locked(say("“{key}” is set by your organisation: {source}", key=key, source=rule.source))
+        if key in OPTIONS and OPTIONS[key].policy_only:
+            raise Locked(say("“{key}” can only be set by your organisation", key=key))
     text = path.read_text("utf-8") if path.exists() else ""
     parse(text)
     document = tomlkit.parse(text)
     for key, value in changes.items():
         *tables, name = key.split(".")
         place: Any = document
-        for table in tables:
+        for depth, table in enumerate(tables):
             if table not in place:
                 if value is None:
                     break
-                place[table] = tomlkit.table(is_super_table=table in ("desks", "shares"))
+                place[table] = tomlkit.table(is_super_table=table in PLACES)
+                if depth == 1 and (rule := held.get(ruled(key))):  # a place is one value: the rest of it comes along
+                    place[table].update(rule.value)
             place = place[table]
         else:
             if value is None:
@@ -244,7 +318,7 @@ def save(path: Path, changes: Mapping[str, object]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Replaces a small text file at once: a reader sees the old or the new one, never half."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     with temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()
@@ -252,68 +326,7 @@ def write_text(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _at(line: int, why: str) -> str:
-    return say("line {line}: {why}", line=line, why=why)
-
-
 def _unreadable(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return say("the file is not UTF-8 text")
     return say("the file cannot be read") if isinstance(error, OSError) else str(error)
-
-
-def _fault(option: Setting, value: object) -> str:
-    """What is wrong with ``value`` in one clause of the user's language; empty when nothing is."""
-    clause = option.fault(value)
-    if clause.startswith("must lie between"):
-        return say("must lie between {least} and {most}", least=option.least, most=option.most)
-    if clause.startswith("must be one of"):
-        return say("must be one of {choices}", choices=", ".join(option.choices))
-    return {
-        "must be true or false": say("must be true or false"),
-        "must be a number": say("must be a number"),
-        "must be text": say("must be text"),
-    }.get(clause, clause)
-
-
-def _line(text: str, section: str, name: str) -> int:
-    """The line on which ``name`` stands (as a key or a table), 1 when it cannot be told."""
-    inside = not section
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line)
-        if header:
-            title = header[1].replace('"', "").replace(" ", "")
-            if title in (f"{section}.{name}".lstrip("."), name if not section else ""):
-                return number
-            inside = title == section if section else False
-        elif inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", line):
-            return number
-    return 1
-
-
-def _with_line(message: str) -> str:
-    """tomllib says ``… (at line 3, column 5)``; people look for the line first."""
-    found = re.search(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", message, re.DOTALL)
-    if not found:
-        return _toml_fault(message)
-    if not found[2]:
-        return say("at the end of the file: {why}", why=_toml_fault(found[1]))
-    return say("line {line}, column {column}: {why}", line=found[2], column=found[3], why=_toml_fault(found[1]))
-
-
-def _toml_fault(message: str) -> str:
-    """tomllib's words in the user's language; what it says rarely is told by its place alone."""
-    if language() == "en":
-        return message
-    if message.startswith(("Cannot overwrite", "Cannot declare", "Cannot redefine", "Duplicate")):
-        return say("this stands there twice")
-    if message.startswith("Unclosed array"):
-        return say("a list is not closed")
-    if message.startswith(("Unterminated string", "Expected '\"", 'Expected "')):
-        return say("a text is not closed with its quotation mark")
-    return {
-        "Invalid value": say("this is not a value; text needs quotation marks"),
-        "Expected '=' after a key in a key/value pair": say("a “=” is missing after the name"),
-        "Expected ']' at the end of a table declaration": say("a “]” is missing"),
-        "Expected newline or end of document after a statement": say("there is more on the line than one setting"),
-    }.get(message, say("this is not TOML"))

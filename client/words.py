@@ -198,6 +198,7 @@ def _of_the_program() -> dict[str, tuple[str, str]]:
             say("A setting is wrong"),
             say("Correct the line; until then the last good settings hold."),
         ),
+        "locked": (say("This is not yours to change"), say("Ask whoever looks after this computer.")),
         "no_keychain": (say("The password was not stored"), say("Open your keychain, or use the environment.")),
         "usage": (say("That command is not complete"), say("Add --help to see what it takes.")),
     }

@@ -33,10 +33,12 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user of one's own: settings, data, runtime folder, no keychain, English."""
+    """A user of one's own: settings, data, runtime folder, no keychain, no policy of this machine, English."""
     place = tmp_path / "home"
     for name, folder in {"CONFIG_DIR": "config", "DATA_DIR": "data"}.items():
         monkeypatch.setenv(f"TESTIGO_{name}", str(place / folder))
+    monkeypatch.setattr("client.policy.FOLDER", tmp_path / "policies")
+    monkeypatch.setattr("client.policy.OWNERS", {os.getuid()})
     (place / "run").mkdir(parents=True, mode=0o700)
     monkeypatch.setenv("HOME", str(place))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(place / "run"))

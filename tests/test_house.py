@@ -115,7 +115,8 @@ def texts_said() -> dict[str, list[str]]:
 
 
 ERRORS = {"Temporary", "Unreachable", "NoSpace", "OutcomeUnknown", "Refused", "AuthFailed", "InvalidField", "TooLarge",
-          "FileChanged", "ShareRefused", "SxcuFault", "Gone", "Metered", "PasteLink", "Cancelled"}  # fmt: skip
+          "FileChanged", "ShareRefused", "SxcuFault", "Gone", "Metered", "PasteLink", "Cancelled",
+          "NoKeychain"}  # fmt: skip
 
 
 SCREEN_ERRORS = {"CaptureError", "NoDisplay", "NoSuchKey", "RecordingCut"}

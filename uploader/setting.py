@@ -47,7 +47,8 @@ class Setting:
     """One declared field as a form shows it. ``kind`` is text, folder, url, number, flag, choice, keys or secret.
 
     ``choices`` are the allowed values of a choice; ``least`` and ``most`` bound a number. ``rare``: few need it, so a
-    form keeps it out of the way.
+    form keeps it out of the way. ``policy_only``: the user cannot set it. ``strict`` holds while a machine policy that
+    may speak of it cannot be read; None: what would hold without it.
     """
 
     name: str
@@ -60,6 +61,19 @@ class Setting:
     least: float | None = None
     most: float | None = None
     rare: bool = False
+    policy_only: bool = False
+    strict: Any = None
+
+    def meant(self, value: object) -> object:
+        """``value`` from a source that knows neither booleans nor fractions, as far as it is clear."""
+        if self.kind == "flag" and isinstance(value, int | str):
+            return {"1": True, "true": True, "0": False, "false": False}.get(str(value).lower(), value)
+        if self.kind == "number" and isinstance(value, str):
+            try:
+                return float(value)
+            except ValueError:
+                return value
+        return value
 
     def fault(self, value: object) -> str:
         """What is wrong with ``value`` in one English clause; empty when nothing is."""
@@ -88,13 +102,16 @@ def setting(
     least: float | None = None,
     most: float | None = None,
     rare: bool = False,
+    policy_only: bool = False,
+    strict: Any = None,
 ) -> Any:
     """A dataclass field that carries its own description; the form, flags, docs and policy read it."""
     about = {"title": title, "help": help, "kind": "choice" if choices else kind}
     return dataclasses.field(
         **({} if default is dataclasses.MISSING else {"default": default}),
-        metadata=about | {"choices": choices, "least": least, "most": most, "rare": rare},
-    )
+        metadata=about | {"choices": choices, "least": least, "most": most, "rare": rare,
+                          "policy_only": policy_only, "strict": strict},
+    )  # fmt: skip
 
 
 def settings_of(owner: type) -> tuple[Setting, ...]:

@@ -15,10 +15,11 @@ from client import secrets
 from client.cli import outcome
 from client.cli.outcome import Result
 from client.paths import Paths
+from client.rules import Rule, holding
 from client.session import Session
 from client.settings import Hotkeys
 from client.ui.instance import ask
-from client.words import explain, hint, reason, say, size
+from client.words import explain, hint, reason, say, say_n, size
 from uploader.errors import UploaderError
 
 LEAST_FREE_BYTES = 1_000_000_000
@@ -64,6 +65,7 @@ def doctor(arguments: argparse.Namespace, paths: Paths) -> Result:
     add("desk", lambda: _reach(partial(session.places.check, "desk")))
     add("share", lambda: _reach(partial(session.places.check, "share")))
     add("settings", lambda: _settings(session))
+    add("policy", lambda: _policy(session.settings.rules))
     add("keychain", _keychain)
     add("disk", lambda: _disk(paths))
     if not arguments.json:
@@ -132,6 +134,17 @@ def _settings(session: Session) -> Check:
     if session.settings.fault:
         return "fail", session.settings.fault, explain("settings_invalid")[1]
     return "ok", str(session.paths.settings_file), ""
+
+
+def _policy(rules: tuple[Rule, ...]) -> Check:
+    faults = [rule for rule in rules if rule.status in ("refused", "invalid", "unknown", "not_allowed")]
+    if not faults:
+        return "ok", say_n("{n} setting comes from your organisation", "{n} settings come from your organisation",
+                           len(holding(rules))), ""  # fmt: skip
+    first = faults[0]
+    refused = any(rule.status == "refused" for rule in faults)
+    words = f"{first.source}: {first.key} {first.why}".replace(":  ", ": ")
+    return "fail" if refused else "warn", words, say("“testigo policy show” says more; tell whoever looks after it.")
 
 
 def _keychain() -> Check:

@@ -38,7 +38,7 @@ def classify(error: BaseException) -> Failure | None:
     from client.draft import CannotAttach
     from client.lock import Busy
     from client.secrets import NoKeychain
-    from client.settings import SettingsFault
+    from client.settings import Locked, SettingsFault
     from uploader.errors import Cancelled, InvalidField, Temporary, UploaderError
 
     if isinstance(error, KeyboardInterrupt | Cancelled):
@@ -52,12 +52,12 @@ def classify(error: BaseException) -> Failure | None:
     if isinstance(error, CaptureError):
         return Failure("not_possible", reason(error), IMPOSSIBLE, hint(error))
     if isinstance(error, SettingsFault):
-        return Failure("settings_invalid", str(error), FORBIDDEN)
+        return Failure("locked" if isinstance(error, Locked) else "settings_invalid", str(error), FORBIDDEN)
     if isinstance(error, CannotAttach):
         full = error.disk_full
         return Failure("disk_full" if full else "cannot_attach", str(error), UNEXPECTED if full else USAGE)
     if isinstance(error, NoKeychain):
-        return Failure("no_keychain", str(error), IMPOSSIBLE)
+        return Failure("no_keychain", reason(error), IMPOSSIBLE)
     if isinstance(error, Busy):
         return Failure("busy", "", SAVED)
     if isinstance(error, TimeoutError):

@@ -14,8 +14,9 @@ from client.cli import outcome
 from client.cli.outcome import FORBIDDEN, Failure, Result, usage
 from client.paths import Paths
 from client.places import DEFAULT
-from client.session import Session, program_version
+from client.session import Session
 from client.settings import OPTIONS, from_text
+from client.version import program_version
 from client.words import detail, reason, say
 from uploader.setting import Secret, Setting, settings_of
 from uploader.ticket import Desk, Share
@@ -139,7 +140,8 @@ def settings(arguments: argparse.Namespace, paths: Paths) -> Result:
             if what == "get":
                 print(value["value"])
             else:
-                print(f"{value['key']:<24} {value['value']!s:<20} {value['origin']}")
+                locked = f" · {say('locked')}" if value["locked"] else ""
+                print(f"{value['key']:<24} {value['value']!s:<20} {value['origin']}{locked}")
     return document, outcome.DONE
 
 
@@ -160,12 +162,13 @@ def _check_value(session: Session, key: str, value: str) -> None:
 
 
 def _values(session: Session) -> list[dict[str, Any]]:
-    listed = [{"key": v.key, "value": v.value, "origin": v.origin, "locked": v.locked} for v in session.settings.values]
-    for table, places in (("desks", session.settings.desks), ("shares", session.settings.shares)):
+    settings = session.settings
+    listed = [{"key": v.key, "value": v.value, "origin": v.origin, "locked": v.locked} for v in settings.values]
+    for table, places in (("desks", settings.desks), ("shares", settings.shares)):
         for name, fields in places.items():
             listed += [
-                {"key": f"{table}.{name}.{field}", "value": value, "origin": str(session.paths.settings_file),
-                 "locked": False}
+                {"key": f"{table}.{name}.{field}", "value": value, "locked": bool(settings.lock(f"{table}.{name}")),
+                 "origin": settings.given(f"{table}.{name}") or str(session.paths.settings_file)}
                 for field, value in fields.items()
             ]  # fmt: skip
     return listed
@@ -174,7 +177,8 @@ def _values(session: Session) -> list[dict[str, Any]]:
 def _schema(key: str) -> dict[str, Any]:
     option = OPTIONS[key]
     return {"key": key, "title": option.title, "help": option.help, "kind": option.kind, "default": option.default,
-            "choices": list(option.choices), "least": option.least, "most": option.most}  # fmt: skip
+            "choices": list(option.choices), "least": option.least, "most": option.most,
+            "policy_only": option.policy_only}  # fmt: skip
 
 
 def _print_schema(arguments: argparse.Namespace) -> int:

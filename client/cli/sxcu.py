@@ -30,6 +30,10 @@ def add_sxcu(parser: argparse.ArgumentParser) -> None:
 
 
 def sxcu(arguments: argparse.Namespace, paths: Paths) -> Result:
+    from client.session import Session
+
+    private = Session(paths).settings.sharing.allow_private  # whoever sets this sets it for all uploaders
+    arguments.private = arguments.allow_private if private == "share" else private == "always"
     definition, about = _read(arguments)
     document = _document(about)
     if arguments.what == "import":
@@ -55,7 +59,7 @@ def _read(arguments: argparse.Namespace) -> tuple[Definition, Description]:
         definition = read_definition(raw)
     except SxcuFault as fault:
         raise Failure("sxcu", reason(fault), FORBIDDEN) from fault
-    return definition, describe(definition, allow_http=arguments.allow_http, allow_private=arguments.allow_private)
+    return definition, describe(definition, allow_http=arguments.allow_http, allow_private=arguments.private)
 
 
 def _said(notice: Notice) -> str:
@@ -135,6 +139,10 @@ def _share_name(arguments: argparse.Namespace, session: Session, about: Descript
     wanted = arguments.name or re.sub(r"[^a-z0-9]+", "-", about.name.lower()).strip("-")[:40].strip("-") or "sxcu"
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", wanted):
         raise usage(say("a name has letters, digits, - and _"))
+    if source := session.settings.lock(f"shares.{wanted}"):
+        raise Failure(
+            "locked", say("“{key}” is set by your organisation: {source}", key=wanted, source=source), FORBIDDEN
+        )
     known = session.settings.shares.get(wanted)
     if known is not None and (not arguments.replace or known.get("kind") != "sxcu"):
         words = say("there is a share “{name}” already; choose another --name, or add --replace", name=wanted)

@@ -42,6 +42,7 @@ class PlaceField(QWidget):
         self.name = wanted or (next(iter(self._known)) if len(self._known) == 1 else DEFAULT)
         self.choice, self.check, self.result = Choice(), PlainButton(), Label("quiet", wrap=True)
         self.fields: list[SettingField] = []
+        self._lock = session.settings.lock(f"{what}s.{self.name}")
         self._build()
         self._wire()
 
@@ -69,6 +70,7 @@ class PlaceField(QWidget):
         column.addLayout(row)
         column.addWidget(self.result)
         self.result.hide()
+        self._add_lock(column, self._session.settings.lock(f"report.{self._what}"), self.choice)
         if self.name in self._known:
             column.addSpacing(look.XS)
             column.addWidget(self._build_form())
@@ -91,9 +93,7 @@ class PlaceField(QWidget):
                 column.addWidget(self._declared_field(declared, values))
         if rare:
             self._add_rare(column, rare, values)
-        remove = LinkButton()
-        self._phrases.tell(remove.setText, lambda: say("Remove"))
-        remove.clicked.connect(self._ask)
+        self._add_lock(column, self._lock)
         row = QHBoxLayout()
         if self._what == "share" and self._session.places.abilities(self.name).signs_in:
             sign_in = PlainButton()
@@ -101,9 +101,22 @@ class PlaceField(QWidget):
             sign_in.clicked.connect(self._sign_in)
             row.addWidget(sign_in)
         row.addStretch()
-        row.addWidget(remove)
+        if not self._session.settings.given(f"{self._what}s.{self.name}"):
+            remove = LinkButton()
+            self._phrases.tell(remove.setText, lambda: say("Remove"))
+            remove.clicked.connect(self._ask)
+            row.addWidget(remove)
         column.addLayout(row)
         return panel
+
+    def _add_lock(self, column: QVBoxLayout, source: str, control: QWidget | None = None) -> None:
+        """Who has locked what stands above, in faint words; a place's own form says it once for all of its fields."""
+        if source:
+            note = Label("faint", "small", wrap=True)
+            self._phrases.tell(note.setText, lambda: say("Set by your organisation: {origin}", origin=source))
+            column.addWidget(note)
+            if control is not None:
+                control.setEnabled(False)
 
     def _add_rare(self, column: QVBoxLayout, rare: list[Setting], values: Mapping[str, object]) -> None:
         """What few need, behind a button; open when something of it is set."""
@@ -133,6 +146,8 @@ class PlaceField(QWidget):
         titles = self._session.places.titles(self._what) if name == "kind" else None
         field = SettingField(name, setting, value, "", self._phrases, titles=titles)
         field.changed.connect(self._change)
+        if self._lock and setting.kind != "secret":  # a password is the user's own
+            field.control.setEnabled(False)
         self.fields.append(field)
         return field
 

@@ -20,6 +20,8 @@ from client.words import reason, say
 
 PAGES = ("general", "hotkeys", "capture", "recording", "report", "sending")
 PLACES = ("desk", "share")
+ALSO = {"sharing": "sending"}
+"""Sections that have no page of their own, and where they stand."""
 
 
 class SettingsWindow(QWidget):
@@ -145,10 +147,11 @@ class SettingsWindow(QWidget):
         values = {value.key: value for value in self._session.settings.values}
         for key, option in OPTIONS.items():
             now, is_place = values[key], key.removeprefix("report.") in PLACES
-            if (not words and not key.startswith(f"{section}.")) or (is_place and not words):
+            page = ALSO.get(key.partition(".")[0], key.partition(".")[0])
+            if option.policy_only or (not words and page != section) or (is_place and not words):
                 continue
             field = SettingField(key, option, now.value, now.origin, phrases, locked=now.locked)
-            if words and not field.matches(words, page_word(key.partition(".")[0])):
+            if words and not field.matches(words, page_word(page)):
                 field.deleteLater()
                 continue
             field.changed.connect(self._change)

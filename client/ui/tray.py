@@ -145,7 +145,7 @@ class Tray(QObject):
 
     def apply_settings(self) -> None:
         """Takes over language, look and keys as the settings say now."""
-        chosen = self._session.settings
+        chosen = self._applied = self._session.settings
         if words.language() != words.PSEUDO:
             words.speak(chosen.general.language)
         look.apply(self._app, chosen.general.theme)  # type: ignore[arg-type]
@@ -221,8 +221,7 @@ class Tray(QObject):
 
     def _settings_written(self) -> None:
         """The file was changed by hand, or by the command line."""
-        before = self._session.settings
-        if self._session.reload() != before:
+        if self._session.reload() != self._applied:
             self.apply_settings()
 
     def _after_start(self) -> None:

@@ -9,9 +9,11 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QMessageBox
 
-from client import words
+from client import policy, words
 from client.session import Session
+from client.settings import OPTIONS
 from client.ui import look
+from client.ui.buttons import LinkButton
 from client.ui.pieces import Label
 from client.ui.place_fields import ADD, PlaceField
 from client.ui.setting_fields import KeyField, NumberField, SettingField
@@ -66,7 +68,9 @@ def test_every_setting_is_on_one_page_and_is_found_by_its_words(session: Session
     for page in PAGES:
         window.list.setCurrentRow(PAGES.index(page))
         seen += [each.key for each in window.fields]
-    assert len(seen) == len(set(seen)) == len(session.settings.values) - 2  # desk and share have a form of their own
+    hidden = [key for key, option in OPTIONS.items() if option.policy_only]
+    assert len(seen) == len(set(seen))
+    assert {*seen, *hidden, "report.desk", "report.share"} == set(OPTIONS)  # desk and share have a form of their own
     window.search.setText("mouse pointer")
     assert [each.key for each in window.fields] == ["capture.cursor", "recording.cursor"]
     window.search.setText("zebra")
@@ -232,3 +236,37 @@ def test_two_desks_do_not_get_one_name(session: Session) -> None:
     choose(place(window).choice, "b")
     until(lambda: place(window).name == "b")
     assert session.settings.report.desk == "b"
+
+
+def managed(text: str) -> str:
+    file = policy.FOLDER / "managed" / "all.toml"
+    file.parent.mkdir(parents=True, mode=0o755)
+    file.write_text(text)
+    file.chmod(0o644)
+    return str(file)
+
+
+def test_what_policy_has_set_is_shown_disabled_with_its_origin(session: Session) -> None:
+    file = managed("[sharing]\nseal = 'required'\n[general]\ntheme = 'dark'\n")
+    session.reload()
+    for page, key in (("sending", "sharing.seal"), ("general", "general.theme")):
+        locked = field(opened(session, page), key)
+        assert not locked.control.isEnabled()
+        assert note(locked).endswith(f"Set by your organisation: {file}")
+    assert field(opened(session), "general.name").control.isEnabled()
+
+
+def test_a_share_of_the_organisation_takes_nothing_but_a_password(session: Session) -> None:
+    file = managed(
+        "[report]\nshare = 'cloud'\n[shares.cloud]\nkind = 'webdav'\nurl = 'https://dav.example.org'\nuser = 'a'\n"
+    )
+    session.reload()
+    window = opened(session, "report")
+    desk, share = window.places
+    assert {each.key for each in share.fields if each.control.isEnabled()} == {"password"}
+    assert not share.choice.isEnabled()
+    assert share.check.isEnabled()
+    said = [label.text() for label in share.findChildren(Label)]
+    assert said.count(f"Set by your organisation: {file}") == 2
+    assert "Remove" not in [button.text() for button in share.findChildren(LinkButton)]
+    assert desk.choice.isEnabled()

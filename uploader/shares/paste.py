@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from uploader.errors import InvalidField, PasteLink
+from uploader.errors import InvalidField, PasteLink, Refused
 from uploader.setting import setting
 from uploader.ticket import AS_SET, Attachment, Link, Progress, Share, ShareAbilities, Wishes
 
@@ -42,6 +42,8 @@ class Paste(Share):
 
     def put(self, file: Attachment, journal: Journal, progress: Progress, wishes: Wishes = AS_SET) -> Link:
         """The link that ``paste`` has noted. Raises: PasteLink as long as there is none."""
+        if wishes.sealed:
+            raise Refused("what a person uploads by hand cannot be sealed; choose another share")
         self.check()
         known = journal.result(_step(file))
         if known is None:
