@@ -35,7 +35,10 @@ log = logging.getLogger(__name__)
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One link. ``ended_by``: "service", "us", or "" when it never ends. ``receipt`` is for the share alone."""
+    """One link. ``ended_by``: "service", "us", or "" when it never ends. ``receipt`` is for the share alone.
+
+    ``url`` is what its reader opens, a key of the file in it or not; empty in what earlier versions noted.
+    """
 
     share: str
     name: str
@@ -47,6 +50,7 @@ class Entry(msgspec.Struct, frozen=True):
     report_id: str = ""
     id: str = ""
     """By which it is named to be revoked when its address is lost."""
+    url: str = ""
 
 
 class GivenUp(msgspec.Struct, frozen=True):
@@ -75,7 +79,7 @@ class Shared:
         made = datetime.now(UTC)
         place = self._place(link.url)
         entry = Entry(share, file.name, file.size_bytes, made, link.expires_at, link.ended_by, link.receipt, report_id,
-                      place.stem[:ID_CHARACTERS])  # fmt: skip
+                      place.stem[:ID_CHARACTERS], link.url)  # fmt: skip
         write_bytes(place, msgspec.json.encode(entry))
 
     def links(self) -> tuple[Entry, ...]:

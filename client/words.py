@@ -121,6 +121,14 @@ def day(at: datetime, now: datetime | None = None) -> str:
     return f"{at.day} {month}" + (f" {at.year}" if at.year != year else "")
 
 
+def until(at: datetime, now: datetime | None = None) -> str:
+    """``until 28 Dec``; on the last day with the hour."""
+    at, now = at.astimezone(), (now or datetime.now().astimezone()).astimezone()
+    if at.date() <= now.date():
+        return say("until {clock}", clock=f"{at:%H:%M}") if at > now else say("Ends soon")
+    return say("until {day}", day=day(at, now))
+
+
 def explain(code: str) -> tuple[str, str]:
     """Title and advice for an error's code: what happened, and what to do now. What is safe comes with both."""
     unexpected = (say("Something unexpected happened"), say("Nothing is lost. The log has the details."))

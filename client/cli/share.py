@@ -138,7 +138,8 @@ def _links(arguments: argparse.Namespace, session: Session) -> Result:
     listed = [
         {"id": link.id, "share": link.share, "name": link.name, "size_bytes": link.size_bytes,
          "made_at": rfc3339(link.made_at),
-         "expires_at": rfc3339(link.expires_at), "ended_by": link.ended_by, "report_id": link.report_id}
+         "expires_at": rfc3339(link.expires_at), "ended_by": link.ended_by, "report_id": link.report_id,
+         "url": link.url}
         for link in links
     ]  # fmt: skip
     return {"links": listed}, outcome.DONE

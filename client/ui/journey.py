@@ -292,6 +292,12 @@ class Journey(QObject):
         if not window.property("wired"):
             window.setProperty("wired", True)
             window.draft_wanted.connect(self.open_draft)  # type: ignore[attr-defined]
+            window.links_wanted.connect(self.open_links)  # type: ignore[attr-defined]
+
+    def open_links(self) -> None:
+        from client.ui.links_window import LinksWindow
+
+        self._single("links", lambda: LinksWindow(self._session, self._bridge))
 
     def open_history(self) -> None:
         from client.ui.history_window import HistoryWindow

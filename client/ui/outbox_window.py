@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtCore import QEvent, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QStackedLayout, QVBoxLayout, QWidget
 
 from client.draft import Draft
@@ -17,10 +17,11 @@ from client.lock import Busy
 from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event
 from client.session import Session
 from client.ui import look
+from client.ui.action_bar import Action, ActionBar
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
-from client.ui.buttons import LinkButton, ToolButton
-from client.ui.pieces import Divider, EmptyState, Menu, OneLine, Tone
+from client.ui.buttons import LinkButton
+from client.ui.pieces import Divider, EmptyState, OneLine, Tone
 from client.ui.question import ask_once
 from client.ui.report_words import desk_word, trouble_words
 from client.ui.rows import Row, RowList
@@ -28,16 +29,13 @@ from client.ui.speed import Speed
 from client.words import detail, explain, moment, say, say_n, size
 
 SHOWN_SENT = 1000
-SHOWN_ACTIONS = 4
 TOLD_BY_DESK = ("refused", "invalid_field", "too_large")
 """Codes whose own sentence says more than ours does."""
-ACTION_KEYS = {Qt.Key.Key_Delete: "Delete", Qt.Key.Key_F2: "F2", Qt.Key.Key_Space: "Space"}
-Action = tuple[str, str, Callable[[], object]]
-"""Words, key, what it does."""
 
 
 class OutboxWindow(QWidget):
     draft_wanted = Signal(str)
+    links_wanted = Signal()
 
     def __init__(self, session: Session, bridge: Bridge) -> None:
         super().__init__(None)
@@ -50,21 +48,17 @@ class OutboxWindow(QWidget):
         self._phrases = look.Phrases(self)
         self.list = RowList()
         self.empty = EmptyState("send")
-        self._bar, self._buttons = QHBoxLayout(), [LinkButton() for _ in range(SHOWN_ACTIONS)]
-        self._more = ToolButton("ellipsis")
-        self._foot = OneLine("faint", "small")
+        self._bar = ActionBar(self.list, self._actions, self._phrases)
+        self._foot, self.links = OneLine("faint", "small"), LinkButton()
         self._build()
         tell = self._phrases.tell
         tell(self.setWindowTitle, lambda: say("On their way"))
         tell(self.list.setAccessibleName, lambda: say("Reports"))
         tell(self.empty.title.setText, lambda: say("Nothing is on its way"))
         tell(self.empty.detail.setText, lambda: say("Reports that you send appear here until the help desk has them."))
-        self._phrases.name(self._more, lambda: say("More"))
-        self._more.clicked.connect(lambda: self._pop_menu(self._more.mapToGlobal(self._more.rect().topLeft())))
+        tell(self.links.setText, lambda: say("Open links"))
+        self.links.clicked.connect(self.links_wanted)
         self.list.currentRowChanged.connect(self._show_actions)
-        self.list.itemActivated.connect(lambda _: self._act(0))
-        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.list.customContextMenuRequested.connect(self._open_menu)
         bridge.happened.connect(self._on_event)
         self._paint_soon = QTimer(self, singleShot=True, interval=100)
         self._paint_soon.timeout.connect(self._show_rows)
@@ -85,24 +79,16 @@ class OutboxWindow(QWidget):
         self._stack = QStackedLayout()
         self._stack.addWidget(self.list)
         self._stack.addWidget(self.empty)
-        self._bar.setContentsMargins(look.M, look.XS, look.M, look.XS)
-        self._bar.setSpacing(look.XS)
-        for button in (*self._buttons, self._more):
-            self._bar.addWidget(button)
-        for number, button in enumerate(self._buttons):
-            button.clicked.connect(partial(self._act, number))
-        self._bar.addStretch()
         foot = QHBoxLayout()
-        foot.setContentsMargins(look.L, look.S, look.L, look.S)
-        foot.addWidget(self._foot)
+        foot.setContentsMargins(look.L, 0, look.M, look.XS)
+        foot.addWidget(self._foot, 1)
+        foot.addWidget(self.links)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
         whole.addLayout(self._stack, 1)
         whole.addWidget(Divider())
-        self._tray = QWidget()
-        self._tray.setLayout(self._bar)
-        whole.addWidget(self._tray)
+        whole.addWidget(self._bar)
         whole.addLayout(foot)
 
     def show_all(self, drafts: tuple[Draft, ...], deliveries: tuple[Delivery, ...]) -> None:
@@ -245,42 +231,8 @@ class OutboxWindow(QWidget):
         return found
 
     def _show_actions(self) -> None:
-        """The actions of the chosen entry as buttons; what does not fit is behind "More"."""
-        actions = self._actions(self.list.current_key())
         self._foot.setText(self._next_words(self.list.current_key()))
-        self._tray.setVisible(bool(actions))
-        room, hidden = self.width() - 2 * look.M - self._more.sizeHint().width() - look.XS, False
-        for number, button in enumerate(self._buttons):
-            if number >= len(actions):
-                button.hide()
-                continue
-            words, key, _ = actions[number]
-            button.setText(words.replace("&", "&&"))
-            button.setAccessibleName(words)
-            button.setToolTip(look.key_name(key) if key else "")
-            room -= button.sizeHint().width() + look.XS
-            hidden = hidden or (room < 0 and number > 0)
-            button.setVisible(not hidden)
-        self._more.setVisible(hidden or len(actions) > len(self._buttons))
-
-    def _act(self, number: int, *_: object) -> None:
-        actions = self._actions(self.list.current_key())
-        if number < len(actions):
-            actions[number][2]()
-
-    def _open_menu(self, at: QPoint) -> None:
-        self._pop_menu(self.list.viewport().mapToGlobal(at))
-
-    def _pop_menu(self, at: QPoint) -> None:
-        menu = Menu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for words, key, act in self._actions(self.list.current_key()):
-            action = menu.addAction(words.replace("&", "&&"))
-            action.setShortcut(QKeySequence(key))
-            action.triggered.connect(lambda _=False, act=act: act())
-        if menu.actions():
-            menu.setActiveAction(menu.actions()[0])
-            menu.popup(at)
+        self._bar.refresh()
 
     def _try(self, verb: Callable[..., object], *arguments: str) -> None:
         self._bridge.background(partial(verb, *arguments), None, while_alive(self, self._not_now))
@@ -338,10 +290,6 @@ class OutboxWindow(QWidget):
         super().showEvent(event)
         self.refresh()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._show_actions()
-
     def changeEvent(self, event: QEvent) -> None:
         """Whoever comes back to the window sees what another one did meanwhile."""
         super().changeEvent(event)
@@ -351,13 +299,7 @@ class OutboxWindow(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.close()
-        elif event.key() in ACTION_KEYS:
-            wanted = ACTION_KEYS[Qt.Key(event.key())]
-            for _, key, act in self._actions(self.list.current_key()):
-                if key == wanted:
-                    act()
-                    return
-        else:
+        elif not self._bar.takes(event):
             super().keyPressEvent(event)
 
 

@@ -14,7 +14,17 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QFocusEvent, QFontMetrics, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFontMetrics,
+    QHelpEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPen,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListWidget,
@@ -92,6 +102,9 @@ class RowList(QListWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         self.ringed = True
+        if event.matches(QKeySequence.StandardKey.Copy):  # Qt would copy what it takes for the entry's words: none
+            event.ignore()
+            return
         super().keyPressEvent(event)
 
     @staticmethod

@@ -18,11 +18,13 @@ from client.history import Item
 from client.paths import open_paths
 from client.report import Delivery, DeliveryProgress, Section, Trouble
 from client.session import Session
+from client.shared import Entry
 from client.ui.bridge import Bridge
 from client.ui.consent import Consent
 from client.ui.editor import Editor
 from client.ui.history_window import HistoryWindow
 from client.ui.home_window import HomeWindow
+from client.ui.links_window import LinksWindow
 from client.ui.notice import Notice
 from client.ui.outbox_window import OutboxWindow
 from client.ui.overlay import Overlay
@@ -101,6 +103,19 @@ def outbox(session: Session, bridge: Bridge) -> OutboxWindow:
     return window
 
 
+def links(session: Session, _bridge: Bridge) -> LinksWindow:
+    made = (
+        Entry("nube", "registro.txt", 41_000_000, NOW, NOW + timedelta(days=30), "us", "x", "", "a", "https://x.org/a"),
+        Entry("folder", "a-very-long-name-of-a-film-of-the-whole-screen.mp4", 920_000_000, NOW, None, "", "x", "", "b"),
+    )
+    session.shared.__dict__["links"] = lambda: made
+    window = LinksWindow(session, _bridge)
+    window.show()
+    until(lambda: window.list.count() == len(made))
+    window.list.setCurrentRow(1)
+    return window
+
+
 def history(session: Session, bridge: Bridge) -> HistoryWindow:
     items = (
         Item("a", "sent", NOW, SUBJECT, "incident", "high", "T-000093", "file:///x", ("registro.txt", "b.png")),
@@ -158,6 +173,8 @@ WINDOWS: dict[str, Callable[[Session, Bridge], QWidget]] = {
     "consent": lambda _s, _b: Consent(SECTIONS, {"network": WHY}, send_words=True),
     "outbox": outbox,
     "history": history,
+    "links": links,
+    "links-none": LinksWindow,
     **{f"settings-{page}": settings(page) for page in PAGES},
     "home": home,
     "notice": lambda _s, _b: Notice(say("Copied"), say("Click to continue."), lambda: None),

@@ -37,6 +37,7 @@ OWN = [
     r"“archivo\.txt” was not attached: it is no longer there\.",  # said when it happened
     WHY,
     r"registro\.txt",
+    r"a-very-long-name\S+\.mp4|nube",
     r"archivo\.txt",
     r"T-000093",
     r"Testigo",
@@ -172,7 +173,7 @@ def test_no_word_is_cut(app: QApplication, name: str, language: str, larger: int
         assert not cut(window)
 
 
-@pytest.mark.parametrize("name", ["consent", "outbox", "history"])
+@pytest.mark.parametrize("name", ["consent", "outbox", "history", "links"])
 def test_lists_have_room_for_both_lines_at_twice_the_size(app: QApplication, name: str) -> None:
     font = QFont(app.font())
     font.setPixelSize(26)

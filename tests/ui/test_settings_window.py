@@ -197,7 +197,7 @@ def test_a_desk_is_added_set_up_renamed_checked_and_removed(
     QTest.mouseClick(place(window).check, Qt.MouseButton.LeftButton)
     until(lambda: "missing" in place(window).result.text())
     (tmp_path / "desk").mkdir()
-    name, path = place(window).fields
+    name, _, path = place(window).fields  # between them the kind
     line = path.findChild(QLineEdit)
     line.setFocus()
     QTest.keyClicks(line, str(tmp_path / "desk"))
