@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
+from client.folder import write_bytes
 from client.report import Report, Sent
 from client.settings import General
 from uploader.errors import FileChanged, PasteLink, Refused, Temporary, UploaderError
+from uploader.inbox import Inbox
 from uploader.journal import Journal
 from uploader.ticket import (
     AS_SET,
@@ -108,22 +112,33 @@ def split(attachments: tuple[Attachment, ...], limits: Limits) -> tuple[tuple[At
 
 
 def deliver(
-    report: Report, who: General, desk: Desk, sharing: Sharing, journal: Journal, progress: FileProgress
+    report: Report, who: General, desk: Desk, sharing: Sharing, journal: Journal, progress: FileProgress, folder: Path
 ) -> Delivered:
     """Brings the report to the desk exactly once, however often it is called with the same journal.
 
-    The share is only opened when a file needs it. Raises: UploaderError; ``ShareRefused`` names the file that a
-    person must decide about.
+    The share is only opened when a file needs it. ``folder`` is the report's own: what is made on the way lies there.
+    Raises: UploaderError; ``ShareRefused`` names the file that a person must decide about; OSError.
     """
     wanted = tuple(a for a in report.attachments if a.name not in report.leave_out)
     for attachment in wanted:
         _still_there(attachment)
-    inside, large = split(wanted, desk.limits)
+    made = () if desk.abilities.shows_sections else _diagnostics(report, folder)
+    inside, large = split((*wanted, *made), desk.limits)
     shared = tuple(_share(a, report.id, sharing, journal, progress) for a in large)
     if any(file.link.sealed and not file.link.page for file in shared):
         inside = (*inside, sharing.opener())
     ticket = compose(report, who, inside, shared)
-    answer = desk.submit(ticket, journal, lambda done, total: progress("", done, total))
+
+    def tell(done_bytes: int, total_bytes: int) -> None:
+        progress("", done_bytes, total_bytes)
+
+    if report.reply_to is None:
+        answer = desk.submit(ticket, journal, tell)
+    elif isinstance(desk, Inbox):
+        desk.reply(ticket, journal, tell)
+        answer = report.reply_to
+    else:
+        raise Refused("{service} takes no replies from here; answer where you read it", service=desk.title)
     ways = {a.name: Sent(a.name, a.size_bytes, a.sha256, "ticket") for a in ticket.attachments}
     ways |= {s.name: Sent(s.name, s.size_bytes, s.sha256, "link", s.link.url, s.link.expires_at) for s in shared}
     return Delivered(answer, tuple(ways[a.name] for a in wanted))
@@ -136,7 +151,20 @@ def compose(report: Report, who: General, inside: tuple[Attachment, ...], shared
     return Ticket(
         report.id, report.summary, report.description, report.kind, report.priority, requester, report.created_at,
         inside, shared, sections, report.fields, report.language,
+        (report.reply_to.key or report.reply_to.id) if report.reply_to else "",
     )  # fmt: skip
+
+
+def _diagnostics(report: Report, folder: Path) -> tuple[Attachment, ...]:
+    """The diagnostics as reviewed, as one text for desks that cannot show them; written once and then kept."""
+    if not report.sections:
+        return ()
+    place = folder / ("diagnostico.txt" if report.language == "es" else "diagnostics.txt")
+    parts = [f"=== {s.title} ({s.status}) ===\n{s.note}\n{s.text}\n" for s in report.sections]
+    content = "\n".join(parts).encode("utf-8", "replace")
+    if not place.exists() or place.read_bytes() != content:
+        write_bytes(place, content)
+    return (Attachment(place.name, place, len(content), "text/plain", hashlib.sha256(content).hexdigest()),)
 
 
 def _share(file: Attachment, report_id: str, sharing: Sharing, journal: Journal, progress: FileProgress) -> SharedFile:

@@ -62,6 +62,12 @@ class Places:
             raise InvalidField(what, "your organisation allows only “{wanted}”", wanted=wanted)
         return name or wanted
 
+    def desk_name(self, name: str = "") -> str:
+        """The name under which this desk, else the chosen one, will be found again."""
+        known = tuple(self._settings().desks)
+        name = name or self._settings().report.desk
+        return name or (known[0] if len(known) == 1 else DEFAULT)
+
     def share_name(self, name: str = "") -> str:
         """The name under which this share, else the chosen one, will be found again."""
         return name or self._name("share")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, get_args
 
+from uploader.inbox import OwnTicket, Reply
 from uploader.ticket import Attachment, TicketRef
 
 Kind = Literal["incident", "petition", "complaint", "claim", "suggestion"]
@@ -55,6 +56,8 @@ class Report:
     share: str = ""
     language: str = "en"
     leave_out: tuple[str, ...] = ()
+    reply_to: TicketRef | None = None
+    """The ticket that this is a reply to; None: it becomes a ticket of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,4 +144,14 @@ class ReportDamaged:
     place: str
 
 
-Event = DeliveryChanged | DeliveryProgress | ReportDamaged
+@dataclass(frozen=True, slots=True)
+class TicketNews:
+    """Event: agents have written in this ticket, or solved it. ``desk`` is the name in the settings."""
+
+    desk: str
+    ticket: OwnTicket
+    replies: tuple[Reply, ...]
+    solved: bool = False
+
+
+Event = DeliveryChanged | DeliveryProgress | ReportDamaged | TicketNews

@@ -355,7 +355,7 @@ class Session:
 
         opened = lambda: self.places.share(self.places.allowed("share", name))  # noqa: E731
         how = Sharing(opened, note, self._ruled(AS_SET), self._may_send, lambda: opener(self.paths.data))
-        return deliver(report, who, desk, how, journal, progress)
+        return deliver(report, who, desk, how, journal, progress, self.shelf.root / "outbox" / report.id)
 
     def _ruled(self, wishes: Wishes) -> Wishes:
         """What is wished of an upload, within what the settings demand of every upload."""

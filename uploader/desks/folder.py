@@ -30,7 +30,7 @@ from uploader.errors import Temporary, UploaderError
 from uploader.folder_access import copy_verified, open_like, reach, sorted_faults, write_durably
 from uploader.journal import Journal
 from uploader.setting import setting
-from uploader.ticket import Desk, Progress, Ticket, TicketRef
+from uploader.ticket import Desk, DeskAbilities, Progress, Ticket, TicketRef
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class FolderDesk(Desk):
     title: ClassVar[str] = "Folder"
+    abilities: ClassVar[DeskAbilities] = DeskAbilities(entry=("anonymous",), shows_sections=True)
 
     path: Path = setting("Folder", help="On this computer or a network share; agents open index.html.", kind="folder")
 

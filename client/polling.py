@@ -1,0 +1,108 @@
+"""When a desk is asked for news: soon after something happened, rarely when nothing does, never at the same moment as
+everybody else.
+
+A desk with ten thousand clients is asked by each of them at a time of its own: the first look after a start or an
+outage is spread over ``SPREAD_S``, and every wait has jitter.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from client.tickets import Looked, Tickets
+from uploader.errors import Refused, Temporary, UploaderError
+
+SOON_S, LONGEST_S = 60.0, 1800.0
+"""After news or a reply of one's own; and when nothing has happened for long."""
+SPREAD_S = 120.0
+"""Over which the first looks of many clients are spread."""
+GROWTH = 1.6
+JITTER = 0.25
+
+log = logging.getLogger(__name__)
+
+
+def next_wait_s(before_s: float, looked: Looked | None, draw: Callable[[], float] = random.random) -> float:
+    """How long to wait after a look: short after news, longer each time without; ``draw`` gives 0 to 1."""
+    plain = SOON_S if looked is not None and (looked.fresh or looked.changed) else min(before_s * GROWTH, LONGEST_S)
+    return plain * (1 - JITTER + 2 * JITTER * draw())
+
+
+class Polling:
+    """One thread per desk that can be read back. ``nudge`` looks at once; ``rest`` stops asking (battery saver)."""
+
+    def __init__(self, tickets: Tickets, desks: Callable[[], tuple[str, ...]]) -> None:
+        self._tickets, self._desks = tickets, desks
+        self._wake = threading.Condition()
+        self._nudged: set[str] = set()
+        self._resting = self._closing = False
+        self._threads: dict[str, threading.Thread] = {}
+        self.faults: dict[str, UploaderError] = {}
+        """Why a desk could not be asked the last time; empty: it could."""
+
+    def start(self) -> None:
+        """Begins, and begins again for desks that were added since. Harmless to repeat."""
+        for name in self._desks():
+            if name not in self._threads:
+                thread = threading.Thread(target=self._keep_asking, args=(name,), name=f"news-{name}", daemon=True)
+                self._threads[name] = thread
+                thread.start()
+
+    def nudge(self, desk: str = "") -> None:
+        """Looks now: a window was opened, or something was sent. Empty: at all desks."""
+        with self._wake:
+            self._nudged |= {desk} if desk else set(self._threads)
+            self._wake.notify_all()
+
+    def rest(self, resting: bool) -> None:
+        """On battery saver nobody is asked, unless nudged."""
+        with self._wake:
+            self._resting = resting
+            self._wake.notify_all()
+
+    def close(self) -> None:
+        with self._wake:
+            self._closing = True
+            self._wake.notify_all()
+
+    def _keep_asking(self, name: str) -> None:
+        wait_s = random.uniform(0, SPREAD_S)  # noqa: S311  # no secret
+        pause_s = SOON_S
+        while self._waited(name, wait_s):
+            looked, wanted_s = self._look(name)
+            pause_s = next_wait_s(pause_s, looked)
+            wait_s = max(pause_s, wanted_s)
+
+    def _look(self, name: str) -> tuple[Looked | None, float]:
+        """What was found, and how long the desk wants to be left alone."""
+        try:
+            if not self._tickets.reads_back(name):
+                return None, LONGEST_S
+            looked = self._tickets.look(name)
+        except Refused as error:  # a person must act; asking again and again would lock the account
+            self.faults[name] = error
+            return None, LONGEST_S
+        except UploaderError as error:
+            self.faults[name] = error
+            return None, (error.retry_after_s or 0.0) if isinstance(error, Temporary) else 0.0
+        except Exception:  # the thread must outlive whatever one answer does to it
+            log.exception("asking %s for news failed unexpectedly", name)
+            return None, LONGEST_S
+        self.faults.pop(name, None)
+        return looked, 0.0
+
+    def _waited(self, name: str, wait_s: float) -> bool:
+        """False when it is over."""
+        end = time.monotonic() + wait_s
+        with self._wake:
+            while not self._closing and name not in self._nudged:
+                left = end - time.monotonic()
+                if left <= 0 and not self._resting:
+                    break
+                self._wake.wait(None if self._resting else left)
+            self._nudged.discard(name)
+            return not self._closing

@@ -1,0 +1,268 @@
+"""My tickets: what the desks last said of them, kept on disk so that it can be read offline, and the verbs on them.
+
+DATA/tickets.sqlite holds one row per ticket; the desks are asked by ``look``, which nobody calls on Qt's thread. What
+only this machine knows (unread, rated, when the first answer came) is in the same row, so the file is no mere index.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from client.places import Places
+from client.report import Event, Report, TicketNews
+from uploader.errors import Gone, Refused
+from uploader.inbox import Inbox, OwnTicket, RemoteFile, Reply
+from uploader.names import clean_name
+from uploader.ticket import Progress, TicketRef, quiet
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS ticket(
+    desk TEXT, key TEXT, data BLOB NOT NULL, replies BLOB, unread INTEGER DEFAULT 0, first_answer_at TEXT,
+    solved_at TEXT, score INTEGER, comment TEXT DEFAULT '', asked INTEGER DEFAULT 0, report_id TEXT DEFAULT '',
+    updated_at TEXT NOT NULL, PRIMARY KEY(desk, key));
+CREATE INDEX IF NOT EXISTS newest ON ticket(updated_at DESC);
+CREATE TABLE IF NOT EXISTS desk(name TEXT PRIMARY KEY, mark TEXT, looked_at TEXT);
+"""
+OVER = ("solved", "closed")
+
+
+class Mine(msgspec.Struct, frozen=True):
+    """One ticket as it was last seen. ``desk`` is the name in the settings. ``score``: how the user rated it."""
+
+    desk: str
+    ticket: OwnTicket
+    unread: int = 0
+    replies: int = 0
+    first_answer_at: datetime | None = None
+    solved_at: datetime | None = None
+    score: int | None = None
+    comment: str = ""
+    asked: bool = False
+    report_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one look at a desk found: tickets with something new in them."""
+
+    fresh: tuple[Mine, ...] = ()
+    changed: bool = False
+
+
+class Tickets:
+    """Any thread; calls that ask a desk block for as long as it takes. ``tell`` is called on the caller's thread."""
+
+    def __init__(self, file: Path, places: Places, tell: Callable[[Event], None]) -> None:
+        self._file, self._places, self._tell = file, places, tell
+        self._made = False
+
+    # -- what is known ------------------------------------------------------------------------------------------
+
+    def list(self, query: str = "", *, limit: int = 500) -> tuple[Mine, ...]:
+        """All of them, the unread and newest first; with ``query`` those whose number or subject holds its words."""
+        with self._open() as database:
+            rows = database.execute(f"{_SELECT} ORDER BY unread > 0 DESC, updated_at DESC LIMIT ?", (limit,)).fetchall()
+        words = query.casefold().split()
+        found = (_mine(row) for row in rows)
+        return tuple(m for m in found if all(w in f"{m.ticket.id} {m.ticket.subject}".casefold() for w in words))
+
+    def find(self, wanted: str, desk: str = "") -> Mine:
+        """By its number or key. Raises: KeyError when there is none."""
+        for mine in self.list(limit=100_000):
+            if wanted in (mine.ticket.id, mine.ticket.key) and desk in ("", mine.desk):
+                return mine
+        raise KeyError(wanted)
+
+    def replies(self, mine: Mine) -> tuple[Reply, ...]:
+        """The conversation as it was last seen; empty when it was never opened."""
+        with self._open() as database:
+            row = database.execute(
+                "SELECT replies FROM ticket WHERE desk = ? AND key = ?", (mine.desk, mine.ticket.key)
+            ).fetchone()
+        return msgspec.json.decode(row[0], type=tuple[Reply, ...]) if row and row[0] else ()
+
+    def unread(self) -> int:
+        with self._open() as database:
+            return int(database.execute("SELECT count(*) FROM ticket WHERE unread > 0").fetchone()[0])
+
+    def mark_read(self, mine: Mine) -> None:
+        with self._open() as database:
+            database.execute("UPDATE ticket SET unread = 0 WHERE desk = ? AND key = ?", (mine.desk, mine.ticket.key))
+
+    def looked_at(self, desk: str) -> datetime | None:
+        """When this desk was last asked with success."""
+        with self._open() as database:
+            row = database.execute("SELECT looked_at FROM desk WHERE name = ?", (desk,)).fetchone()
+        return datetime.fromisoformat(row[0]) if row and row[0] else None
+
+    # -- asking the desk ----------------------------------------------------------------------------------------
+
+    def reads_back(self, desk: str) -> bool:
+        """Whether this desk can be asked at all. Raises: UploaderError when it is not set up."""
+        return isinstance(self._places.desk(desk), Inbox)
+
+    def look(self, desk: str) -> Looked:
+        """Asks one desk for news, keeps it and tells of agents' replies. Raises: UploaderError."""
+        inbox = self._inbox(desk)
+        with self._open() as database:
+            row = database.execute("SELECT mark FROM desk WHERE name = ?", (desk,)).fetchone()
+        mark = row[0] if row else ""
+        news = inbox.news(mark)
+        fresh, changed = list[Mine](), False
+        for ticket in reversed(news.tickets):
+            known = self._known(desk, ticket.key)
+            if (
+                known is not None
+                and known.ticket.updated_at >= ticket.updated_at
+                and known.ticket.state == ticket.state
+            ):
+                continue
+            changed = True
+            if known is None and not mark:  # the first look ever: nothing of it is news
+                self._keep(desk, ticket)
+                continue
+            added = self._read_in(desk, inbox, ticket)
+            if added is not None:
+                fresh.append(added)
+        with self._open() as database:
+            database.execute("INSERT OR REPLACE INTO desk VALUES(?, ?, ?)", (desk, news.mark, _now()))
+        return Looked(tuple(fresh), changed)
+
+    def _read_in(self, desk: str, inbox: Inbox, ticket: OwnTicket) -> Mine | None:
+        """Keeps the conversation; the ticket when agents have written in it since, or it was solved."""
+        try:
+            talk = inbox.conversation(ticket.key)
+        except Gone:
+            self._keep(desk, ticket)
+            return None
+        before = self._known(desk, ticket.key)
+        old = {reply.key for reply in self.replies(before)} if before else set[str]()
+        seen_at = before.ticket.updated_at if before and not old else None
+        new = [r for r in talk.replies if not r.mine and r.key not in old and (not seen_at or r.written_at > seen_at)]
+        solved = talk.ticket.state in OVER and (before is None or before.ticket.state not in OVER)
+        mine = self._keep(desk, talk.ticket, talk.replies, len(new))
+        if new or solved:
+            self._tell(TicketNews(desk, talk.ticket, tuple(new), solved))
+            return mine
+        return None
+
+    def open(self, mine: Mine) -> tuple[Reply, ...]:
+        """The conversation as the desk has it now. Raises: UploaderError."""
+        talk = self._inbox(mine.desk).conversation(mine.ticket.key)
+        self._keep(mine.desk, talk.ticket, talk.replies)
+        return talk.replies
+
+    def fetch(self, mine: Mine, file: RemoteFile, folder: Path, progress: Progress = quiet) -> Path:
+        """Brings a file of a reply into ``folder`` under a harmless name; never replaces one. Raises: UploaderError."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = clean_name(file.name)
+        target = next(p for n in range(1, 10_000) if not (p := folder / (f"{n}-{name}" if n > 1 else name)).exists())
+        self._inbox(mine.desk).fetch(file, target, progress)
+        return target
+
+    def solve(self, mine: Mine) -> None:
+        self._inbox(mine.desk).solve(mine.ticket.key)
+        self.open(mine)
+
+    def reopen(self, mine: Mine) -> None:
+        self._inbox(mine.desk).reopen(mine.ticket.key)
+        self.open(mine)
+
+    def rate(self, mine: Mine, score: int, comment: str = "") -> bool:
+        """Keeps the rating, and gives it to the desk where it takes one; whether it did. Raises: UploaderError."""
+        desk = self._places.desk(mine.desk)
+        with self._open() as database:
+            database.execute("UPDATE ticket SET score = ?, comment = ?, asked = 1 WHERE desk = ? AND key = ?",
+                             (score, comment, mine.desk, mine.ticket.key))  # fmt: skip
+        if not isinstance(desk, Inbox) or not desk.inbox.rating:
+            return False
+        desk.rate(mine.ticket.key, score, comment)
+        return True
+
+    def to_rate(self) -> Mine | None:
+        """The last solved ticket that the user was not asked about yet."""
+        over = (m for m in self.list() if m.ticket.state in OVER and not m.asked and m.score is None and m.solved_at)
+        return next(iter(over), None)
+
+    def do_not_ask(self, mine: Mine) -> None:
+        with self._open() as database:
+            database.execute("UPDATE ticket SET asked = 1 WHERE desk = ? AND key = ?", (mine.desk, mine.ticket.key))
+
+    def note_sent(self, desk: str, report: Report, ref: TicketRef) -> None:
+        """A report has become a ticket: it stands in the list at once, also where the desk tells nothing back."""
+        now = datetime.now(UTC)
+        ticket = OwnTicket(ref.id, ref.key or ref.id, ref.url, report.summary, "open", "", report.priority, now, now)
+        if self._known(desk, ticket.key) is None:
+            self._keep(desk, replace(ticket, updated_at=report.created_at, created_at=report.created_at))
+        with self._open() as database:
+            database.execute(
+                "UPDATE ticket SET report_id = ? WHERE desk = ? AND key = ?", (report.id, desk, ticket.key)
+            )
+
+    def _inbox(self, name: str) -> Inbox:
+        desk = self._places.desk(name)
+        if not isinstance(desk, Inbox):
+            raise Refused("{service} tells nothing back; open the ticket in the browser", service=desk.title)
+        return desk
+
+    def _known(self, desk: str, key: str) -> Mine | None:
+        with self._open() as database:
+            row = database.execute(f"{_SELECT} WHERE desk = ? AND key = ?", (desk, key)).fetchone()
+        return _mine(row) if row else None
+
+    def _keep(
+        self, desk: str, ticket: OwnTicket, replies: tuple[Reply, ...] | None = None, unread: int = 0
+    ) -> Mine:  # fmt: skip
+        packed = msgspec.json.encode(replies) if replies is not None else None
+        answers = [reply.written_at for reply in replies or () if not reply.mine]
+        first = min(answers).isoformat() if answers else None
+        solved = ticket.updated_at.isoformat() if ticket.state in OVER else None
+        with self._open() as database:
+            database.execute(
+                """INSERT INTO ticket(desk, key, data, replies, unread, first_answer_at, solved_at, updated_at)
+                VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(desk, key) DO UPDATE SET
+                data = excluded.data, replies = coalesce(excluded.replies, replies), unread = unread + excluded.unread,
+                first_answer_at = coalesce(first_answer_at, excluded.first_answer_at),
+                solved_at = CASE WHEN excluded.solved_at IS NULL THEN NULL ELSE coalesce(solved_at, excluded.solved_at)
+                END, updated_at = excluded.updated_at""",
+                (desk, ticket.key, msgspec.json.encode(ticket), packed, unread, first, solved,
+                 ticket.updated_at.isoformat()),
+            )  # fmt: skip
+        found = self._known(desk, ticket.key)
+        assert found is not None
+        return found
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own for every call: cheap, and no thread keeps another one waiting."""
+        with closing(sqlite3.connect(self._file, timeout=10)) as database, database:
+            if not self._made:
+                database.executescript("PRAGMA journal_mode = WAL;" + SCHEMA)
+                self._file.chmod(0o600)
+                self._made = True
+            yield database
+
+
+_SELECT = """SELECT desk, data, unread, coalesce(json_array_length(replies), 0), first_answer_at, solved_at, score,
+    comment, asked, report_id FROM ticket"""
+
+
+def _mine(row: tuple[str, bytes, int, int, str | None, str | None, int | None, str, int, str]) -> Mine:
+    desk, data, unread, replies, first, solved, score, comment, asked, report_id = row
+    ticket = msgspec.json.decode(data, type=OwnTicket)
+    return Mine(desk, ticket, unread, replies, _moment(first), _moment(solved), score, comment, bool(asked), report_id)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
