@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import msgspec
 from client.folder import write_bytes
 from client.report import Report, Sent
 from client.settings import General
-from uploader.errors import FileChanged, PasteLink, Refused, Temporary, UploaderError
+from uploader.errors import FileChanged, FileRefused, PasteLink, Refused, Temporary, UploaderError
 from uploader.inbox import Inbox
 from uploader.journal import Journal
 from uploader.ticket import (
@@ -94,17 +94,18 @@ class Delivered:
     sent: tuple[Sent, ...]
 
 
-def split(attachments: tuple[Attachment, ...], limits: Limits) -> tuple[tuple[Attachment, ...], tuple[Attachment, ...]]:
+def split(
+    attachments: tuple[Attachment, ...], limits: Limits, refused: Collection[str] = ()
+) -> tuple[tuple[Attachment, ...], tuple[Attachment, ...]]:
     """Which attachments go into the ticket and which as a link, each in their order.
 
-    Strictly over 25 MB or the desk's own lower limit goes as a link; so do suffixes the desk blocks; and if the
-    rest exceeds what a ticket holds, the largest go too, until it fits.
+    Strictly over 25 MB or the desk's own lower limit goes as a link; so do suffixes the desk blocks and what it has
+    ``refused`` before; and if the rest exceeds what a ticket holds, the largest go too, until it fits.
     """
     limit = min(LINK_ABOVE_BYTES, limits.file_bytes if limits.file_bytes is not None else LINK_ABOVE_BYTES)
-    inside = [
-        a for a in attachments
-        if a.size_bytes <= limit and not a.name.lower().endswith(tuple(limits.blocked_suffixes))
-    ]  # fmt: skip
+    blocked = tuple(limits.blocked_suffixes)
+    inside = [a for a in attachments if a.size_bytes <= limit and not a.name.lower().endswith(blocked)]
+    inside = [a for a in inside if a.name not in refused]
     if limits.total_bytes is not None:
         while inside and sum(a.size_bytes for a in inside) > limits.total_bytes:
             inside.remove(max(inside, key=lambda a: a.size_bytes))
@@ -123,25 +124,40 @@ def deliver(
     for attachment in wanted:
         _still_there(attachment)
     made = () if desk.abilities.shows_sections else _diagnostics(report, folder)
-    inside, large = split((*wanted, *made), desk.limits)
-    shared = tuple(_share(a, report.id, sharing, journal, progress) for a in large)
-    if any(file.link.sealed and not file.link.page for file in shared):
-        inside = (*inside, sharing.opener())
-    ticket = compose(report, who, inside, shared)
+    while True:
+        refused = {a.name for a in (*wanted, *made) if journal.result(_refusal(a)) is not None}
+        inside, large = split((*wanted, *made), desk.limits, refused)
+        shared = tuple(_share(a, report.id, sharing, journal, progress) for a in large)
+        if any(file.link.sealed and not file.link.page for file in shared):
+            inside = (*inside, sharing.opener())
+        ticket = compose(report, who, inside, shared)
+        try:
+            answer = _send(ticket, report, desk, journal, progress)
+            break
+        except FileRefused as error:
+            found = next((a for a in inside if a.name == error.attachment), None)
+            if found is None or found not in (*wanted, *made):
+                raise
+            journal.once(_refusal(found), lambda: "yes")  # and again, with this file as a link
+    ways = {a.name: Sent(a.name, a.size_bytes, a.sha256, "ticket") for a in ticket.attachments}
+    ways |= {s.name: Sent(s.name, s.size_bytes, s.sha256, "link", s.link.url, s.link.expires_at) for s in shared}
+    return Delivered(answer, tuple(ways[a.name] for a in wanted))
 
+
+def _refusal(file: Attachment) -> str:
+    return f"refused/{file.sha256}/{file.name}"
+
+
+def _send(ticket: Ticket, report: Report, desk: Desk, journal: Journal, progress: FileProgress) -> TicketRef:
     def tell(done_bytes: int, total_bytes: int) -> None:
         progress("", done_bytes, total_bytes)
 
     if report.reply_to is None:
-        answer = desk.submit(ticket, journal, tell)
-    elif isinstance(desk, Inbox):
-        desk.reply(ticket, journal, tell)
-        answer = report.reply_to
-    else:
+        return desk.submit(ticket, journal, tell)
+    if not isinstance(desk, Inbox):
         raise Refused("{service} takes no replies from here; answer where you read it", service=desk.title)
-    ways = {a.name: Sent(a.name, a.size_bytes, a.sha256, "ticket") for a in ticket.attachments}
-    ways |= {s.name: Sent(s.name, s.size_bytes, s.sha256, "link", s.link.url, s.link.expires_at) for s in shared}
-    return Delivered(answer, tuple(ways[a.name] for a in wanted))
+    desk.reply(ticket, journal, tell)
+    return report.reply_to
 
 
 def compose(report: Report, who: General, inside: tuple[Attachment, ...], shared: tuple[SharedFile, ...]) -> Ticket:

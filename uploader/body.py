@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 
+from uploader.plain_text import plain_text, tidy
 from uploader.ticket import Markup, SharedFile, Ticket
 
 _SPANISH = {
@@ -76,6 +77,19 @@ def render(ticket: Ticket, markup: Markup) -> str:
     return _RENDER[markup](blocks(ticket))
 
 
+def read(text: str, markup: Markup) -> str:
+    """A text in a desk's markup for a person to read as plain text: our own escapes undone, the rest as it stands."""
+    if markup == "html":
+        return plain_text(text)
+    if markup == "textile":
+        text = re.sub(r"<notextile>(.*?)</notextile>", lambda found: unescape(found[1]), text)
+    if markup == "markdown":
+        text = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text)
+    if markup == "jira":
+        text = re.sub(r"\\([*_?^~{}\[\]|!+#\\-])", r"\1", text)
+    return tidy(text)
+
+
 def _linked(file: SharedFile, language: str) -> list[tuple[str, str]]:
     ends = file.link.expires_at
     until = (
@@ -122,7 +136,8 @@ def _markdown(parts: tuple[str | Facts, ...]) -> str:
     """Source of what must be escaped: CommonMark 0.31, 2.4 (2024)."""
 
     def text(words: str) -> str:
-        safe = re.sub(r"([\\`*_{}\[\]<>()#+!|~$&@-])", r"\\\1", words)
+        safe = re.sub(r"([\\`*_{}\[\]<>()!|~$&@])", r"\\\1", words)
+        safe = re.sub(r"^(\s*)([-+#=])", r"\1\\\2", safe, flags=re.MULTILINE)
         safe = re.sub(r"^(\s*\d+)([.])", r"\1\\\2", safe, flags=re.MULTILINE)
         return safe.replace("\t", "    ").replace("\n", "  \n")
 
@@ -143,7 +158,8 @@ def _jira(parts: tuple[str | Facts, ...]) -> str:
     """Source: Atlassian, "Text formatting notation help": a backslash escapes a special character."""
 
     def text(words: str) -> str:
-        return re.sub(r"([\\*_?\-+^~{}\[\]|!#])", r"\\\1", words)
+        safe = re.sub(r"([\\*_?^~{}\[\]|!])", r"\\\1", words)
+        return re.sub(r"(^|\s)([-+#])", r"\1\\\2", safe)
 
     return _listed(parts, text, lambda url: f"[{url}]", "*", "* ")
 

@@ -8,6 +8,8 @@
     ├─ Refused                    a person must act
     │   ├─ AuthFailed
     │   ├─ InvalidField(name)
+    │   │   └─ FieldWanted        the desk wants one of its own fields: asked, and remembered
+    │   ├─ FileRefused(attachment)  the desk does not take this file: it goes as a link
     │   ├─ TooLarge(limit_bytes)
     │   ├─ Gone                   what was asked for is not there, or no longer (an expired upload)
     │   ├─ PasteLink(url)         no program can send it there: a person uploads and pastes the link
@@ -78,6 +80,22 @@ class InvalidField(Refused):
     def __init__(self, name: str, text: str, **values: str) -> None:
         super().__init__(text, **values)
         self.name = name
+
+
+class FieldWanted(InvalidField):
+    """The desk wants one of its own fields to be filled in; ``name`` as the desk calls it. Asked, and remembered."""
+
+    code = "field_wanted"
+
+
+class FileRefused(Refused):
+    """The desk does not take this file (its type, its size): it goes as a link instead."""
+
+    code = "file_refused"
+
+    def __init__(self, attachment: str, text: str, **values: str) -> None:
+        super().__init__(text, **values)
+        self.attachment = attachment
 
 
 class TooLarge(Refused):

@@ -15,6 +15,7 @@ from tests.servers.moto import start_moto
 from tests.servers.nginx import start_nginx
 from tests.servers.process import NotInstalled
 from tests.servers.rclone import start_rclone
+from tests.servers.redmine import RedmineServer, start_redmine
 from tests.servers.rgw import Rgw, start_rgw
 from tests.servers.rt import RtServer, start_rt
 from tests.servers.s3 import S3Server
@@ -81,6 +82,11 @@ def wsgidav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebdavServer]:
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer]:
     yield from lend(start_sshd, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def redmine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedmineServer]:
+    yield from lend(start_redmine, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import socket
@@ -37,6 +38,21 @@ def find_node(package: str) -> tuple[str, Path]:
     if node is None or not folder.is_dir():
         raise NotInstalled(package)
     return str(node), folder
+
+
+def seeded(name: str, make: Callable[[Path], None], *words: str) -> Path:
+    """A folder that ``make`` has filled, kept for later runs as long as ``words`` (the recipe) stay the same."""
+    kept = PLACE / "seeds" / f"{name}-{hashlib.sha256(chr(0).join(words).encode()).hexdigest()[:16]}"
+    if not kept.is_dir():
+        making = kept.with_name(f".{kept.name}-{os.getpid()}")
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir(parents=True)
+        make(making)
+        try:
+            making.rename(kept)
+        except OSError:  # another run was quicker
+            shutil.rmtree(making)
+    return kept
 
 
 def free_port() -> int:

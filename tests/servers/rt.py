@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.servers.process import NotInstalled, Process, free_port
+from tests.servers.process import NotInstalled, Process, free_port, seeded
 
 SERVER = Path("/usr/share/request-tracker5/libexec/rt-server")
 LIBRARY = "/usr/share/request-tracker5/lib"
@@ -89,18 +90,28 @@ def start_rt(folder: Path) -> RtServer:
     """Raises: NotInstalled."""
     if not SERVER.exists():
         raise NotInstalled("request-tracker5")
+    seed = seeded("rt", _make_seed, Path(__file__).read_text("utf-8"))
+    shutil.copy(seed / "rt.db", folder / "rt.db")
     port = free_port()
-    (folder / "more").mkdir()
+    environment = _environment(folder, port)
+    tokens = dict(line.split() for line in (seed / "tokens.txt").read_text("utf-8").splitlines())
+    command = [SERVER, "--server", "Starlet", "--host", "127.0.0.1", "--port", str(port), "--max-workers", "2"]
+    return RtServer(f"http://127.0.0.1:{port}", tokens, Process(command, folder, port, environment=environment))
+
+
+def _environment(folder: Path, port: int) -> dict[str, str]:
+    (folder / "more").mkdir(exist_ok=True)
     (folder / "RT_SiteConfig.pm").write_text(CONFIG.format(folder=folder, port=port), "utf-8")
+    return {"RT_SITE_CONFIG": str(folder / "RT_SiteConfig.pm"), "RT_SITE_CONFIG_DIR": str(folder / "more")}
+
+
+def _make_seed(folder: Path) -> None:
     (folder / "seed.pl").write_text(SEED.format(library=LIBRARY), "utf-8")
-    own = {"RT_SITE_CONFIG": str(folder / "RT_SiteConfig.pm"), "RT_SITE_CONFIG_DIR": str(folder / "more")}
-    environment = {**os.environ, **own}
+    environment = {**os.environ, **_environment(folder, 80)}
     init = ["rt-setup-database-5", "--action", "init", "--skip-create"]
     made = subprocess.run(init, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout + made.stderr
-    seeded = subprocess.run(["perl", folder / "seed.pl"], env=environment, capture_output=True, text=True)
-    assert seeded.returncode == 0, seeded.stderr
-    tokens = dict(line.split() for line in seeded.stdout.splitlines() if line.count(" ") == 1)
-    command = [SERVER, "--server", "Starlet", "--host", "127.0.0.1", "--port", str(port), "--max-workers", "2"]
-    process = Process(command, folder, port, environment=own)
-    return RtServer(f"http://127.0.0.1:{port}", tokens, process)
+    seed = subprocess.run(["perl", folder / "seed.pl"], env=environment, capture_output=True, text=True)
+    assert seed.returncode == 0, seed.stderr
+    lines = [line for line in seed.stdout.splitlines() if line.count(" ") == 1]
+    (folder / "tokens.txt").write_text("\n".join(lines), "utf-8")

@@ -1,0 +1,119 @@
+"""Redmine 5 on a SQLite file of its own, in Spanish: ``ana`` reports to its projects, ``admin`` answers.
+
+Redmine writes below its own folder whatever it is told, so it runs in a copy made of links. A restart keeps all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.servers.process import NotInstalled, Process, find_program, free_port, seeded
+
+PLACE = Path("/usr/share/redmine")
+LIMIT_BYTES = 6 * 1024 * 1024
+OPTIONS = "default:\n  attachments_storage_path: {files}\n  email_delivery:\n    delivery_method: :test\n"
+SEED = """
+Setting.rest_api_enabled = 1
+Setting.attachment_max_size = "6144"
+admin = User.find_by_login("admin"); admin.must_change_passwd = false; admin.save(validate: false)
+keys = {"admin" => admin.api_key}
+project = Project.create!(name: "Soporte", identifier: "soporte", tracker_ids: Tracker.pluck(:id))
+reporter = Role.givable.last
+reporter.add_permission!(:add_issues, :view_issues, :add_issue_notes, :edit_own_issues)
+%w(ana berta).each do |name|
+  user = User.new(firstname: name, lastname: "Test", mail: "#{name}@example.test", language: "es")
+  user.login = name; user.password = user.password_confirmation = "secret-1234"; user.save!
+  Member.new(project: project, principal: user, role_ids: [reporter.id]).save!
+  keys[name] = user.api_key
+end
+field = IssueCustomField.new(name: "Centro", field_format: "string", is_for_all: true, is_required: false)
+field.tracker_ids = Tracker.pluck(:id); field.save!
+strict = Project.create!(name: "Estricto", identifier: "estricto", tracker_ids: Tracker.pluck(:id))
+Member.new(project: strict, principal: User.find_by_login("ana"), role_ids: [reporter.id]).save!
+need = IssueCustomField.new(name: "Activo", field_format: "string", is_for_all: false, is_required: true)
+need.tracker_ids = Tracker.pluck(:id); need.project_ids = [strict.id]; need.save!
+puts "KEYS " + keys.to_json
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RedmineServer:
+    """``keys`` by user: ana and berta report, admin answers."""
+
+    url: str
+    keys: dict[str, str]
+    process: Process
+
+    def ask(self, method: str, path: str, content: object = None, user: str = "admin") -> Any:
+        """One call of an agent's: what it says as JSON, or None."""
+        body = None if content is None else json.dumps(content).encode()
+        headers = {"X-Redmine-API-Key": self.keys[user], "Content-Type": "application/json"}
+        asked = urllib.request.Request(f"{self.url}/{path}", body, headers, method=method)
+        with urllib.request.urlopen(asked, timeout=30) as reply:
+            text = reply.read()
+        return json.loads(text) if text.strip() else None
+
+    def read(self, url: str, user: str = "admin") -> bytes:
+        asked = urllib.request.Request(url, headers={"X-Redmine-API-Key": self.keys[user]})
+        with urllib.request.urlopen(asked, timeout=30) as reply:
+            return bytes(reply.read())
+
+    def restart(self, *, kill: bool = False) -> None:
+        self.process.restart(kill=kill)
+
+    def stop(self) -> None:
+        self.process.stop()
+
+
+def start_redmine(folder: Path) -> RedmineServer:
+    """Raises: NotInstalled."""
+    if not (PLACE / "config.ru").exists():
+        raise NotInstalled("redmine")
+    puma, port, place = find_program("puma"), free_port(), folder / "redmine"
+    seed = seeded("redmine", _make_seed, SEED, Path(__file__).read_text("utf-8"))
+    shutil.copy(seed / "rm.db", folder / "rm.db")
+    _lay_out(place)
+    command = [puma, "-e", "production", "-b", f"tcp://127.0.0.1:{port}", "-t", "1:4", "--dir", place, "config.ru"]
+    process = Process(command, folder, port, environment=_environment(folder), working_folder=place)
+    return RedmineServer(f"http://127.0.0.1:{port}", json.loads((seed / "keys.json").read_text("utf-8")), process)
+
+
+def _lay_out(place: Path) -> None:
+    place.mkdir()
+    for entry in PLACE.iterdir():
+        if entry.name not in ("tmp", "files", "log", "db", "config"):
+            (place / entry.name).symlink_to(entry)
+    for name in ("tmp", "files", "log"):
+        (place / name).mkdir()
+    for name in ("db", "config"):
+        shutil.copytree(PLACE / name, place / name)
+    (place / "config/configuration.yml").write_text(OPTIONS.format(files=place / "files"), "utf-8")
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {
+        "RAILS_ENV": "production", "DATABASE_URL": f"sqlite3:{folder}/rm.db", "REDMINE_LANG": "es",
+        "SCHEMA": str(folder / "schema.rb"), "X_DEBIAN_SITEID": "default", "SECRET_KEY_BASE": "0" * 64,
+    }  # fmt: skip
+
+
+def _make_seed(folder: Path) -> None:
+    place, told = folder / "redmine", ""
+    _lay_out(place)
+    (folder / "seed.rb").write_text(SEED, "utf-8")
+    environment = {**os.environ, **_environment(folder)}
+    for step in (["bin/rake", "db:migrate"], ["bin/rake", "redmine:load_default_data"],
+                 ["bin/rails", "runner", str(folder / "seed.rb")]):  # fmt: skip
+        made = subprocess.run(["ruby", *step], cwd=place, env=environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True)  # fmt: skip
+        assert made.returncode == 0, made.stdout[-2000:] + made.stderr[-2000:]
+        told = made.stdout
+    (folder / "keys.json").write_text(next(line[5:] for line in told.splitlines() if line.startswith("KEYS ")), "utf-8")
+    shutil.rmtree(place)

@@ -1,0 +1,111 @@
+"""Redmine, the real one, in Spanish."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.redmine import LIMIT_BYTES, RedmineServer
+from tests.uploader.desk_suite import attachment, make_ticket
+from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from uploader.desks.redmine import Redmine
+from uploader.errors import FieldWanted, FileRefused, InvalidField
+from uploader.journal import MemoryJournal
+from uploader.plain_text import plain_text
+from uploader.seen import Seen
+from uploader.setting import Secret
+from uploader.ticket import Desk, quiet
+from uploader.wire import Wire
+
+
+class TestRedmine(RemoteDeskSuite, InboxSuite):
+    @pytest.fixture(autouse=True)
+    def server(self, redmine: RedmineServer) -> None:
+        self.redmine = redmine
+
+    @pytest.fixture
+    def server_url(self, redmine: RedmineServer) -> str:
+        return redmine.url
+
+    def at(self, url: str) -> Redmine:
+        return Redmine(url=url, key=Secret(self.redmine.keys["ana"]), project="soporte", largest_mb=25)
+
+    def every(self, desk: Desk) -> list[dict[str, Any]]:
+        listed = self.redmine.ask("GET", "issues.json?status_id=*&limit=100&sort=id:desc")["issues"]
+        known = getattr(self, "_before", set())
+        return [{"id": str(each["id"])} if str(each["id"]) in known else self._whole(each["id"]) for each in listed]
+
+    def _whole(self, number: int) -> dict[str, Any]:
+        issue = self.redmine.ask("GET", f"issues/{number}.json?include=attachments")["issue"]
+        page = self.redmine.read(f"{self.redmine.url}/issues/{number}").decode()
+        shown = re.search(r'<div class="wiki">(.*?)</div>', page, re.DOTALL)
+        text = plain_text(shown[1]) if shown else ""  # as Redmine shows it, not as we wrote it
+        report = re.search(r"Testigo (\S+)", text)
+        files = [(file["filename"], self.redmine.read(file["content_url"])) for file in issue["attachments"]]
+        return {"id": str(number), "report_id": report and report[1], "subject": issue["subject"], "text": text,
+                "files": files}  # fmt: skip
+
+    def agent_replies(self, key: str, html: str, files: list[tuple[str, bytes]]) -> None:
+        import urllib.request
+
+        uploads = []
+        for name, content in files:
+            asked = urllib.request.Request(
+                f"{self.redmine.url}/uploads.json?filename={urllib.request.quote(name)}", content,
+                {"X-Redmine-API-Key": self.redmine.keys["admin"], "Content-Type": "application/octet-stream"},
+                method="POST",
+            )  # fmt: skip
+            with urllib.request.urlopen(asked) as reply:
+                import json
+
+                uploads.append({"token": json.load(reply)["upload"]["token"], "filename": name})
+        notes = plain_text(html)
+        self.redmine.ask("PUT", f"issues/{key}.json", {"issue": {"notes": notes, "uploads": uploads}})
+
+    def agent_solves(self, key: str) -> None:
+        self.redmine.ask("PUT", f"issues/{key}.json", {"issue": {"status_id": 5}})
+
+    def count_replies(self, key: str) -> int:
+        entries = self.redmine.ask("GET", f"issues/{key}.json?include=journals")["issue"]["journals"]
+        return sum(bool(entry["notes"]) for entry in entries)
+
+    def test_a_required_field_is_named_and_once_given_it_goes(self, tmp_path: Path) -> None:
+        desk = Redmine(url=self.redmine.url, key=Secret(self.redmine.keys["ana"]), project="estricto")
+        ticket = fresh(tmp_path, fields={})
+        with pytest.raises(FieldWanted) as caught:
+            desk.submit(ticket, MemoryJournal(), quiet)
+        assert caught.value.name == "Activo"
+        given = Redmine(url=desk.url, key=desk.key, project="estricto", fields="Activo=PC-42")
+        ref = given.submit(ticket, MemoryJournal(), quiet)
+        fields = self.redmine.ask("GET", f"issues/{ref.id}.json")["issue"]["custom_fields"]
+        assert {field["name"]: field["value"] for field in fields}["Activo"] == "PC-42"
+
+    def test_a_file_above_the_servers_own_limit_is_named(self, desk: Redmine, tmp_path: Path) -> None:
+        file = attachment(tmp_path, "grande.bin", bytes(LIMIT_BYTES + 1))
+        with pytest.raises(FileRefused) as caught:
+            desk.submit(fresh(tmp_path, attachments=(file,)), MemoryJournal(), quiet)
+        assert caught.value.attachment == "grande.bin"
+        assert self.tickets(desk) == []
+
+    def test_a_project_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        desk = Redmine(url=self.redmine.url, key=Secret(self.redmine.keys["ana"]), project="nada")
+        with pytest.raises(InvalidField, match="nada"):
+            desk.check()
+
+    @pytest.mark.parametrize(("ours", "theirs"), [("high", "Alta"), ("medium", "Normal"), ("low", "Baja")])
+    def test_priorities_are_those_of_the_server_in_its_language(
+        self, desk: Redmine, tmp_path: Path, ours: str, theirs: str
+    ) -> None:
+        ref = desk.submit(make_ticket(tmp_path, priority=ours), MemoryJournal(), quiet)
+        assert self.redmine.ask("GET", f"issues/{ref.id}.json")["issue"]["priority"]["name"] == theirs
+
+    def test_projects_and_trackers_can_be_chosen_from(self, desk: Redmine) -> None:
+        assert [choice.value for choice in desk.choices("project")] == ["estricto", "soporte"]
+        assert "Soporte" in [choice.title for choice in desk.choices("tracker")]
+
+    def test_its_address_gives_it_away(self) -> None:
+        with Wire() as wire:
+            assert Redmine.recognise(Seen(wire, self.redmine.url)) == {"url": self.redmine.url}

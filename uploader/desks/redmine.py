@@ -1,0 +1,322 @@
+"""Redmine 5, by its REST interface and the user's own key.
+
+Files go first, each for a token. Redmine drops tokens that it no longer knows without a word, so what the issue holds
+is looked at afterwards. Source: Redmine's wiki, "Rest api", "Rest Issues", "Attachments" (5.0), and what a server of
+5.0.4 did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from uploader.body import mark, read, render
+from uploader.cargo import Cargo
+from uploader.errors import FieldWanted, FileRefused, InvalidField, OutcomeUnknown, Refused, TooLarge, UploaderError
+from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply
+from uploader.journal import Journal
+from uploader.remote import RemoteDesk, http_address, subject_of
+from uploader.rest import Rest, moment, said, text_in, time_in
+from uploader.seen import Seen
+from uploader.setting import Secret, setting
+from uploader.ticket import Attachment, Choice, DeskAbilities, Limits, Markup, Progress, Ticket, TicketRef
+from uploader.wire import Reply as Answer
+from uploader.wire import Wire, sort_out
+
+SUBJECT_CHARACTERS = 255
+"""Source: Redmine, app/models/issue.rb, validates_length_of :subject."""
+LOOKED_AT = 50
+"""Newest own issues that are searched for one of ours."""
+MARKUPS: dict[str, Markup] = {"Textile": "textile", "Markdown": "markdown", "none": "plain"}
+OCTETS = {"Content-Type": "application/octet-stream"}
+"""An upload of any other type is refused with 406."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redmine(RemoteDesk, Inbox):
+    title: ClassVar[str] = "Redmine"
+    abilities: ClassVar[DeskAbilities] = DeskAbilities(order="before", markup="textile", entry=("token",))
+    inbox: ClassVar[InboxAbilities] = InboxAbilities(solves=True, reopens=True)
+
+    url: str = setting("Address of Redmine", help="https://redmine.example.org", kind="url")
+    key: Secret = setting(
+        "Your API key", help="In Redmine: My account → API access key.", kind="secret", default=Secret("")
+    )
+    project: str = setting("Project", help="Its identifier, as in its address.")
+    tracker: str = setting("Tracker", help="Empty: the project's first one.", default="", rare=True)
+    markup: str = setting("Text formatting", choices=tuple(MARKUPS), default="Textile", rare=True)
+    largest_mb: float = setting(
+        "Largest file, in MB", help="Larger ones go as a link. Redmine takes 5 unless it was set up otherwise.",
+        kind="number", default=5.0, least=0.1, most=25,
+    )  # fmt: skip
+
+    @classmethod
+    def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
+        return {"url": seen.url} if '<meta name="description" content="Redmine"' in seen.text() else None
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(file_bytes=int(self.largest_mb * 1_000_000))
+
+    def choices(self, field: str) -> tuple[Choice, ...]:
+        with self.open_wire() as wire:
+            rest = self._rest(wire)
+            if field == "project":
+                found = rest.read("GET", "projects.json", query={"limit": "100"}).get("projects", [])
+                return tuple(Choice(text_in(item, "identifier"), text_in(item, "name")) for item in found)
+            if field == "tracker":
+                return tuple(Choice(name, name) for name in self._names(rest, "trackers.json", "trackers"))
+        return ()
+
+    def check(self) -> None:
+        with self.open_wire() as wire:
+            rest = self._rest(wire)
+            rest.read("GET", "users/current.json")
+            self._project(rest)
+            if self.tracker and self.tracker not in self._names(rest, "trackers.json", "trackers"):
+                raise InvalidField("tracker", "there is no “{value}” at {host}", value=self.tracker, host=self.url)
+
+    def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
+        with self.open_wire() as wire:
+            rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
+            uploads = self._upload(rest, cargo, journal, "")
+            number = journal.once(
+                "create", partial(self._create, rest, ticket, uploads), partial(self._find, rest, ticket.report_id)
+            )
+            journal.once("whole", partial(self._make_whole, rest, number, cargo))
+            cargo.arrived()
+        return TicketRef(number, f"{self._base}/issues/{number}")
+
+    def _upload(self, rest: Rest, cargo: Cargo, journal: Journal | None, step: str) -> list[dict[str, str]]:
+        """Each file for a token; with a journal those of an earlier run count."""
+        found = []
+        for file in cargo.files:
+
+            def send(file: Attachment = file) -> str:
+                query = {"filename": cargo.name(file)}
+                try:
+                    told = rest.read("POST", "uploads.json", query=query, body=cargo.body(file), headers=OCTETS)
+                except (TooLarge, Refused) as error:
+                    if isinstance(error, TooLarge) or "errors" in error.values:
+                        raise FileRefused(file.name, "{service} does not take “{name}”; it goes as a link",
+                                          service=self.title, name=file.name) from error  # fmt: skip
+                    raise
+                return text_in(told, "upload", "token")
+
+            token = journal.once(step + cargo.step(file), send) if journal else send()
+            found.append({"token": token, "filename": cargo.name(file), "content_type": file.media_type})
+        return found
+
+    def _create(self, rest: Rest, ticket: Ticket, uploads: list[dict[str, str]]) -> str:
+        fields = self._custom_fields(rest, self.field_values(ticket))
+        asked: dict[str, object] = {
+            "project_id": self.project,
+            "subject": subject_of(ticket, SUBJECT_CHARACTERS),
+            "description": self._render(ticket),
+            "uploads": uploads,
+            "custom_fields": [{"id": number, "value": value} for number, value in fields],
+        }
+        if priority := self._priority(rest, ticket):
+            asked["priority_id"] = priority
+        if tracker := self._tracker(rest, ticket):
+            asked["tracker_id"] = tracker
+        try:
+            found = rest.create("issues.json", content={"issue": asked})
+        except Refused as error:
+            words = error.values.get("errors", "")
+            for item in self._project(rest).get("issue_custom_fields", []):
+                if (name := text_in(item, "name")) and name in words:
+                    raise FieldWanted(name, "the help desk wants “{field}” to be filled in", field=name) from error
+            raise
+        number = text_in(found, "issue", "id")
+        if not number.isdecimal():
+            raise OutcomeUnknown("{host} did not say which ticket it made", host=self.url)
+        return number
+
+    def _priority(self, rest: Rest, ticket: Ticket) -> int | None:
+        """By name where the settings map one; else the list's default for medium, its neighbours for the others."""
+        listed = rest.read("GET", "enumerations/issue_priorities.json").get("issue_priorities", [])
+        ranks = [item for item in listed if isinstance(item, dict) and item.get("active", True)]
+        if not ranks:
+            return None
+        if wanted := self.priority_of(ticket, {}):
+            return next((item["id"] for item in ranks if wanted in (item["name"], str(item["id"]))), None)
+        middle = next((place for place, item in enumerate(ranks) if item.get("is_default")), len(ranks) // 2)
+        place = middle + {"high": 1, "low": -1}.get(ticket.priority, 0)
+        return int(ranks[min(max(place, 0), len(ranks) - 1)]["id"])
+
+    def _tracker(self, rest: Rest, ticket: Ticket) -> int | None:
+        wanted = self.kind_of(ticket, {}) or self.tracker
+        return self._names(rest, "trackers.json", "trackers").get(wanted) if wanted else None
+
+    def _names(self, rest: Rest, path: str, key: str) -> dict[str, int]:
+        found = rest.read("GET", path).get(key, [])
+        return {text_in(item, "name"): item["id"] for item in found if isinstance(item, dict)}
+
+    def _custom_fields(self, rest: Rest, wanted: Mapping[str, str]) -> list[tuple[int, str]]:
+        """Names become numbers: those of the project, and those that the newest issue shows for all projects."""
+        if not wanted:
+            return []
+        newest = {"project_id": self.project, "status_id": "*", "limit": "1", "sort": "id:desc"}
+        shown = self._project(rest).get("issue_custom_fields", [])
+        for issue in rest.read("GET", "issues.json", query=newest).get("issues", []):
+            shown = [*shown, *issue.get("custom_fields", [])]
+        known = {text_in(item, "name"): int(item["id"]) for item in shown if isinstance(item, dict)}
+        known |= {name: int(name) for name in wanted if name.isdecimal()}
+        return [(known[name], value) for name, value in wanted.items() if name in known]
+
+    def _project(self, rest: Rest) -> dict[str, Any]:
+        answer = rest.call("GET", f"projects/{self.project}.json", query={"include": "issue_custom_fields"},
+                           ok=(200, 403, 404))  # fmt: skip
+        if answer.status != 200:
+            raise _no_project(self.project)
+        return cast(dict[str, Any], answer.json()["project"])
+
+    def _find(self, rest: Rest, report_id: str) -> str | None:
+        query = {"author_id": "me", "status_id": "*", "sort": "id:desc", "limit": str(LOOKED_AT)}
+        for issue in rest.read("GET", "issues.json", query=query).get("issues", []):
+            if mark(report_id) in text_in(issue, "description"):
+                return text_in(issue, "id")
+        return None
+
+    def _make_whole(self, rest: Rest, number: str, cargo: Cargo) -> str:
+        """Attaches what the issue does not hold: tokens that a clean-up has taken away."""
+        issue = rest.read("GET", f"issues/{number}.json", query={"include": "attachments"})["issue"]
+        have = {(text_in(item, "filename"), item.get("filesize")) for item in issue.get("attachments", [])}
+        missing = [file for file in cargo.files if (cargo.name(file), file.size_bytes) not in have]
+        if missing:
+            uploads = self._upload(rest, cargo.only(missing), None, "")
+            rest.call("PUT", f"issues/{number}.json", content={"issue": {"uploads": uploads}})
+        return "yes"
+
+    def _render(self, ticket: Ticket) -> str:
+        return render(ticket, self._markup)
+
+    @property
+    def _markup(self) -> Markup:
+        return MARKUPS[self.markup]
+
+    # -- the way back -------------------------------------------------------------------------------------------
+
+    def news(self, mark: str) -> News:
+        query = {"author_id": "me", "status_id": "*", "sort": "updated_on:desc", "limit": "100"}
+        if mark:
+            query["updated_on"] = f">={mark}"
+        with self.open_wire() as wire:
+            rest, tickets = self._rest(wire), list[OwnTicket]()
+            for page in range(MOST_TICKETS // 100):
+                found = rest.read("GET", "issues.json", query={**query, "offset": str(100 * page)}).get("issues", [])
+                tickets += [self._own(item) for item in found if isinstance(item, dict)]
+                if len(found) < 100:
+                    break
+        newest = max((ticket.updated_at for ticket in tickets), default=None)
+        return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets))
+
+    def conversation(self, key: str) -> Conversation:
+        with self.open_wire() as wire:
+            rest = self._rest(wire)
+            query = {"include": "attachments,journals,allowed_statuses"}
+            issue = rest.read("GET", f"issues/{key}.json", query=query)["issue"]
+        files = {text_in(item, "id"): _file(item) for item in issue.get("attachments", []) if isinstance(item, dict)}
+        me, replies, later = text_in(issue, "author", "id"), list[Reply](), set[str]()
+        for entry in issue.get("journals", []):
+            added = [text_in(d, "name") for d in entry.get("details", []) if text_in(d, "property") == "attachment"]
+            later |= set(added)
+            if text_in(entry, "notes").strip() or added:
+                replies.append(_reply(entry, "user", read(text_in(entry, "notes"), self._markup), me,
+                                      tuple(files[name] for name in added if name in files)))  # fmt: skip
+        first = tuple(file for name, file in files.items() if name not in later)
+        text = read(text_in(issue, "description"), self._markup)
+        opening = _reply({**issue, "id": f"issue-{key}"}, "author", text, me, first)
+        return Conversation(self._own(issue), (opening, *replies))
+
+    def _own(self, issue: Mapping[str, Any]) -> OwnTicket:
+        number, closed = text_in(issue, "id"), issue.get("status", {}).get("is_closed") is True
+        ways = issue.get("allowed_statuses")
+        may = ["reply"]
+        if ways is None or any(way.get("is_closed", False) is not closed for way in ways):
+            may.append("reopen" if closed else "solve")
+        return OwnTicket(
+            number, number, f"{self._base}/issues/{number}", text_in(issue, "subject"),
+            "solved" if closed else "open", text_in(issue, "status", "name"), text_in(issue, "priority", "name"),
+            moment(text_in(issue, "created_on")), moment(text_in(issue, "updated_on")),
+            due_at=time_in(text_in(issue, "due_date")), may=tuple(may),
+        )  # fmt: skip
+
+    def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
+        with self.open_wire() as wire:
+            rest = self._rest(wire)
+            found = rest.read("GET", f"attachments/{file.key}.json")["attachment"]
+            address = f"{self._base}/attachments/download/{file.key}/file"
+            with wire.stream(address, {**rest.login}) as (_, blocks), target.open("xb") as out:
+                for block in blocks:
+                    out.write(block)
+                    progress(out.tell(), int(found.get("filesize") or 0))
+
+    def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
+        key = ticket.reply_to
+        with self.open_wire() as wire:
+            rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
+            uploads = self._upload(rest, cargo, journal, "reply/")
+
+            def send() -> str:
+                content = {"issue": {"notes": self._render(ticket), "uploads": uploads}}
+                rest.call("PUT", f"issues/{key}.json", content=content, ok=(200, 204))
+                return "sent"
+
+            def find() -> str | None:
+                entries = rest.read("GET", f"issues/{key}.json", query={"include": "journals"})["issue"]["journals"]
+                return next((text_in(e, "id") for e in entries if mark(ticket.report_id) in text_in(e, "notes")), None)
+
+            done = journal.once("reply", send, find)
+            cargo.arrived()
+        return done
+
+    def solve(self, key: str) -> None:
+        self._move(key, closed=True)
+
+    def reopen(self, key: str) -> None:
+        self._move(key, closed=False)
+
+    def _move(self, key: str, *, closed: bool) -> None:
+        """Into the first state of that sort that the user's role may choose."""
+        with self.open_wire() as wire:
+            rest = self._rest(wire)
+            issue = rest.read("GET", f"issues/{key}.json", query={"include": "allowed_statuses"})["issue"]
+            if issue["status"].get("is_closed") is closed:
+                return
+            ways = [way for way in issue.get("allowed_statuses", []) if way.get("is_closed", False) is closed]
+            if not ways:
+                raise Refused("{service} lets only the agents close a ticket", service=self.title)
+            rest.call("PUT", f"issues/{key}.json", content={"issue": {"status_id": ways[0]["id"]}}, ok=(200, 204))
+
+    @property
+    def _base(self) -> str:
+        return http_address(self.url)
+
+    def _rest(self, wire: Wire) -> Rest:
+        return Rest(wire, self._base, {"X-Redmine-API-Key": self.key.reveal()}, self._wrong)
+
+    def _wrong(self, answer: Answer) -> UploaderError:
+        """Redmine's words are in the user's language: what is told apart is told by names and numbers alone."""
+        words = said(answer, "errors")
+        if answer.status == 422:
+            return Refused("{host} refused it: {errors}", host=answer.host, errors=words)
+        return sort_out(answer)
+
+
+def _no_project(project: str) -> UploaderError:
+    return InvalidField("project", "there is no project “{project}”, or you may not see it", project=project)
+
+
+def _file(item: Mapping[str, Any]) -> RemoteFile:
+    return RemoteFile(text_in(item, "id"), text_in(item, "filename"), item.get("filesize"),
+                      text_in(item, "content_type"))  # fmt: skip
+
+
+def _reply(entry: Mapping[str, Any], who: str, text: str, me: str, files: tuple[RemoteFile, ...]) -> Reply:
+    return Reply(text_in(entry, "id"), text_in(entry, who, "name"), text_in(entry, who, "id") == me,
+                 moment(text_in(entry, "created_on")), text, files)  # fmt: skip
