@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -19,10 +18,13 @@ from client.folder import Damaged, Log, ReportFolder, Shelf
 from client.outbox import Outbox, read_delivery
 from client.paths import Paths
 from client.places import DEFAULT, Places
+from client.polling import Polling
 from client.report import Delivery, DeliveryChanged, Event, Problem, Report, Sent, Way
 from client.settings import Settings
-from client.shared import Shared, keys_of, opener
+from client.shared import Shared, opener
 from client.state import State
+from client.sweeping import Sweeping
+from client.tickets import Tickets
 from client.version import program_version
 from uploader.errors import UploaderError
 from uploader.journal import Journal
@@ -32,9 +34,6 @@ from uploader.ticket import AS_SET, LINK_ABOVE_BYTES, Attachment, Link, Progress
 if TYPE_CHECKING:
     from capture import Monitor, Region, Screenshot
     from client.diagnostics import Collected, Diagnosis
-
-SWEEP_FIRST_S, SWEEP_EVERY_S = 60.0, 6 * 3600.0
-"""When the resident program looks for links and uploads whose time is over."""
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +62,9 @@ class Session:
         self.shared = Shared(paths.data / "shared", self.places.share)
         self.outbox = Outbox(self.shelf, self._deliver, self._tell)
         self._online, self._metered, self._allowed = True, False, set[str]()
-        self._closing, self._sweep_soon = False, threading.Event()
+        self.sweeping = Sweeping(self.shelf, self.shared, self.places, self.recall, self.remember)
+        self.tickets = Tickets(paths.data / "tickets.sqlite", self.places, self._tell)
+        self.polling = Polling(self.tickets, self.places.desk_names)
 
     # -- life -------------------------------------------------------------------------------------------------
 
@@ -71,19 +72,13 @@ class Session:
         """Starts the workers that send: only in the resident program; the command line sends in its own thread."""
         self.shelf.sweep()
         self.outbox.start()
-        threading.Thread(target=self._keep_sweeping, name="sweeper", daemon=True).start()
+        self.sweeping.start()
+        self.polling.start()
 
     def close(self) -> None:
-        self._closing = True
-        self._sweep_soon.set()
+        self.polling.close()
+        self.sweeping.close()
         self.outbox.close()
-
-    def _keep_sweeping(self) -> None:
-        self._sweep_soon.wait(SWEEP_FIRST_S)
-        while not self._closing:
-            self._sweep_soon.clear()
-            self.sweep()
-            self._sweep_soon.wait(SWEEP_EVERY_S)
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Calls ``listener`` with every event, until the function it gives is called."""
@@ -280,21 +275,6 @@ class Session:
         """Gives up what ``put`` has not finished, here and there. Raises: Busy; UploaderError."""
         return self.shared.abandon(path, clean_name(path.name), self.places.share_name(share))
 
-    def sweep(self) -> None:
-        """Ends links and uploads whose time is over. May take long; run it in the background."""
-        self.remember("swept_at", time.time())
-        with suppress(OSError):
-            known: set[str] = set()
-            for folder in self.shelf.list("outbox"):
-                with suppress(Damaged):
-                    known |= keys_of(folder.read_log().steps)
-            self.shared.sweep(self.places.share_names(), known)
-
-    def sweep_if_due(self) -> None:
-        """The same, when nobody has looked for some hours: for those who never start the resident program."""
-        if not 0 <= time.time() - float(self.recall("swept_at", 0)) < SWEEP_EVERY_S:
-            self.sweep()
-
     def network_changed(self, *, online: bool, metered: bool) -> None:
         """What the system says of the network. Back online, what waits for it is tried at once."""
         back, self._metered = online and not self._online, metered
@@ -355,7 +335,11 @@ class Session:
 
         opened = lambda: self.places.share(self.places.allowed("share", name))  # noqa: E731
         how = Sharing(opened, note, self._ruled(AS_SET), self._may_send, lambda: opener(self.paths.data))
-        return deliver(report, who, desk, how, journal, progress, self.shelf.root / "outbox" / report.id)
+        done = deliver(report, who, desk, how, journal, progress, self.shelf.root / "outbox" / report.id)
+        desk_name = self.places.desk_name(report.desk)
+        self.tickets.note_sent(desk_name, report, done.ticket)
+        self.polling.nudge(desk_name)
+        return done
 
     def _ruled(self, wishes: Wishes) -> Wishes:
         """What is wished of an upload, within what the settings demand of every upload."""
@@ -393,4 +377,4 @@ class Session:
         if mine and (folder := self.shelf.find(report.id)) is not None:
             state.steps = {step: result for step, result in state.steps.items() if step not in mine}
             folder.write_log(state)
-        self._sweep_soon.set()
+        self.sweeping.wake()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -197,10 +197,12 @@ class Tickets:
 
     def note_sent(self, desk: str, report: Report, ref: TicketRef) -> None:
         """A report has become a ticket: it stands in the list at once, also where the desk tells nothing back."""
-        now = datetime.now(UTC)
-        ticket = OwnTicket(ref.id, ref.key or ref.id, ref.url, report.summary, "open", "", report.priority, now, now)
+        at = report.created_at
+        ticket = OwnTicket(ref.id, ref.key or ref.id, ref.url, report.summary, "open", "", report.priority, at, at)
+        if report.reply_to is not None:
+            return
         if self._known(desk, ticket.key) is None:
-            self._keep(desk, replace(ticket, updated_at=report.created_at, created_at=report.created_at))
+            self._keep(desk, ticket)
         with self._open() as database:
             database.execute(
                 "UPDATE ticket SET report_id = ? WHERE desk = ? AND key = ?", (report.id, desk, ticket.key)

@@ -69,6 +69,16 @@ class Rest:
             raise Temporary(NO_DATA, host=reply.host)
         return found
 
+    def change(self, method: str, path: str, **more: Any) -> None:
+        """A request whose answer says nothing of use. Raises: as ``call``; OutcomeUnknown when somebody else answered:
+        a login page instead of nothing or JSON."""
+        reply = self.call(method, path, **more)
+        if reply.body.strip():
+            try:
+                json.loads(reply.body)
+            except ValueError:
+                raise OutcomeUnknown(NO_DATA, host=reply.host) from None
+
     def create(self, path: str, **more: Any) -> dict[str, Any]:
         """What a request that makes something is answered. Raises: as ``read``, but OutcomeUnknown for what is no
         data: the service may have done it all the same."""

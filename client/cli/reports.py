@@ -291,7 +291,7 @@ def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
     if what == "discard":
         try:
             session.discard_delivery(report_id)
-            session.sweep()
+            session.sweeping.sweep()
         except (KeyError, Busy) as error:
             raise Failure("busy", say("it is being sent right now"), SAVED) from error
     return _listed(arguments, waiting) | {"damaged": [str(place) for place in session.set_aside]}, outcome.DONE
@@ -317,7 +317,7 @@ def _send(arguments: argparse.Namespace, session: Session, waiting: list[Deliver
             now = session.delivery(delivery.report_id)
         done.append(now)
         worst = max(worst, EXIT_OF[now.state])
-    session.sweep_if_due()
+    session.sweeping.sweep_if_due()
     return _listed(arguments, done), worst
 
 

@@ -80,7 +80,7 @@ def _put(arguments: argparse.Namespace, session: Session, path: Path) -> Result:
     else:
         print(link.url, flush=True)
         _tell_apart(link, wishes)
-    session.sweep_if_due()  # may take long: the link is out
+    session.sweeping.sweep_if_due()  # may take long: the link is out
     return None, outcome.DONE
 
 

@@ -205,7 +205,7 @@ def test_a_discarded_report_leaves_no_file_outside(session: Session, tmp_path: P
     assert session.send_now(report_id).state == "queued"
     assert shared_files(session)
     session.discard_delivery(report_id)
-    session.sweep()
+    session.sweeping.sweep()
     assert not shared_files(session)
     assert not list((session.paths.data / "shared/given-up").iterdir())
     assert not session.shared.links()
@@ -276,7 +276,7 @@ def test_with_another_share_the_file_goes_there_and_the_first_one_keeps_nothing(
     session.choose_share(report_id, "other")
     sent = session.send_now(report_id)
     assert [file.url.startswith(other.as_uri()) for file in sent.attachments] == [True]
-    session.sweep()
+    session.sweeping.sweep()
     assert not shared_files(session)
 
 
@@ -289,7 +289,7 @@ def test_a_link_that_ended_while_the_desk_was_away_is_made_anew(session: Session
     report_id = large_report(session, tmp_path)
     assert session.send_now(report_id).state == "queued"
     threading.Event().wait(1)
-    session.sweep()
+    session.sweeping.sweep()
     assert not list(place.iterdir())
     (tmp_path / "late").mkdir()
     sent = session.send_now(report_id)

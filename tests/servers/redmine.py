@@ -1,6 +1,6 @@
 """Redmine 5 on a SQLite file of its own, in Spanish: ``ana`` reports to its projects, ``admin`` answers.
 
-Redmine writes below its own folder whatever it is told, so it runs in a copy made of links. A restart keeps all.
+Redmine writes below its own folder whatever it is told, so it runs in a copy of its own. A restart keeps all.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def start_redmine(folder: Path) -> RedmineServer:
     if not (PLACE / "config.ru").exists():
         raise NotInstalled("redmine")
     puma, port, place = find_program("puma"), free_port(), folder / "redmine"
-    seed = seeded("redmine", _make_seed, SEED, Path(__file__).read_text("utf-8"))
+    seed = seeded("redmine", _make_seed, SEED)
     shutil.copy(seed / "rm.db", folder / "rm.db")
     _lay_out(place)
     command = [puma, "-e", "production", "-b", f"tcp://127.0.0.1:{port}", "-t", "1:4", "--dir", place, "config.ru"]
@@ -86,14 +86,10 @@ def start_redmine(folder: Path) -> RedmineServer:
 
 
 def _lay_out(place: Path) -> None:
-    place.mkdir()
-    for entry in PLACE.iterdir():
-        if entry.name not in ("tmp", "files", "log", "db", "config"):
-            (place / entry.name).symlink_to(entry)
+    shutil.copytree(PLACE, place, symlinks=True, ignore=shutil.ignore_patterns("public"))
+    (place / "public").symlink_to(PLACE / "public")
     for name in ("tmp", "files", "log"):
-        (place / name).mkdir()
-    for name in ("db", "config"):
-        shutil.copytree(PLACE / name, place / name)
+        (place / name).mkdir(exist_ok=True)
     (place / "config/configuration.yml").write_text(OPTIONS.format(files=place / "files"), "utf-8")
 
 

@@ -90,7 +90,7 @@ def start_rt(folder: Path) -> RtServer:
     """Raises: NotInstalled."""
     if not SERVER.exists():
         raise NotInstalled("request-tracker5")
-    seed = seeded("rt", _make_seed, Path(__file__).read_text("utf-8"))
+    seed = seeded("rt", _make_seed, CONFIG, SEED)
     shutil.copy(seed / "rt.db", folder / "rt.db")
     port = free_port()
     environment = _environment(folder, port)

@@ -77,24 +77,20 @@ class RemoteDeskSuite(DeskSuite):
     ) -> None:
         through = self.at(proxy.url)
         through.submit(fresh(tmp_path), MemoryJournal(), quiet)
-        requests, expected = len(proxy.requests), 1
+        requests, sent = len(proxy.requests), list[tuple[str, Ticket, TicketRef]]()
         for name, fault in {**FAULTS, **self.own_faults}.items():
             for number in range(requests):
-                ticket, journal = fresh(tmp_path), MemoryJournal()
-                counted = iter(range(1000))
+                ticket, journal, counted = fresh(tmp_path), MemoryJournal(), iter(range(1000))
                 proxy.next(fault, lambda method, path, nth=number, c=counted: next(c) == nth)
-                where = f"{name}, request {number + 1} of {requests}"
                 answer = with_patience(lambda t=ticket, j=journal: through.submit(t, j, quiet))
-                expected += 1
-                with subtests.test(where):
-                    self.demand_one(desk, ticket, answer, where)
-        assert len(self.tickets(desk)) == expected
-
-    def demand_one(self, desk: Desk, ticket: Ticket, answer: TicketRef, where: str) -> None:
-        mine = [found for found in self.tickets(desk) if found["report_id"] == ticket.report_id]
-        assert len(mine) == 1, where
-        assert mine[0]["id"] == answer.id, where
-        assert sorted(content for _, content in mine[0]["files"]) == contents(ticket), where
+                sent.append((f"{name}, request {number + 1} of {requests}", ticket, answer))
+        held = self.tickets(desk)
+        assert len(held) == len(sent) + 1
+        for where, ticket, answer in sent:
+            with subtests.test(where):
+                (found,) = [each for each in held if each["report_id"] == ticket.report_id]
+                assert found["id"] == answer.id
+                assert sorted(content for _, content in found["files"]) == contents(ticket)
 
     def test_a_wish_to_wait_an_hour_is_passed_on_and_not_slept_through(self, proxy: FaultProxy, tmp_path: Path) -> None:
         busy = Fault(answer=Answer(429, {"Retry-After": "3600"}))

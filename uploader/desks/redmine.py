@@ -189,7 +189,7 @@ class Redmine(RemoteDesk, Inbox):
         missing = [file for file in cargo.files if (cargo.name(file), file.size_bytes) not in have]
         if missing:
             uploads = self._upload(rest, cargo.only(missing), None, "")
-            rest.call("PUT", f"issues/{number}.json", content={"issue": {"uploads": uploads}})
+            rest.change("PUT", f"issues/{number}.json", content={"issue": {"uploads": uploads}})
         return "yes"
 
     def _render(self, ticket: Ticket) -> str:
@@ -264,7 +264,7 @@ class Redmine(RemoteDesk, Inbox):
 
             def send() -> str:
                 content = {"issue": {"notes": self._render(ticket), "uploads": uploads}}
-                rest.call("PUT", f"issues/{key}.json", content=content, ok=(200, 204))
+                rest.change("PUT", f"issues/{key}.json", content=content)
                 return "sent"
 
             def find() -> str | None:
@@ -291,7 +291,7 @@ class Redmine(RemoteDesk, Inbox):
             ways = [way for way in issue.get("allowed_statuses", []) if way.get("is_closed", False) is closed]
             if not ways:
                 raise Refused("{service} lets only the agents close a ticket", service=self.title)
-            rest.call("PUT", f"issues/{key}.json", content={"issue": {"status_id": ways[0]["id"]}}, ok=(200, 204))
+            rest.change("PUT", f"issues/{key}.json", content={"issue": {"status_id": ways[0]["id"]}})
 
     @property
     def _base(self) -> str:

@@ -275,7 +275,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
 
     def _set_status(self, key: str, status: str) -> None:
         with self.open_wire() as wire:
-            self._rest(wire).call("PUT", f"ticket/{key}", content={"Status": status})
+            self._rest(wire).change("PUT", f"ticket/{key}", content={"Status": status})
 
     def articles(self, query: str, language: str) -> tuple[Article, ...]:
         wanted = [{"field": "Name", "operator": "LIKE", "value": word, "entry_aggregator": "OR"}
