@@ -39,6 +39,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from uploader.connections import BLOCK_BYTES
 from uploader.errors import FileChanged, Refused
 from uploader.folder_access import sorted_faults
 from uploader.names import clean_name
@@ -109,14 +110,21 @@ class SealedReader:
 
     def read_into(self, buffer: memoryview, offset: int) -> None:
         """Fills the whole buffer, which must not reach beyond the end. Raises: FileChanged."""
-        at = min(max(_FILE_AT - offset, 0), len(buffer))
-        buffer[:at] = self._front[offset : offset + at]
+        at = 0
         while at < len(buffer):
-            number, start = divmod(offset + at - _FILE_AT, _ROOM_BYTES)
-            record = self._record(number)
-            part = record[start : start + len(buffer) - at]
+            part = self.block(offset + at, len(buffer) - at)
             buffer[at : at + len(part)] = part
             at += len(part)
+
+    def block(self, offset: int, most_bytes: int) -> memoryview:
+        """At least one byte from ``offset`` on and at most so many. Raises: FileChanged."""
+        if offset < _FILE_AT:
+            return memoryview(self._front)[offset : offset + most_bytes]
+        number, start = divmod(offset - _FILE_AT, _ROOM_BYTES)
+        rest = self._record(number)[start:]
+        if len(rest) > BLOCK_BYTES + _TAG_BYTES:  # the tag goes with what is before it, not alone
+            rest = rest[:BLOCK_BYTES]
+        return rest[:most_bytes]
 
     def close(self) -> None:
         self._source.close()

@@ -6,10 +6,11 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from uploader.connections import BLOCK_BYTES
+from uploader.connections import BLOCK_BYTES, Span
 from uploader.errors import FileChanged
 from uploader.ticket import Attachment
 
@@ -31,9 +32,11 @@ class Identity:
 
 
 class Reader(Protocol):
-    """One open source. ``read_into`` fills ``buffer`` from ``offset`` on, completely; used by one thread."""
+    """One open source, used by one thread."""
 
-    def read_into(self, buffer: memoryview, offset: int) -> None: ...
+    def block(self, offset: int, most_bytes: int) -> memoryview:
+        """At least one byte from ``offset`` on and at most so many; the next call may overwrite them."""
+
     def close(self) -> None: ...
 
 
@@ -52,26 +55,35 @@ class PlainSource:
         self._file = file
         self.size_bytes = file.size_bytes
 
-    def open(self) -> Reader:
-        return _PlainReader(self._file)
+    def open(self) -> PlainReader:
+        return PlainReader(self._file)
 
 
-class _PlainReader:
+class PlainReader:
     """Reads, and does not map: a mapped file that somebody shortens would kill the process."""
 
     def __init__(self, file: Attachment) -> None:
         self._name = file.name
+        self._buffer = memoryview(b"")
         try:
-            self._lines = file.path.open("rb", buffering=0)
+            self.lines = file.path.open("rb", buffering=0)
         except OSError as error:
             raise FileChanged("“{name}” cannot be read any more; attach it again", name=file.name) from error
 
+    def block(self, offset: int, most_bytes: int) -> memoryview:
+        size_bytes = min(most_bytes, BLOCK_BYTES)
+        if len(self._buffer) < size_bytes:
+            self._buffer = memoryview(bytearray(size_bytes))
+        self.read_into(self._buffer[:size_bytes], offset)
+        return self._buffer[:size_bytes]
+
     def read_into(self, buffer: memoryview, offset: int) -> None:
+        """Fills all of it. Raises: FileChanged."""
         try:
-            self._lines.seek(offset)
+            self.lines.seek(offset)
             at = 0
             while at < len(buffer):
-                got = self._lines.readinto(buffer[at:])
+                got = self.lines.readinto(buffer[at:])
                 if not got:
                     raise FileChanged("“{name}” has changed since it was attached", name=self._name)
                 at += got
@@ -79,7 +91,7 @@ class _PlainReader:
             raise FileChanged("“{name}” cannot be read any more; attach it again", name=self._name) from error
 
     def close(self) -> None:
-        self._lines.close()
+        self.lines.close()
 
 
 class Window:
@@ -90,16 +102,28 @@ class Window:
 
     def blocks(self) -> Iterator[memoryview]:
         """The bytes, in blocks that are overwritten by the next one."""
-        buffer = memoryview(bytearray(min(BLOCK_BYTES, self.size_bytes)))
         reader = self._source.open()
         try:
             at = 0
             while at < self.size_bytes:
-                block = buffer[: min(len(buffer), self.size_bytes - at)]
-                reader.read_into(block, self.offset + at)
+                block = reader.block(self.offset + at, self.size_bytes - at)
                 self._on_block(len(block))
                 yield block
                 at += len(block)
+        finally:
+            reader.close()
+
+    def spans(self) -> Iterator[memoryview | Span]:
+        """As ``blocks``; what lies in a file as it is goes as a place in it."""
+        if not isinstance(self._source, PlainSource):
+            yield from self.blocks()
+            return
+        reader = self._source.open()
+        try:
+            for at in range(self.offset, self.offset + self.size_bytes, BLOCK_BYTES):
+                size_bytes = min(BLOCK_BYTES, self.offset + self.size_bytes - at)
+                self._on_block(size_bytes)
+                yield Span(reader.lines, at, size_bytes, partial(reader.block, at, size_bytes))
         finally:
             reader.close()
 
@@ -157,10 +181,10 @@ class BytesSource:
 
 class _BytesReader:
     def __init__(self, content: bytes) -> None:
-        self._content = content
+        self._content = memoryview(content)
 
-    def read_into(self, buffer: memoryview, offset: int) -> None:
-        buffer[:] = self._content[offset : offset + len(buffer)]
+    def block(self, offset: int, most_bytes: int) -> memoryview:
+        return self._content[offset : offset + min(most_bytes, BLOCK_BYTES)]
 
     def close(self) -> None:
         pass

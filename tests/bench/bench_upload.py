@@ -1,12 +1,17 @@
 """Measures uploads beside curl and three libraries on the same server in the same run: wall, CPU, memory, and what a
 kill costs. Needs ``make servers``; a missing peer is left out.
+
+"Alone" rows are the floor of that moment: what the sums themselves cost on this machine, with one reading of the file.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
+import resource
+import shutil
 import signal
 import statistics
 import subprocess
@@ -94,9 +99,48 @@ def ours(wanted: dict[str, object]) -> dict[str, float]:
 
 
 def timed(command: list[str], **environment: str) -> float:
-    began_s = time.perf_counter()
+    return spent(command, **environment)[0]
+
+
+def spent(command: list[str], **environment: str) -> tuple[float, float]:
+    """Wall and CPU seconds of a program."""
+    began_s, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, **environment})
-    return time.perf_counter() - began_s
+    wall_s, after = time.perf_counter() - began_s, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def alone(path: Path, kind: str) -> float:
+    """CPU seconds per GB of one sum over a file and of reading it once."""
+    digest, block = hashlib.new(kind, usedforsecurity=False), memoryview(bytearray(1 << 20))
+    began_s = time.process_time()
+    with path.open("rb", buffering=0) as file:
+        while got := file.readinto(block):
+            digest.update(block[:got])
+    return (time.process_time() - began_s) / path.stat().st_size * GB
+
+
+def unchecked(rgw: Rgw, path: Path) -> tuple[float, float]:
+    """Wall and CPU of the same parts, four at a time, by curl and without any sum; what it takes to cut them is not in.
+
+    What a client that checks nothing can reach.
+    """
+    key = f"/{BUCKET}/unchecked"
+    told = rgw.ask("POST", key, {"uploads": ""})[1].decode()
+    upload = told.partition("<UploadId>")[2].partition("<")[0]
+    folder = path.with_name("parts")
+    folder.mkdir()
+    subprocess.run(["split", "-b", str(PIECE), str(path), f"{folder}/"], check=True)
+    parts = sorted(folder.iterdir())
+    command = ["curl", "-sf", "-Z", "--parallel-max", "4"]
+    for number, part in enumerate(parts, 1):
+        address = rgw.presign("PUT", key, {"partNumber": str(number), "uploadId": upload})
+        command += ["-o", os.devnull, "-T", str(part), address]
+    try:
+        return spent(command)
+    finally:
+        rgw.ask("DELETE", key, {"uploadId": upload})
+        shutil.rmtree(folder)
 
 
 def beside_s3(rgw: Rgw, path: Path, words: str, runs: int) -> dict[str, float]:
@@ -105,9 +149,27 @@ def beside_s3(rgw: Rgw, path: Path, words: str, runs: int) -> dict[str, float]:
         "RCLONE_CONFIG_R_TYPE": "s3", "RCLONE_CONFIG_R_PROVIDER": "Ceph", "RCLONE_CONFIG_R_ENDPOINT": rgw.url,
         "RCLONE_CONFIG_R_ACCESS_KEY_ID": rgw.access_key, "RCLONE_CONFIG_R_SECRET_ACCESS_KEY": rgw.secret_key,
     }  # fmt: skip
+    cpu: dict[str, list[float]] = {"curl": [], "ours": [], "unchecked": [], "sha256": [], "md5": []}
+
+    def curl() -> float:
+        wall_s, cpu_s = spent(["curl", "-sfT", str(path), rgw.presign("PUT", f"/{BUCKET}/curl")])
+        cpu["curl"].append(cpu_s / path.stat().st_size * GB)
+        return wall_s
+
+    def mine() -> float:
+        told = ours(asked(rgw, path))
+        cpu["ours"].append(told["cpu_s"] / path.stat().st_size * GB)
+        return told["wall_s"]
+
+    def bare() -> float:
+        wall_s, cpu_s = unchecked(rgw, path)
+        cpu["unchecked"].append(cpu_s / path.stat().st_size * GB)
+        return wall_s
+
     clients: dict[str, Callable[[], float]] = {
-        "curl": lambda: timed(["curl", "-sfT", str(path), rgw.presign("PUT", f"/{BUCKET}/curl")]),
-        "ours": lambda: ours(asked(rgw, path))["wall_s"],
+        "curl": curl,
+        "ours": mine,
+        "unchecked": bare,
         "boto3": lambda: timed([python, "-c", BOTO, rgw.url, rgw.access_key, rgw.secret_key, str(path)]),
         "rclone": lambda: timed(
             [find_program("rclone"), "copyto", "--config", os.devnull, str(path), f"R:{BUCKET}/rclone"], **rclone
@@ -119,9 +181,12 @@ def beside_s3(rgw: Rgw, path: Path, words: str, runs: int) -> dict[str, float]:
             taken[name].append(run())
             for key in ("curl", "boto3", "rclone"):
                 rgw.ask("DELETE", f"/{BUCKET}/{key}")
-    curl = statistics.median(taken.pop("curl"))
-    found = {f"S3 {words} curl s": curl}
-    return found | {f"S3 {words} {name} to curl": statistics.median(each) / curl for name, each in taken.items()}
+        for kind in ("sha256", "md5"):
+            cpu[kind].append(alone(path, kind))
+    base = statistics.median(taken.pop("curl"))
+    found = {f"S3 {words} load": os.getloadavg()[0], f"S3 {words} curl s": base}
+    found |= {f"S3 {words} CPU-s per GB, {name}": statistics.median(each) for name, each in cpu.items()}
+    return found | {f"S3 {words} {name} to curl": statistics.median(each) / base for name, each in taken.items()}
 
 
 def of_our_own(rgw: Rgw, folder: Path) -> dict[str, float]:
@@ -140,7 +205,7 @@ def of_our_own(rgw: Rgw, folder: Path) -> dict[str, float]:
 
 
 def beside_tus(url: str, path: Path) -> dict[str, float]:
-    curl, mine, theirs, cpu, sealed = [], [], [], [], []
+    curl, curl_cpu, mine, theirs, cpu, sealed, sums = [], [], [], [], [], [], []
     for _ in range(RUNS):
         head = ["curl", "-sf", "-o", os.devnull, "-X", "POST", "-H", "Tus-Resumable: 1.0.0", "-H", "Expect:"]
         creation = [
@@ -149,7 +214,10 @@ def beside_tus(url: str, path: Path) -> dict[str, float]:
             "-H",
             f"Upload-Length: {path.stat().st_size}",
         ]
-        curl.append(timed([*head, *creation, "--data-binary", f"@{path}", url]))
+        wall_s, cpu_s = spent([*head, *creation, "--data-binary", f"@{path}", url])
+        curl.append(wall_s)
+        curl_cpu.append(cpu_s)
+        sums.append(alone(path, "sha256"))
         wanted: dict[str, object] = {"kind": "tus", "settings": {"url": url}, "path": str(path), "warm": __file__}
         told = ours(wanted)
         mine.append(told["wall_s"])
@@ -163,6 +231,9 @@ def beside_tus(url: str, path: Path) -> dict[str, float]:
         "tus 200 MB tuspy to curl": statistics.median(theirs) / base,
         "CPU-s per GB": statistics.median(cpu) * 5,
         "CPU-s per GB, sealed": statistics.median(sealed) * 5,
+        "CPU-s per GB, curl": statistics.median(curl_cpu) * 5,
+        "CPU-s per GB, SHA-256 alone": statistics.median(sums),
+        "tus load": os.getloadavg()[0],
     }
 
 
