@@ -201,6 +201,7 @@ def of_our_own(rgw: Rgw, folder: Path) -> dict[str, float]:
         "memory above idle at 5 GB, MB": large["peak_mb"],
         "CPU-s per GB, MD5 per part": large["cpu_s"] / 5,
         "CPU-s per GB, sealed, MD5 per part": sealed["cpu_s"] / 2,
+        "CPU-s per GB, SHA-256 and MD5 alone": alone(path, "sha256") + alone(path, "md5"),
     }
 
 
