@@ -180,7 +180,7 @@ class _Passage:
         body = Body(head, of_reply_to=self._head.words[0], status=status)
         length = head.field("content-length")
         if fault.lie_about_length_bytes and length is not None:
-            stays = body.ended
+            stays = body.never  # else the client would wait for more on a line that stays open
             head = head.with_length(max(0, int(length) + fault.lie_about_length_bytes))
         else:
             stays = head.stays_open and not body.until_closed

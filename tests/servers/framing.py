@@ -46,8 +46,10 @@ class Body:
         self._left: int | None = int(length) if length and not self._chunked else 0
         self._line: bytearray | None = bytearray() if self._chunked else None
         self._trailer = False
+        self.never = of_reply_to is not None and (of_reply_to == "HEAD" or status in (204, 304) or status < 200)
+        """There is none, whatever its length is said to be."""
         if of_reply_to is not None:
-            if of_reply_to == "HEAD" or status in (204, 304) or status < 200:
+            if self.never:
                 self._chunked, self._left = False, 0
             elif not self._chunked and length is None:
                 self._left = None  # until the server hangs up

@@ -235,6 +235,15 @@ def test_it_lies_about_the_length(proxy: FaultProxy, connect: Connect, lie: int)
     assert line.getresponse().headers["Content-Length"] == str(len(CONTENT) + lie)
 
 
+def test_more_than_nothing_is_promised_and_the_client_waits_for_it_no_longer_than_the_line_lives(
+    proxy: FaultProxy, connect: Connect
+) -> None:
+    proxy.next(Fault(lie_about_length_bytes=7))
+    with pytest.raises(http.client.IncompleteRead):
+        ask(connect(), "PUT", "/a", CONTENT)
+    assert ask(connect(), "GET", "/a") == (200, CONTENT)
+
+
 def test_one_byte_is_changed_on_the_way_there_or_back(
     proxy: FaultProxy, connect: Connect, origin: type[Origin]
 ) -> None:
