@@ -69,12 +69,12 @@ class TcpProxy(Proxy):
 class FaultProxy(Proxy):
     """In front of an HTTP server. ``url`` stands for ``target_url``."""
 
-    def __init__(self, target_url: str) -> None:
+    def __init__(self, target_url: str, host: str = "127.0.0.1") -> None:
         target = urlsplit(target_url)
         assert target.scheme == "http" and target.port, "http://127.0.0.1:PORT/…"
         self._seen: list[Request] = []
-        super().__init__(target.port)
-        self.url = f"http://127.0.0.1:{self.port}{target.path}"
+        super().__init__(target.port, host)
+        self.url = f"http://{host}:{self.port}{target.path}"
 
     @property
     def requests(self) -> list[Request]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.servers.azurite import AzuriteServer, start_azurite
 from tests.servers.fault_proxy import FaultProxy, TcpProxy
 from tests.servers.moto import start_moto
+from tests.servers.network import Network
 from tests.servers.nginx import start_nginx
 from tests.servers.process import NotInstalled
 from tests.servers.rclone import start_rclone
@@ -95,12 +97,23 @@ def rt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtServer]:
 
 
 @pytest.fixture
-def fault_proxy() -> Iterator[Callable[[str], FaultProxy]]:
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    if os.geteuid():
+        pytest.skip("only root may make a network namespace")
+    yield from lend(Network, tmp_path_factory)
+
+
+class OpenProxy(Protocol):
+    def __call__(self, url: str, host: str = "127.0.0.1") -> FaultProxy: ...
+
+
+@pytest.fixture
+def fault_proxy() -> Iterator[OpenProxy]:
     """``fault_proxy(url)``: a proxy in front of that server, closed at the end of the test."""
     made: list[FaultProxy] = []
 
-    def make(url: str) -> FaultProxy:
-        made.append(FaultProxy(url))
+    def make(url: str, host: str = "127.0.0.1") -> FaultProxy:
+        made.append(FaultProxy(url, host))
         return made[-1]
 
     yield make

@@ -91,10 +91,10 @@ class Line:
 
 
 class Proxy:
-    """Listens on a free loopback port, one thread a connection; a queue of faults."""
+    """Listens on a free port of ``host``, one thread a connection; a queue of faults. The server is on loopback."""
 
-    def __init__(self, target_port: int) -> None:
-        self._target_port = target_port
+    def __init__(self, target_port: int, host: str = "127.0.0.1") -> None:
+        self._target_port, self._host = target_port, host
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._faults: list[tuple[Fault, Match, int, int | None]] = []
@@ -103,14 +103,15 @@ class Proxy:
         self._listener = self._bind(0)
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
+        self.clients: set[str] = set()
+        """The addresses that connections came from."""
         self._up = False
         self.up()
 
-    @staticmethod
-    def _bind(port: int) -> socket.socket:
+    def _bind(self, port: int) -> socket.socket:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
+        listener.bind((self._host, port))
         return listener
 
     def next(
@@ -195,9 +196,10 @@ class Proxy:
     def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                sock, _ = listener.accept()
+                sock, (client, _) = listener.accept()
             except OSError:
                 return
+            self.clients.add(client)
             self.connections += 1
             with self._lock:
                 self._open.add(sock)

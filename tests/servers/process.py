@@ -123,6 +123,11 @@ class Process:
                 stderr=log,
             ).result()
 
+    @property
+    def pid(self) -> int:
+        assert self._running is not None
+        return self._running.pid
+
     def _ended(self) -> bool:
         return self._running is None or self._running.poll() is not None
 
