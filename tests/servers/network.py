@@ -53,8 +53,9 @@ class Network:
         self._run("route", "replace", "default", "via", router, inside=True)
 
     def stop(self) -> None:
-        """The line ends with the namespace."""
+        """Connections that hang keep the namespace for minutes, but not the line."""
         self._holder.stop(kill=True)
+        subprocess.run([self._ip, "link", "delete", self._line], stderr=subprocess.DEVNULL, timeout=20)
 
     def _run(self, *words: str, inside: bool = False) -> None:
         command: Sequence[str] = [self._ip, *words]
