@@ -32,10 +32,13 @@ def clean_name(name: str) -> str:
 
 
 def ascii_name(name: str) -> str:
-    """The same name for what only knows ASCII: accents fall off, the rest becomes ``_``."""
+    """The same name for what only knows ASCII: accents fall off, the rest becomes ``_``.
+
+    Cleaned once more, for ``‥`` becomes two dots and wide letters may spell a name that a system reserves.
+    """
     plain = unicodedata.normalize("NFKD", clean_name(name))
     plain = "".join(c for c in plain if not unicodedata.combining(c))
-    return re.sub(r"[^A-Za-z0-9._ ()-]", "_", plain)
+    return clean_name(re.sub(r"[^A-Za-z0-9._ ()-]", "_", plain))
 
 
 def disposition(name: str) -> str:

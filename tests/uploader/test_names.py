@@ -14,6 +14,8 @@ from uploader.names import MOST_BYTES, ascii_name, clean_name, disposition
 @example("a\u202egpj.exe")
 @example("x" * 300 + ".tar.gz")
 @example("\ud800")
+@example("‥")
+@example("ＣＯＮ.txt")
 def test_a_clean_name_is_harmless_and_stays_as_it_is(name: str) -> None:
     clean = clean_name(name)
     assert clean == clean_name(clean)
@@ -23,7 +25,9 @@ def test_a_clean_name_is_harmless_and_stays_as_it_is(name: str) -> None:
     assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs") for c in clean)
     assert clean.strip(" .") == clean
     assert clean.partition(".")[0].upper() not in {"CON", "PRN", "AUX", "NUL", "COM1", "LPT9"}
-    assert ascii_name(name).isascii()
+    plain = ascii_name(name)
+    assert plain.isascii()
+    assert plain == clean_name(plain)
     header = disposition(name)
     assert header.isascii()
     assert header.isprintable()
