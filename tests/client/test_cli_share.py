@@ -129,6 +129,12 @@ def test_a_key_that_travels_apart_is_asked_for(film: Path, tmp_path: Path) -> No
     code, told = answer("share", "open", shared["url"], "-o", str(tmp_path / "out"), stdin=shared["key"] + "\n")
     assert code == 0
     assert Path(told["path"]).read_bytes() == film.read_bytes()
+    other = answer("share", str(film))[1]["key"]  # well formed, and another file's
+    code, told = answer("share", "open", shared["url"], "-o", str(tmp_path / "wrong"), stdin=other + "\n")
+    assert (code, told["error"]["code"]) == (4, "refused")
+    assert "key" in told["error"]["detail"]
+    assert other not in json.dumps(told)
+    assert not list((tmp_path / "wrong").iterdir())
     slip = ("1" if shared["key"][0] == "0" else "0") + shared["key"][1:]
     assert answer("share", "open", shared["url"], "-o", str(tmp_path / "out"), stdin=slip + "\n")[0] == 4
 
