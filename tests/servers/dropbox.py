@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from tests.servers.cloud import Asked, Cloud, Told, of_file
-from tests.servers.oauth import Provider
+from tests.servers.cloud import Asked, Told, of_file
+from tests.servers.oauth import OAuthServer, Provider
 
 SCOPE = "files.content.write files.metadata.read sharing.read sharing.write"
 MOST_PIECE_BYTES = 150_000_000
@@ -42,28 +42,22 @@ class SharedLink:
         return about
 
 
-class DropboxServer(Cloud):
+class DropboxServer(OAuthServer):
     """``files`` (by path), ``sessions`` and ``links`` are its truth; the other attributes a test may turn."""
 
+    # "This must be the exact URI registered in the App Console; even "localhost" must be listed"
+    token_path = "/oauth2/token"
+
     def __init__(self) -> None:
-        self.provider = Provider(SCOPE, offline=("token_access_type", "offline"))
         self.files: dict[str, Stored] = {}
         self.sessions: dict[str, bytearray] = {}
         self.links: dict[str, SharedLink] = {}
         self.paid = True
         self.open_to_all = False
         """Whoever knows the path of a link gets the file."""
-        self.refusals: list[tuple[int, str]] = []
-        """Status and summary of the next calls."""
-        self.damages = False
-        super().__init__()
+        super().__init__(Provider(SCOPE, offline=("token_access_type", "offline")))
 
-    def answer(self, asked: Asked) -> Told:
-        if asked.path == "/authorize":
-            # "This must be the exact URI registered in the App Console; even "localhost" must be listed"
-            return self.provider.authorize(asked)
-        if asked.path == "/oauth2/token":
-            return self.provider.token(asked)
+    def serve(self, asked: Asked) -> Told:
         if asked.path.startswith("/scl/fi/"):
             return self._show(asked)
         # "Dropbox API v2 […] uses HTTP POST requests with JSON arguments and JSON responses."
@@ -103,10 +97,7 @@ class DropboxServer(Cloud):
             return Told(200, None)
         commit = wanted["commit"]
         assert commit["path"].startswith("/") and not commit["autorename"]
-        content = bytes(session)
-        if self.damages:
-            self.damages, content = False, content[:-1] + b"?"
-        file = Stored("id:" + secrets.token_urlsafe(16), commit["path"], content)
+        file = Stored("id:" + secrets.token_urlsafe(16), commit["path"], self.damaged(bytes(session)))
         self.files[commit["path"]] = file
         del self.sessions[cursor["session_id"]]
         return Told(200, _about(file))

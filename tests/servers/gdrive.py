@@ -8,8 +8,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.servers.cloud import Asked, Cloud, Told, of_file
-from tests.servers.oauth import Provider
+from tests.servers.cloud import Asked, Told, of_file
+from tests.servers.oauth import OAuthServer, Provider
 
 PIECE_BYTES = 256 * 1024
 SCOPE = "https://www.googleapis.com/auth/drive.file"
@@ -30,30 +30,22 @@ class Session:
     done: bool = False
 
 
-class DriveServer(Cloud):
+class DriveServer(OAuthServer):
     """``files`` and ``sessions`` are its truth; the other attributes are what a test may turn."""
 
     def __init__(self) -> None:
-        self.provider = Provider(SCOPE, client_secret="not-secret")
         self.files: dict[str, Stored] = {}
         self.sessions: dict[str, Session] = {}
         self.drawn: set[str] = set()
         self.closed = False
         """The organisation does not let anyone in by link."""
-        self.refusals: list[tuple[int, str]] = []
-        """Status and reason of the next calls."""
         self.takes_most = 2**40
         """So much of a piece it keeps."""
-        self.damages = False
         self.forgets = False
         """A session is gone as soon as its file is there."""
-        super().__init__()
+        super().__init__(Provider(SCOPE, client_secret="not-secret"))
 
-    def answer(self, asked: Asked) -> Told:
-        if asked.path == "/authorize":
-            return self.provider.authorize(asked)
-        if asked.path == "/token":
-            return self.provider.token(asked)
+    def serve(self, asked: Asked) -> Told:
         if asked.path.startswith(("/file/", "/uc", "/download")):
             return self._show(asked)
         if asked.query.get("upload_id"):
@@ -168,10 +160,7 @@ class DriveServer(Cloud):
         session.done = True
         if self.forgets:
             self.sessions = {known: other for known, other in self.sessions.items() if other is not session}
-        content = bytes(session.content)
-        if self.damages and content:
-            self.damages, content = False, content[:-1] + b"?"
-        self.files[session.about["id"]] = Stored(session.about, content)
+        self.files[session.about["id"]] = Stored(session.about, self.damaged(bytes(session.content)))
         return Told(200, {"id": session.about["id"], "name": session.about["name"]})
 
     def _show(self, asked: Asked) -> Told:

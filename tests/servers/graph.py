@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.servers.cloud import Asked, Cloud, Told, of_file
-from tests.servers.oauth import Provider
+from tests.servers.cloud import Asked, Told, of_file
+from tests.servers.oauth import OAuthServer, Provider
 
 UNIT_BYTES = 320 * 1024
 MOST_PIECE_BYTES = 60 * 1024 * 1024
@@ -38,11 +38,12 @@ class Session:
     content: bytearray = field(default_factory=bytearray)
 
 
-class GraphServer(Cloud):
+class GraphServer(OAuthServer):
     """``items``, ``sessions`` are its truth; the other attributes are what a test may turn."""
 
+    authorize_path, token_path = "/oauth2/v2.0/authorize", "/oauth2/v2.0/token"
+
     def __init__(self) -> None:
-        self.provider = Provider("offline_access Files.ReadWrite", hosts=("localhost",), offline=("", "offline_access"))
         self.items = {"root": Item("root", "root", "")}
         self.sessions: dict[str, Session] = {}
         self.kind = "business"
@@ -51,22 +52,17 @@ class GraphServer(Cloud):
         self.most_days: float | None = None
         """The tenant's limit for links."""
         self.ends_links = True
-        self.refusals: list[tuple[int, str]] = []
-        """Status and code of the next calls of the API."""
-        self.damages = False
         self.hidden = 0
         """So often a file that was just made is not found."""
-        super().__init__()
+        rights = "offline_access Files.ReadWrite"
+        super().__init__(Provider(rights, hosts=("localhost",), offline=("", "offline_access")))
+        self.make("root", "Testigo", None)
 
     @property
     def files(self) -> list[Item]:
         return [item for item in self.items.values() if item.content is not None]
 
-    def answer(self, asked: Asked) -> Told:
-        if asked.path.endswith("/oauth2/v2.0/authorize"):
-            return self.provider.authorize(asked)
-        if asked.path.endswith("/oauth2/v2.0/token"):
-            return self.provider.token(asked)
+    def serve(self, asked: Asked) -> Told:
         if asked.path.startswith("/up/"):
             return self._take(asked)
         if asked.path.startswith("/:u:/"):
@@ -152,8 +148,7 @@ class GraphServer(Cloud):
     def store(self, parent: str, name: str, content: bytes) -> Item:
         for old in [i for i in self.items.values() if i.parent == parent and i.name == name]:
             del self.items[old.id]
-        if self.damages and content:
-            self.damages, content = False, content[:-1] + b"?"
+        content = self.damaged(content)
         if name.endswith(".docx") and self.kind != "personal":
             content += b"<properties/>"  # "SharePoint […] property promotion"
         return self.make(parent, name, content)

@@ -107,18 +107,34 @@ class Provider:
 
 
 class OAuthServer(Cloud):
-    """A provider at ``/authorize`` and ``/token``, and something to be let in to everywhere else."""
+    """A provider, and a service behind its login: by itself one that lets in or does not."""
+
+    authorize_path, token_path = "/authorize", "/token"
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
+        self.refusals: list[tuple[int, str]] = []
+        """Status and code of the next calls."""
+        self.damages = False
+        """The next file that is put together is not what came."""
         super().__init__()
 
     def answer(self, asked: Asked) -> Told:
-        if asked.path == "/authorize":
+        if asked.path.endswith(self.authorize_path):
             return self.provider.authorize(asked)
-        if asked.path == "/token":
+        if asked.path.endswith(self.token_path):
             return self.provider.token(asked)
+        return self.serve(asked)
+
+    def serve(self, asked: Asked) -> Told:
         return Told(200 if self.provider.admits(asked) else 401)
+
+    def damaged(self, content: bytes) -> bytes:
+        """What is kept of it."""
+        if not (self.damages and content):
+            return content
+        self.damages = False
+        return content[:-1] + b"?"
 
 
 class Browser:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import re
-from collections.abc import Callable
+import traceback
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from tests.servers.asking import ask
 from tests.servers.fault_proxy import LOGIN_PAGE, Answer, Fault, FaultProxy, Request
 from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
 from tests.uploader.share_suite import ShareSuite
 from uploader.errors import Cancelled, UploaderError
-from uploader.journal import MemoryJournal
-from uploader.ticket import Attachment, Link, Wishes, quiet
+from uploader.journal import Journal, MemoryJournal
+from uploader.setting import Secret
+from uploader.ticket import Attachment, Link, Share, Wishes, quiet
 from uploader.transfer import UploadShare
 
 MIB = 1024 * 1024
@@ -37,6 +43,12 @@ FAULTS = {
     "less comes than is promised": Fault(lie_about_length_bytes=7),
     "less is promised than comes": Fault(lie_about_length_bytes=-1),
 }
+DANGEROUS = [
+    "../../etc/passwd", "..\\..\\evil.dll", "a\r\nX-Evil: 1.txt", "\u202egpj.exe", "CON", "nul.txt", "…" * 300, ".",
+    "a\0b",
+]  # fmt: skip
+KNOWN = {"127.0.0.1", "response-content-disposition"}
+"""Long words of links that are no secrets."""
 SLOW_LINES = {"each request is late": Fault(delay_s=0.1), "the line is slow": Fault(bytes_per_s=8 * MIB)}
 """No failure, only a matter of time."""
 
@@ -48,6 +60,15 @@ def kind_of(request: Request) -> object:
     return request.method, re.sub(r"\d+", "", path), names, request.status, request.body_bytes >= PIECE
 
 
+def danger_in(name: str) -> str:
+    """What may harm whoever stores a file under this name; empty when nothing may."""
+    if not name or name.strip(" .") != name or len(name.encode()) > 255:
+        return "no name, or too long a one"
+    if found := [c for c in name if c in '<>:"/\\|?*' or unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")]:
+        return f"characters {found}"
+    return name if re.match(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", name, re.IGNORECASE) else ""
+
+
 @pytest.fixture(autouse=True)
 def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small pieces and short waits; what is tested is what happens, not how long it takes."""
@@ -55,22 +76,22 @@ def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("uploader.flow.FIRST_WAIT_S", 0.01)
 
 
-def killed_on_the_way(share: UploadShare, folder: Path) -> tuple[FallibleJournal, Attachment]:
-    """A large file of which one piece and some more has been sent when the process died."""
+def killed_midway(share: UploadShare, folder: Path, after_bytes: int = PIECE + MIB) -> tuple[Journal, Attachment]:
+    """A large file of which so much had gone out when the process died, and the journal to go on with."""
     journal, file = FallibleJournal({}, 0, after=True), attachment(folder, "video.mp4", LARGE)
 
     def die(done: int, total: int) -> None:
-        if done > PIECE + MIB:
+        if done > after_bytes:
             raise Killed
 
     with pytest.raises(Killed):
-        share.put(file, journal, die, Wishes(bytes_per_s=lambda: 8 * MIB))
-    return journal, file
+        share.put(file, journal, die, Wishes(bytes_per_s=lambda: 16 * MIB))
+    return FallibleJournal(journal.kept, 0, after=True), file
 
 
 class UploadSuite(ShareSuite):
     """Subclasses give ``server_url`` (a fixture), ``at(url)``: the share reached under that address, and
-    ``read(url)``, ``count(share)`` as ``ShareSuite`` wants them."""
+    ``count(share)`` as ``ShareSuite`` wants it."""
 
     resumes: ClassVar[bool] = True
     in_flight: ClassVar[int] = 4
@@ -82,6 +103,33 @@ class UploadSuite(ShareSuite):
 
     def at(self, url: str) -> UploadShare:
         raise NotImplementedError
+
+    def read(self, url: str) -> bytes:
+        reply = ask("GET", url)
+        if reply.status != 200:
+            raise FileNotFoundError(reply.status)
+        return reply.body
+
+    def names(self, share: Share) -> set[str]:
+        """Where the server has put files; the last part of each is the name that it knows."""
+        raise NotImplementedError
+
+    def issued(self) -> Iterable[str]:
+        """What the server gave out that nobody else may know."""
+        return ()
+
+    def secrets(self, share: UploadShare, journals: Iterable[FallibleJournal]) -> set[str]:
+        """Settings, tokens, sessions, places, links and keys that were really used: of each what is long enough."""
+        set_ = [value.reveal() for field in fields(share) if isinstance(value := getattr(share, field.name), Secret)]
+        used = [*set_, *self.issued()]
+        for journal in journals:
+            for step, text in journal.kept.items():
+                known = json.loads(text or "") if step.endswith(("/plan", "/link")) else {"": text}
+                used += [known["upload"]["key"], known["seal_key"]] if step.endswith("/plan") else []
+                used += [known[name] for name in ("url", "receipt", "password", "key")] if "url" in known else []
+                used += [text or ""] if step.endswith(("/session", "/stored")) else []
+        words = {word for text in used for word in re.split(r"""[\s/?&=:;,#"'{}]+""", text)}
+        return {word for word in words | set(set_) if len(word) >= 12} - KNOWN
 
     def leftovers(self, share: UploadShare) -> int:
         """How many unfinished uploads the server holds."""
@@ -218,12 +266,18 @@ class UploadSuite(ShareSuite):
         link = share.put(attachment(tmp_path, "empty.txt", b""), MemoryJournal(), quiet)
         assert self.read(link.url) == b""
 
-    @pytest.mark.parametrize("name", ["../../etc/passwd", "a\r\nX-Evil: 1.txt", "\u202egpj.exe", "CON", "…" * 300, "."])
-    def test_no_name_is_dangerous(self, share: UploadShare, tmp_path: Path, name: str) -> None:
-        before = self.count(share)
-        link = share.put(attachment(tmp_path, name, b"content"), MemoryJournal(), quiet)
-        assert self.read(link.url) == b"content"
-        assert self.count(share) == before + 1
+    def test_no_name_is_dangerous(self, share: UploadShare, tmp_path: Path) -> None:
+        before, depths = self.names(share), set[int]()
+        for number, name in enumerate(["video.mp4", *DANGEROUS], 1):
+            link = share.put(attachment(tmp_path, name, b"content"), MemoryJournal(), quiet)
+            assert self.read(link.url) == b"content"
+            found = self.names(share)
+            assert self.count(share) == len(found) == number
+            (path,) = found - before
+            before = found
+            depths.add(path.count("/"))
+            assert not danger_in(path.rpartition("/")[2]), f"{name!r} became {path!r}"
+        assert len(depths) == 1
 
     def test_sealed_the_service_sees_neither_content_nor_name(self, share: UploadShare, tmp_path: Path) -> None:
         from uploader.seal import unseal_to
@@ -247,11 +301,33 @@ class UploadSuite(ShareSuite):
         assert opened.read_bytes() == LARGE
         assert opened.name == "confidencial.mp4"
 
-    def test_no_secret_and_no_link_is_logged(
-        self, share: UploadShare, tmp_path: Path, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_no_secret_is_logged(self, share: UploadShare, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        journal = FallibleJournal({}, 0, after=True)
         with caplog.at_level(logging.DEBUG):
-            link = share.put(attachment(tmp_path, "video.mp4", b"short"), MemoryJournal(), quiet)
-        said = " ".join(record.getMessage() for record in caplog.records)
-        for word in link.url.replace("?", "/").replace("&", "/").split("/"):
-            assert len(word) < 20 or word not in said
+            share.put(attachment(tmp_path, "video.mp4", b"short"), journal, quiet, Wishes(sealed=True))
+        assert self.secrets(share, [journal])
+        assert not [secret for secret in self.secrets(share, [journal]) if secret in caplog.text]
+
+    @pytest.mark.parametrize("fault", [FAULTS["the reply is lost"], Fault(answer=Answer(403))], ids=["lost", "refused"])
+    def test_no_secret_is_in_an_error_or_its_log(
+        self, proxy: FaultProxy, tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: Fault
+    ) -> None:
+        """From any one request on everything fails. What an error was raised from is looked into as well."""
+        share, file, said = self.at(proxy.url), attachment(tmp_path, "video.mp4", b"short"), list[str]()
+        journals = [FallibleJournal({}, 0, after=True)]
+        with caplog.at_level(logging.DEBUG):
+            share.put(file, journals[0], quiet, Wishes(sealed=True))
+            kinds: dict[object, int] = {}
+            for number, request in enumerate(proxy.requests):
+                kinds.setdefault(kind_of(request), number)
+            for number in kinds.values():
+                journals.append(FallibleJournal({}, 0, after=True))
+                proxy.next(fault, skip=number, times=None)
+                try:
+                    self.at(proxy.url).put(file, journals[-1], quiet, Wishes(sealed=True))
+                except UploaderError as error:
+                    said += traceback.format_exception(error)
+                proxy.heal()
+        secrets, heard = self.secrets(share, journals), "".join(said) + caplog.text
+        assert said
+        assert not [secret for secret in secrets if secret in heard]

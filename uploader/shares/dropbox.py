@@ -6,23 +6,21 @@ Every file lies in a folder of its own, named by the upload's key: a lost answer
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from uploader.errors import AuthFailed, Gone, NoSpace, Refused, Temporary, UploaderError
-from uploader.oauth import Account, Client, Login, error_in, read_object, sign_in
+from uploader.oauth import Account, Client, error_in, read_object
 from uploader.sent import ContentHash, SentSum
-from uploader.setting import Secret, setting
+from uploader.setting import setting
+from uploader.signed_in import SignedInShare, SignedInStream
 from uploader.source import Window
 from uploader.ticket import Link, ShareAbilities
-from uploader.transfer import UploadShare
-from uploader.trial import try_out
-from uploader.ways import PieceRule, Stream, Upload, is_key
+from uploader.ways import PieceRule, Upload, is_key
 from uploader.wire import NO_DATA, Body, Reply, Wire, sort_out
 
 SCOPE = "files.content.write files.metadata.read sharing.read sharing.write"
@@ -37,7 +35,7 @@ HTTP_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dropbox(UploadShare):
+class Dropbox(SignedInShare):
     title: ClassVar[str] = "Dropbox"
     abilities: ClassVar[ShareAbilities] = ShareAbilities(
         resumes=True, ends_links="service", password=True, revokes=True, largest_bytes=LARGEST_BYTES,
@@ -45,8 +43,6 @@ class Dropbox(UploadShare):
     )  # fmt: skip
 
     app_key: str = setting("App key", help="Of the app that your company has registered at the service.")
-    refresh_token: Secret = setting("Sign-in", help="Comes from the browser: “testigo share login”.", kind="secret",
-                                    default=Secret(""), rare=True)  # fmt: skip
     folder: str = setting("Folder", help="Below the app's own folder, or the top of your Dropbox.", default="Testigo")
     readers: str = setting(
         "Who may open the link",
@@ -59,25 +55,14 @@ class Dropbox(UploadShare):
     authorize_url: str = field(default="https://www.dropbox.com/oauth2/authorize")
     port: int = field(default=PORT)
 
-    @cached_property
-    def login(self) -> Login:
-        return Login(self.client(), self.refresh_token)
-
     def client(self) -> Client:
         return Client(
             self.title, self.authorize_url, f"{self.api}/oauth2/token", self.app_key, SCOPE, port=self.port,
             extra={"token_access_type": "offline"},
         )  # fmt: skip
 
-    def sign_in(self, show: Callable[[str], None]) -> Mapping[str, str]:
-        return {"refresh_token": sign_in(self.client(), show)}
-
     def way(self, wire: Wire) -> DropboxWay:
         return DropboxWay(self, Account(wire, self.login))
-
-    def check(self) -> None:
-        """Sends, links and deletes five bytes. Raises: UploaderError."""
-        try_out(self)
 
     def link(self, wire: Wire, upload: Upload, stored: str, days: float, password: str) -> Link:
         """Where the plan knows no expiry the link is made without, and ended by us; never without its password."""
@@ -139,7 +124,7 @@ class NoSuchSetting(Refused):
 
 
 @dataclass
-class DropboxWay(Stream):
+class DropboxWay(SignedInStream):
     """An upload session. What the journal keeps is its id."""
 
     share: Dropbox
@@ -147,10 +132,6 @@ class DropboxWay(Stream):
     sums: SentSum[ContentHash] = field(default_factory=lambda: SentSum(ContentHash))
 
     pieces: ClassVar[PieceRule] = PieceRule(most_count=2**31, most_bytes=MOST_PIECE_BYTES)
-
-    def renew(self) -> bool:
-        self.account.login.forget()
-        return True
 
     def begin(self, upload: Upload) -> str:
         found = read_object(self._fill("start", {"close": False})).get("session_id")

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from uploader.errors import AuthFailed, Gone, InvalidField, NoSpace, Refused, Temporary, UploaderError
-from uploader.oauth import Account, Client, Login, error_in, read_object, sign_in
+from uploader.oauth import Account, Client, error_in, read_object
 from uploader.sent import SentSum
 from uploader.setting import Secret, setting
+from uploader.signed_in import SignedInShare, SignedInStream
 from uploader.source import Window
 from uploader.ticket import Link, ShareAbilities
-from uploader.transfer import UploadShare
-from uploader.trial import try_out
-from uploader.ways import PieceRule, Stream, Upload
+from uploader.ways import PieceRule, Upload
 from uploader.wire import NO_DATA, Reply, Wire, sort_out
 
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ CLOSED = {"publishOutNotPermitted", "shareOutNotPermitted", "shareInNotPermitted
 
 
 @dataclass(frozen=True, kw_only=True)
-class GoogleDrive(UploadShare):
+class GoogleDrive(SignedInShare):
     title: ClassVar[str] = "Google Drive"
     abilities: ClassVar[ShareAbilities] = ShareAbilities(
         resumes=True, ends_links="us", revokes=True, largest_bytes=LARGEST_BYTES, checks="SHA-256 of the whole file",
@@ -48,8 +46,6 @@ class GoogleDrive(UploadShare):
     )  # fmt: skip
 
     client_id: str = setting("Client ID", help="Of the app that your company has registered at the service.")
-    refresh_token: Secret = setting("Sign-in", help="Comes from the browser: “testigo share login”.", kind="secret",
-                                    default=Secret(""), rare=True)  # fmt: skip
     client_secret: Secret = setting(
         "Client secret", help="Of the same app; Google wants one.", kind="secret", default=Secret("")
     )
@@ -69,19 +65,12 @@ class GoogleDrive(UploadShare):
     authorize_url: str = field(default="https://accounts.google.com/o/oauth2/v2/auth")
     token_url: str = field(default="https://oauth2.googleapis.com/token")
 
-    @cached_property
-    def login(self) -> Login:
-        return Login(self.client(), self.refresh_token)
-
     def client(self) -> Client:
         """Source: Google, "OAuth 2.0 for desktop apps", 2026: any port of 127.0.0.1; ``consent`` gives a new token."""
         return Client(
             self.title, self.authorize_url, self.token_url, self.client_id, SCOPE, self.client_secret,
             extra={"access_type": "offline", "prompt": "consent"},
         )  # fmt: skip
-
-    def sign_in(self, show: Callable[[str], None]) -> Mapping[str, str]:
-        return {"refresh_token": sign_in(self.client(), show)}
 
     def way(self, wire: Wire) -> DriveWay:
         return DriveWay(self, Account(wire, self.login))
@@ -90,7 +79,7 @@ class GoogleDrive(UploadShare):
         """Sends, links and deletes five bytes. Raises: UploaderError."""
         if self.readers == "domain" and not self.domain:
             raise InvalidField("domain", "say the domain whose people may open links")
-        try_out(self)
+        super().check()
 
     def link(self, wire: Wire, upload: Upload, stored: str, days: float, password: str) -> Link:
         """One permission of a kind is all that a file has: asking twice makes none the second time."""
@@ -128,7 +117,7 @@ class GoogleDrive(UploadShare):
 
 
 @dataclass
-class DriveWay(Stream):
+class DriveWay(SignedInStream):
     """A range session. What the journal keeps is JSON: the file's id, and the session's secret address.
 
     Source: Google, "Upload file data", Drive API v3, 2026: pieces are multiples of 256 KiB; a session lives a week.
@@ -139,10 +128,6 @@ class DriveWay(Stream):
     sums: SentSum[_Hash] = field(default_factory=lambda: SentSum(hashlib.sha256))
 
     pieces: ClassVar[PieceRule] = PieceRule(most_count=2**31)
-
-    def renew(self) -> bool:
-        self.account.login.forget()
-        return True
 
     def begin(self, upload: Upload) -> str:
         drawn = read_object(self.ask("GET", "/generateIds", {"count": "1", "space": "drive"})).get("ids") or [""]

@@ -7,7 +7,7 @@ when it ends, is read back: the tenant's policies have the last word.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,14 +16,13 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from uploader.errors import Gone, NoSpace, Refused, Temporary, UploaderError
-from uploader.oauth import Account, Client, Login, error_in, read_object, sign_in
+from uploader.oauth import Account, Client, error_in, read_object
 from uploader.sent import QuickXor, SentSum
-from uploader.setting import Secret, setting
+from uploader.setting import setting
+from uploader.signed_in import SignedInShare, SignedInStream
 from uploader.source import Window
 from uploader.ticket import Link, ShareAbilities
-from uploader.transfer import UploadShare
-from uploader.trial import try_out
-from uploader.ways import PieceRule, Stream, Upload
+from uploader.ways import PieceRule, Upload
 from uploader.wire import NO_DATA, Reply, Wire, sort_out, wanted_wait_s
 
 LARGEST_BYTES = 250 * 1024**3
@@ -52,7 +51,7 @@ HTTP_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneDrive(UploadShare):
+class OneDrive(SignedInShare):
     title: ClassVar[str] = "OneDrive / SharePoint"
     abilities: ClassVar[ShareAbilities] = ShareAbilities(
         resumes=True, ends_links="service", password=True, revokes=True, largest_bytes=LARGEST_BYTES,
@@ -60,8 +59,6 @@ class OneDrive(UploadShare):
     )  # fmt: skip
 
     client_id: str = setting("Client ID", help="Of the app that your company has registered at the service.")
-    refresh_token: Secret = setting("Sign-in", help="Comes from the browser: “testigo share login”.", kind="secret",
-                                    default=Secret(""), rare=True)  # fmt: skip
     readers: str = setting(
         "Who may open the link",
         help="“My organisation”: only people of your company, after a login.",
@@ -81,10 +78,6 @@ class OneDrive(UploadShare):
     api: str = field(default="https://graph.microsoft.com/v1.0")
     login_url: str = field(default="https://login.microsoftonline.com")
 
-    @cached_property
-    def login(self) -> Login:
-        return Login(self.client(), self.refresh_token)
-
     def client(self) -> Client:
         """Source: Microsoft, "Redirect URI best practices", 2026: of ``localhost`` the port is not compared."""
         rights = "Files.ReadWrite.All Sites.Read.All" if self.site or self.drive else "Files.ReadWrite"
@@ -92,15 +85,8 @@ class OneDrive(UploadShare):
         return Client(self.title, f"{place}/authorize", f"{place}/token", self.client_id, f"offline_access {rights}",
                       host="localhost")  # fmt: skip
 
-    def sign_in(self, show: Callable[[str], None]) -> Mapping[str, str]:
-        return {"refresh_token": sign_in(self.client(), show)}
-
     def way(self, wire: Wire) -> GraphWay:
         return GraphWay(self, Account(wire, self.login))
-
-    def check(self) -> None:
-        """Sends, links and deletes five bytes. Raises: UploaderError."""
-        try_out(self)
 
     def link(self, wire: Wire, upload: Upload, stored: str, days: float, password: str) -> Link:
         way, ends = self.way(wire), datetime.now(UTC) + timedelta(days=days) if days else None
@@ -158,7 +144,7 @@ class Closed(Refused):
 
 
 @dataclass
-class GraphWay(Stream):
+class GraphWay(SignedInStream):
     """An upload session. What the journal keeps is its secret address, which needs and takes no token."""
 
     share: OneDrive
@@ -168,10 +154,6 @@ class GraphWay(Stream):
     """The service has said so."""
 
     pieces: ClassVar[PieceRule] = PieceRule(most_count=2**31, most_bytes=MOST_PIECE_BYTES)
-
-    def renew(self) -> bool:
-        self.account.login.forget()
-        return True
 
     @cached_property
     def about(self) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from tests.servers.asking import ask
 from tests.servers.azurite import AzuriteServer
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
-from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, small_and_quick
+from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, killed_midway, small_and_quick
 from uploader.errors import InvalidField, Refused, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret
 from uploader.shares.azure import Azure
 from uploader.source import BytesSource, Window
-from uploader.ticket import Attachment, Share, Wishes, quiet
+from uploader.ticket import Share, Wishes, quiet
 from uploader.transfer import UploadShare
 from uploader.ways import Upload
 
@@ -48,35 +48,21 @@ class AzureSuite(UploadSuite):
     def server_url(self, azurite: AzuriteServer) -> str:
         self.server = azurite
         azurite.make_container(self.container)
-        for name in self.names():
+        for name in self.blobs():
             azurite.ask("DELETE", f"/{self.container}/{name}")
         return azurite.url
 
-    def names(self, include: str = "") -> list[str]:
+    def blobs(self, include: str = "") -> list[str]:
         query = {"restype": "container", "comp": "list"} | ({"include": include} if include else {})
         status, listed = self.server.ask("GET", f"/{self.container}", query)
         assert status == 200
         return [part.partition("<")[0] for part in listed.decode().split("<Name>")[1:]]
 
-    def read(self, url: str) -> bytes:
-        reply = ask("GET", url)
-        if reply.status != 200:
-            raise FileNotFoundError(reply.status)
-        return reply.body
-
     def count(self, share: Share) -> int:
-        return len(self.names())
+        return len(self.blobs())
 
-    def die_midway(self, share: UploadShare, folder: Path) -> tuple[FallibleJournal, Attachment]:
-        journal, file = FallibleJournal({}, 0, after=True), attachment(folder, "video.mp4", LARGE)
-
-        def die(done: int, total: int) -> None:
-            if done > 2 * PIECE:
-                raise Killed
-
-        with pytest.raises(Killed):
-            share.put(file, journal, die)
-        return FallibleJournal(journal.kept, 0, after=True), file
+    def names(self, share: Share) -> set[str]:
+        return set(self.blobs())
 
 
 class TestWithTheKey(AzureSuite):
@@ -84,7 +70,7 @@ class TestWithTheKey(AzureSuite):
         return Azure(account=self.server.account, container=self.container, key=Secret(self.server.key), url=url)
 
     def test_it_goes_on_after_the_service_was_restarted(self, share: UploadShare, tmp_path: Path) -> None:
-        journal, file = self.die_midway(share, tmp_path)
+        journal, file = killed_midway(share, tmp_path, 2 * PIECE)
         self.server.restart()
         assert self.read(share.put(file, journal, quiet).url) == LARGE
 
@@ -146,7 +132,7 @@ class TestWithTheKey(AzureSuite):
 
     def test_blocks_that_the_service_has_forgotten_are_sent_anew(self, proxy: FaultProxy, tmp_path: Path) -> None:
         share = self.at(proxy.url)
-        journal, file = self.die_midway(share, tmp_path)
+        journal, file = killed_midway(share, tmp_path, 2 * PIECE)
         gone = Answer(404, {"x-ms-error-code": "BlobNotFound", "x-ms-request-id": "1"})
         proxy.next(Fault(answer=gone), lambda method, path: method == "GET" and "comp=blocklist" in path)
         link = share.put(file, journal, quiet)
@@ -160,10 +146,10 @@ class TestWithTheKey(AzureSuite):
         with share.open_wire() as wire:
             way = share.way(wire)
             way.send(upload, "", 1, Window(BytesSource(bytes(PIECE)), 0, PIECE, lambda size_bytes: None))
-            assert name in self.names("uncommittedblobs")
+            assert name in self.blobs("uncommittedblobs")
             for _ in range(2):
                 way.abort(upload, "")
-                assert name not in self.names("uncommittedblobs")
+                assert name not in self.blobs("uncommittedblobs")
 
     def test_blocks_that_are_missing_at_the_end_are_sent_anew(self, proxy: FaultProxy, tmp_path: Path) -> None:
         share, file = self.at(proxy.url), attachment(tmp_path, "video.mp4", LARGE)

@@ -7,22 +7,22 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from xml.sax.saxutils import unescape
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.servers.asking import ask
 from tests.servers.broker import BrokerServer
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.process import NotInstalled, find_program
 from tests.servers.s3 import S3Server
-from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
-from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, small_and_quick
+from tests.uploader.desk_suite import attachment
+from tests.uploader.upload_suite import LARGE, UploadSuite, killed_midway, small_and_quick
 from uploader.errors import AuthFailed, Refused, TooLarge, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret
 from uploader.shares.broker import Broker
-from uploader.ticket import Attachment, Share, Wishes, quiet
+from uploader.ticket import Share, Wishes, quiet
 from uploader.transfer import UploadShare
 
 __all__ = ["small_and_quick"]
@@ -45,16 +45,14 @@ class BrokerSuite(UploadSuite):
             self.server._delete(upload_id, upload)
         self.server.stop()
 
-    def read(self, url: str) -> bytes:
-        reply = ask("GET", url)
-        if reply.status != 200:
-            raise FileNotFoundError(reply.status)
-        return reply.body
-
     def count(self, share: Share) -> int:
         status, listed = self.server.storage.ask("GET", f"/{BUCKET}", {"list-type": "2"})
         assert status == 200
         return listed.count(b"<Key>")
+
+    def names(self, share: Share) -> set[str]:
+        _, listed = self.server.storage.ask("GET", f"/{BUCKET}", {"list-type": "2"})
+        return {unescape(key.partition("</Key>")[0]) for key in listed.decode().split("<Key>")[1:]}
 
     def leftovers(self, share: UploadShare) -> int:
         status, listed = self.server.storage.ask("GET", f"/{BUCKET}", {"uploads": ""})
@@ -98,24 +96,13 @@ class TestBadLineToTheStorage(BrokerSuite):
             self.at(proxy.url).put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet)
 
     def test_an_upload_that_the_storage_has_lost_is_begun_anew(self, share: UploadShare, tmp_path: Path) -> None:
-        journal, file = self.die_midway(share, tmp_path)
+        journal, file = killed_midway(share, tmp_path)
         for upload in self.server.uploads.values():
             path = f"/{BUCKET}/{upload.key}"
             self.server.storage.ask("DELETE", path, {"uploadId": upload.storage_id})
         link = share.put(file, journal, quiet)
         assert self.read(link.url) == LARGE
         assert len(self.server.uploads) == 1
-
-    def die_midway(self, share: UploadShare, folder: Path) -> tuple[FallibleJournal, Attachment]:
-        journal, file = FallibleJournal({}, 0, after=True), attachment(folder, "video.mp4", LARGE)
-
-        def die(done: int, total: int) -> None:
-            if done > PIECE:
-                raise Killed
-
-        with pytest.raises(Killed):
-            share.put(file, journal, die)
-        return FallibleJournal(journal.kept, 0, after=True), file
 
 
 class TestBadLineToTheBroker(BrokerSuite):
@@ -127,7 +114,7 @@ class TestBadLineToTheBroker(BrokerSuite):
         return Broker(url=f"{url}/v1/", token=Secret("token-of-ana"))
 
     def test_an_upload_that_the_broker_has_forgotten_is_begun_anew(self, share: UploadShare, tmp_path: Path) -> None:
-        journal, file = TestBadLineToTheStorage.die_midway(self, share, tmp_path)  # type: ignore[arg-type]
+        journal, file = killed_midway(share, tmp_path)
         for upload_id, upload in list(self.server.uploads.items()):
             self.server._delete(upload_id, upload)
         link = share.put(file, journal, quiet)
@@ -140,7 +127,7 @@ class TestBadLineToTheBroker(BrokerSuite):
         except NotInstalled as missing:
             pytest.skip(f"{missing} is not installed: make servers installs it")
         share.check()
-        journal, file = TestBadLineToTheStorage.die_midway(self, share, tmp_path)  # type: ignore[arg-type]
+        journal, file = killed_midway(share, tmp_path)
         share.revoke(share.put(file, journal, quiet).receipt)
         share.revoke("gone")
         with pytest.raises(Refused):

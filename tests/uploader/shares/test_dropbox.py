@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.servers.asking import ask
 from tests.servers.dropbox import DropboxServer
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
-from tests.servers.oauth import Browser
-from tests.uploader.desk_suite import FallibleJournal, attachment
-from tests.uploader.upload_suite import LARGE, UploadSuite, killed_on_the_way, small_and_quick
-from uploader.errors import AuthFailed, NoSpace, Refused, Temporary, UploaderError
+from tests.uploader.desk_suite import attachment
+from tests.uploader.signed_in_suite import SignedInSuite
+from tests.uploader.upload_suite import LARGE, small_and_quick
+from uploader.errors import NoSpace, Refused, Temporary, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret
 from uploader.shares.dropbox import Dropbox
@@ -24,41 +22,21 @@ from uploader.transfer import UploadShare
 __all__ = ["small_and_quick"]
 
 
-class TestDropbox(UploadSuite):
+class TestDropbox(SignedInSuite):
+    kind = DropboxServer
     server: DropboxServer
-    in_flight = 1
-
-    @pytest.fixture
-    def server_url(self) -> Iterator[str]:
-        self.server = DropboxServer()
-        self.token = self.server.provider.sign_in()
-        yield self.server.url
-        self.server.stop()
 
     def at(self, url: str, **changes: object) -> Dropbox:
         values = {"refresh_token": Secret(self.token)} | changes
         return Dropbox(app_key="client-1", api=url, content=url, authorize_url=f"{url}/authorize", port=0,
                        **values)  # type: ignore[arg-type]  # fmt: skip
 
-    def read(self, url: str) -> bytes:
-        reply = ask("GET", url)
-        if reply.status != 200:
-            raise FileNotFoundError(reply.status)
-        return reply.body
+    def spoil(self) -> None:
+        (session,) = self.server.sessions.values()
+        session[:] = LARGE[:100] + b"?" + LARGE[101:]
 
-    def count(self, share: Share) -> int:
-        return len(self.server.files)
-
-    def test_signing_in_gives_what_the_uploads_need(self, server_url: str, tmp_path: Path) -> None:
-        given = self.at(server_url, refresh_token=Secret("")).sign_in(Browser().open)
-        share = self.at(server_url, refresh_token=Secret(given["refresh_token"]))
-        assert self.read(share.put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet).url)
-
-    def test_an_upload_outlives_its_access_token(self, share: UploadShare, tmp_path: Path) -> None:
-        share.put(attachment(tmp_path, "one.mp4", b"one"), MemoryJournal(), quiet)
-        self.server.provider.access.clear()
-        link = share.put(attachment(tmp_path, "two.mp4", b"two"), MemoryJournal(), quiet)
-        assert self.read(link.url) == b"two"
+    def names(self, share: Share) -> set[str]:
+        return set(self.server.files)
 
     def test_the_link_ends_when_it_shall(self, share: UploadShare, tmp_path: Path) -> None:
         file = attachment(tmp_path, "video.mp4", b"content")
@@ -116,33 +94,6 @@ class TestDropbox(UploadSuite):
         (made,) = self.server.links.values()
         assert made.settings["link_password"] == link.password
 
-    def test_a_session_that_died_is_begun_anew(self, share: UploadShare, tmp_path: Path) -> None:
-        journal, file = killed_on_the_way(share, tmp_path)
-        self.server.sessions.clear()
-        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
-        assert self.read(link.url) == LARGE
-
-    def test_a_file_that_is_whole_and_damaged_when_the_next_run_asks_is_sent_anew(
-        self, share: UploadShare, tmp_path: Path
-    ) -> None:
-        journal, file = killed_on_the_way(share, tmp_path)
-        (session,) = self.server.sessions.values()
-        session[:] = LARGE[:100] + b"?" + LARGE[101:]
-        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
-        assert self.read(link.url) == LARGE
-        assert self.count(share) == 1
-
-    @pytest.mark.parametrize("killed", [False, True])
-    def test_a_file_that_arrived_damaged_is_sent_anew(self, share: UploadShare, tmp_path: Path, killed: bool) -> None:
-        journal, file = FallibleJournal({}, 0, after=True), attachment(tmp_path, "video.mp4", LARGE)
-        if killed:
-            journal, file = killed_on_the_way(share, tmp_path)
-        self.server.damages = True
-        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
-        assert not self.server.damages
-        assert self.read(link.url) == LARGE
-        assert self.count(share) == 1
-
     @pytest.mark.parametrize(("status", "summary", "error", "words"), [
         (409, "path/insufficient_space/..", NoSpace, "no space"), (409, "email_not_verified/..", Refused, "mail"),
         (409, "path/no_write_permission/..", Refused, "Testigo"), (401, "missing_scope/..", Refused, "sharing.write"),
@@ -175,7 +126,3 @@ class TestDropbox(UploadSuite):
         share.put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet)
         (path,) = self.server.files
         assert path.count("/") == 2
-
-    def test_a_revoked_sign_in_is_named(self, server_url: str) -> None:
-        with pytest.raises(AuthFailed, match="sign in again"):
-            self.at(server_url, refresh_token=Secret("old")).check()

@@ -13,13 +13,13 @@ import pytest
 from tests.servers.asking import ask
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.gcs import ACCESS_KEY, EMAIL, SECRET_KEY, GcsServer
-from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
-from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, small_and_quick
+from tests.uploader.desk_suite import attachment
+from tests.uploader.upload_suite import LARGE, UploadSuite, killed_midway, small_and_quick
 from uploader.errors import AuthFailed, InvalidField, Refused, Temporary, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret, build
 from uploader.shares.gcs import GoogleCloud
-from uploader.ticket import Attachment, Share, Wishes, quiet
+from uploader.ticket import Share, Wishes, quiet
 from uploader.transfer import UploadShare
 
 __all__ = ["small_and_quick"]
@@ -50,14 +50,11 @@ class GcsSuite(UploadSuite):
         yield self.server.url
         self.server.stop()
 
-    def read(self, url: str) -> bytes:
-        reply = ask("GET", url)
-        if reply.status != 200:
-            raise FileNotFoundError(reply.status)
-        return reply.body
-
     def count(self, share: Share) -> int:
         return len(self.server.files)
+
+    def names(self, share: Share) -> set[str]:
+        return set(self.server.files)
 
     def leftovers(self, share: UploadShare) -> int:
         return sum(not session.done for session in self.server.sessions.values())
@@ -72,19 +69,8 @@ class TestWithAnHmacKey(GcsSuite):
     def at(self, url: str) -> GoogleCloud:
         return GoogleCloud(bucket="shares", access_key=ACCESS_KEY, secret_key=Secret(SECRET_KEY), server=url)
 
-    def die_midway(self, share: UploadShare, folder: Path) -> tuple[FallibleJournal, Attachment]:
-        journal, file = FallibleJournal({}, 0, after=True), attachment(folder, "video.mp4", LARGE)
-
-        def die(done: int, total: int) -> None:
-            if done > PIECE:
-                raise Killed
-
-        with pytest.raises(Killed):
-            share.put(file, journal, die)
-        return FallibleJournal(journal.kept, 0, after=True), file
-
     def test_a_session_that_died_is_begun_anew(self, share: UploadShare, tmp_path: Path) -> None:
-        journal, file = self.die_midway(share, tmp_path)
+        journal, file = killed_midway(share, tmp_path)
         self.server.sessions.clear()
         link = share.put(file, journal, quiet)
         assert self.read(link.url) == LARGE
@@ -102,7 +88,7 @@ class TestWithAnHmacKey(GcsSuite):
         assert self.count(share) == 1
 
     def test_resumed_the_hash_still_covers_the_whole_file(self, share: UploadShare, tmp_path: Path) -> None:
-        journal, file = self.die_midway(share, tmp_path)
+        journal, file = killed_midway(share, tmp_path)
         for session in self.server.sessions.values():
             session.content[0] ^= 1
         link = share.put(file, journal, quiet)

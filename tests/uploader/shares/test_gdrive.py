@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +10,9 @@ import pytest
 from tests.servers.asking import ask
 from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.servers.gdrive import DriveServer
-from tests.servers.oauth import Browser
-from tests.uploader.desk_suite import FallibleJournal, attachment
-from tests.uploader.upload_suite import LARGE, UploadSuite, killed_on_the_way, small_and_quick
+from tests.uploader.desk_suite import attachment
+from tests.uploader.signed_in_suite import SignedInSuite
+from tests.uploader.upload_suite import LARGE, small_and_quick
 from uploader.errors import AuthFailed, NoSpace, Refused, Temporary, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.seal import unseal_to
@@ -27,16 +26,9 @@ from uploader.wire import Wire
 __all__ = ["small_and_quick"]
 
 
-class TestGoogleDrive(UploadSuite):
+class TestGoogleDrive(SignedInSuite):
+    kind = DriveServer
     server: DriveServer
-    in_flight = 1
-
-    @pytest.fixture
-    def server_url(self) -> Iterator[str]:
-        self.server = DriveServer()
-        self.token = self.server.provider.sign_in()
-        yield self.server.url
-        self.server.stop()
 
     def at(self, url: str, **changes: object) -> GoogleDrive:
         values = {"refresh_token": Secret(self.token), "client_secret": Secret("not-secret")} | changes
@@ -53,36 +45,20 @@ class TestGoogleDrive(UploadSuite):
         base, _, rest = url.partition("/file/d/")
         return ask("GET", f"{base}/uc?export=download&id={rest.partition('/')[0]}").body
 
-    def count(self, share: Share) -> int:
-        return len(self.server.files)
-
     def leftovers(self, share: UploadShare) -> int:
         return sum(not session.done for session in self.server.sessions.values())
+
+    def spoil(self) -> None:
+        (session,) = self.server.sessions.values()
+        session.content[:] = LARGE[:100] + b"?" + LARGE[101:]
+        self.server.complete(session)
+
+    def names(self, share: Share) -> set[str]:
+        return {f"{known}/{file.about['name']}" for known, file in self.server.files.items()}
 
     def test_the_settings_alone_make_a_share_that_asks_to_sign_in(self, tmp_path: Path) -> None:
         with pytest.raises(AuthFailed, match="nobody has signed in"):
             build(GoogleDrive, {"client_id": "x"}).put(attachment(tmp_path, "x", b"x"), MemoryJournal(), quiet)
-
-    def test_signing_in_gives_what_the_uploads_need(self, server_url: str, tmp_path: Path) -> None:
-        given = self.at(server_url, refresh_token=Secret("")).sign_in(Browser().open)
-        share = self.at(server_url, refresh_token=Secret(given["refresh_token"]))
-        assert self.read(share.put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet).url)
-
-    def test_an_upload_outlives_its_access_token(self, share: UploadShare, tmp_path: Path) -> None:
-        share.put(attachment(tmp_path, "one.mp4", b"one"), MemoryJournal(), quiet)
-        self.server.provider.access.clear()
-        link = share.put(attachment(tmp_path, "two.mp4", b"two"), MemoryJournal(), quiet)
-        assert self.read(link.url) == b"two"
-        self.server.provider.revoke_all()
-        with pytest.raises(AuthFailed, match="sign in again"):
-            share.put(attachment(tmp_path, "three.mp4", b"three"), MemoryJournal(), quiet)
-
-    def test_a_session_that_died_is_begun_anew(self, share: UploadShare, tmp_path: Path) -> None:
-        journal, file = killed_on_the_way(share, tmp_path)
-        self.server.sessions.clear()
-        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
-        assert self.read(link.url) == LARGE
-        assert self.count(share) == 1
 
     def test_a_session_that_is_over_because_the_file_is_there_is_not_repeated(
         self, proxy: FaultProxy, tmp_path: Path
@@ -105,28 +81,6 @@ class TestGoogleDrive(UploadSuite):
         self.server.takes_most = 0
         with pytest.raises(Temporary, match="did not keep"):
             share.put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet)
-
-    def test_a_file_that_is_whole_and_damaged_when_the_next_run_asks_is_sent_anew(
-        self, share: UploadShare, tmp_path: Path
-    ) -> None:
-        journal, file = killed_on_the_way(share, tmp_path)
-        (session,) = self.server.sessions.values()
-        session.content[:] = LARGE[:100] + b"?" + LARGE[101:]
-        self.server.complete(session)
-        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
-        assert self.read(link.url) == LARGE
-        assert self.count(share) == 1
-
-    @pytest.mark.parametrize("killed", [False, True])
-    def test_a_file_that_arrived_damaged_is_sent_anew(self, share: UploadShare, tmp_path: Path, killed: bool) -> None:
-        journal, file = FallibleJournal({}, 0, after=True), attachment(tmp_path, "video.mp4", LARGE)
-        if killed:
-            journal, file = killed_on_the_way(share, tmp_path)
-        self.server.damages = True
-        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
-        assert not self.server.damages
-        assert self.read(link.url) == LARGE
-        assert self.count(share) == 1
 
     def test_the_link_ends_by_us_and_says_when(self, share: UploadShare, tmp_path: Path) -> None:
         file = attachment(tmp_path, "video.mp4", b"content")
@@ -176,7 +130,6 @@ class TestGoogleDrive(UploadSuite):
         assert self.read(link.url) == b"content"
 
     @pytest.mark.parametrize(("change", "error", "words"), [
-        ({"refresh_token": Secret("old")}, AuthFailed, "sign in again"),
         ({"client_secret": Secret("")}, Refused, "client ID"), ({"folder": "elsewhere"}, Refused, "made itself"),
         ({"readers": "domain"}, Refused, "domain"),
     ])  # fmt: skip

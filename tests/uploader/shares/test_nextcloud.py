@@ -13,13 +13,13 @@ from tests.servers.asking import ask
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.nextcloud import LOGIN, PASSWORD, NextcloudServer
 from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
-from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, small_and_quick
+from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, killed_midway, small_and_quick
 from uploader.errors import AuthFailed, NoSpace, Refused, Temporary, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret
 from uploader.shares.nextcloud import Nextcloud
 from uploader.source import PlainSource, Window
-from uploader.ticket import Attachment, Share, Wishes, quiet
+from uploader.ticket import Share, Wishes, quiet
 from uploader.transfer import UploadShare
 from uploader.ways import Parts, Upload
 from uploader.wire import Wire
@@ -57,28 +57,14 @@ class TestNextcloud(UploadSuite):
     def at(self, url: str) -> Nextcloud:
         return share_at(url)
 
-    def read(self, url: str) -> bytes:
-        reply = ask("GET", url)
-        if reply.status != 200:
-            raise FileNotFoundError(reply.status)
-        return reply.body
-
     def count(self, share: Share) -> int:
         return len(self.server.files)
 
+    def names(self, share: Share) -> set[str]:
+        return set(self.server.files)
+
     def leftovers(self, share: UploadShare) -> int:
         return len(self.server.uploads)
-
-    def die_midway(self, share: UploadShare, folder: Path) -> tuple[FallibleJournal, Attachment]:
-        journal, file = FallibleJournal({}, 0, after=True), attachment(folder, "video.mp4", LARGE)
-
-        def die(done: int, total: int) -> None:
-            if done > PIECE:
-                raise Killed
-
-        with pytest.raises(Killed):
-            share.put(file, journal, die)
-        return FallibleJournal(journal.kept, 0, after=True), file
 
     def test_each_file_has_one_link_whatever_got_lost(self, proxy: FaultProxy, tmp_path: Path) -> None:
         proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST", times=2)
@@ -107,7 +93,7 @@ class TestNextcloud(UploadSuite):
     @pytest.mark.parametrize("how", ["folder", "metadata"])
     def test_an_upload_that_died_after_a_day_is_begun_anew(self, proxy: FaultProxy, tmp_path: Path, how: str) -> None:
         share = self.at(proxy.url)
-        journal, file = self.die_midway(share, tmp_path)
+        journal, file = killed_midway(share, tmp_path)
         if how == "folder":
             self.server.uploads.clear()
         else:

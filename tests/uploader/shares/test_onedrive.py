@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,10 +10,10 @@ import pytest
 from tests.servers.asking import ask
 from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.servers.graph import DRIVE, GraphServer
-from tests.servers.oauth import Browser
-from tests.uploader.desk_suite import FallibleJournal, attachment
-from tests.uploader.upload_suite import LARGE, UploadSuite, killed_on_the_way, small_and_quick
-from uploader.errors import AuthFailed, NoSpace, Refused, Temporary, UploaderError
+from tests.uploader.desk_suite import attachment
+from tests.uploader.signed_in_suite import SignedInSuite
+from tests.uploader.upload_suite import LARGE, small_and_quick
+from uploader.errors import NoSpace, Refused, Temporary, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret
 from uploader.shares.onedrive import OneDrive
@@ -24,17 +23,9 @@ from uploader.transfer import UploadShare
 __all__ = ["small_and_quick"]
 
 
-class TestOneDrive(UploadSuite):
+class TestOneDrive(SignedInSuite):
+    kind = GraphServer
     server: GraphServer
-    in_flight = 1
-
-    @pytest.fixture
-    def server_url(self) -> Iterator[str]:
-        self.server = GraphServer()
-        self.token = self.server.provider.sign_in()
-        self.server.make("root", "Testigo", None)
-        yield self.server.url
-        self.server.stop()
 
     def at(self, url: str, **changes: object) -> OneDrive:
         values = {"client_id": "client-1", "refresh_token": Secret(self.token)} | changes
@@ -47,11 +38,16 @@ class TestOneDrive(UploadSuite):
             raise FileNotFoundError(reply.status)
         return reply.body
 
-    def count(self, share: Share) -> int:
-        return len(self.server.files)
-
     def leftovers(self, share: UploadShare) -> int:
         return len(self.server.sessions) + sum(item.parent not in ("", "root") for item in self.server.items.values())
+
+    def spoil(self) -> None:
+        ((known, session),) = self.server.sessions.items()
+        self.server.store(session.parent, session.name, LARGE[:100] + b"?" + LARGE[101:])
+        del self.server.sessions[known]
+
+    def names(self, share: Share) -> set[str]:
+        return {f"{item.id}/{item.name}" for item in self.server.files}
 
     def test_checking_and_revoking_leave_no_folder_of_an_upload(self, share: UploadShare, tmp_path: Path) -> None:
         share.check()
@@ -59,11 +55,6 @@ class TestOneDrive(UploadSuite):
         assert self.leftovers(share) == 2
         share.revoke(link.receipt)
         assert [item.name for item in self.server.items.values()] == ["root", "Testigo"]
-
-    def test_signing_in_gives_what_the_uploads_need(self, server_url: str, tmp_path: Path) -> None:
-        given = self.at(server_url, refresh_token=Secret("")).sign_in(Browser().open)
-        share = self.at(server_url, refresh_token=Secret(given["refresh_token"]))
-        assert self.read(share.put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet).url)
 
     def test_a_rotated_sign_in_is_kept(self, server_url: str, tmp_path: Path) -> None:
         self.server.provider.rotates = True
@@ -85,9 +76,8 @@ class TestOneDrive(UploadSuite):
         assert self.read(share.put(file, MemoryJournal(), quiet).url) == LARGE
 
     @pytest.mark.parametrize(("change", "error", "words"), [
-        ({"refresh_token": Secret("old")}, AuthFailed, "sign in again"), ({"client_id": "other"}, Refused, "client ID"),
+        ({"client_id": "other"}, Refused, "client ID"),
         ({"site": "example.sharepoint.com/sites/No"}, Refused, "site"), ({"drive": "b!no"}, Refused, "drive b!no"),
-        ({"refresh_token": Secret("")}, AuthFailed, "nobody"),
     ])  # fmt: skip
     def test_checking_names_what_is_wrong(
         self, server_url: str, change: dict[str, object], error: type[UploaderError], words: str
@@ -167,34 +157,6 @@ class TestOneDrive(UploadSuite):
         share = self.at(server_url, readers="organization")
         link = share.put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet)
         assert self.read(link.url) != b"content"
-
-    def test_a_session_that_died_after_its_day_is_begun_anew(self, share: UploadShare, tmp_path: Path) -> None:
-        journal, file = killed_on_the_way(share, tmp_path)
-        self.server.sessions.clear()
-        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
-        assert self.read(link.url) == LARGE
-
-    def test_a_file_that_is_whole_and_damaged_when_the_next_run_asks_is_sent_anew(
-        self, share: UploadShare, tmp_path: Path
-    ) -> None:
-        journal, file = killed_on_the_way(share, tmp_path)
-        ((known, session),) = self.server.sessions.items()
-        self.server.store(session.parent, session.name, LARGE[:100] + b"?" + LARGE[101:])
-        del self.server.sessions[known]
-        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
-        assert self.read(link.url) == LARGE
-        assert self.count(share) == 1
-
-    @pytest.mark.parametrize("killed", [False, True])
-    def test_a_file_that_arrived_damaged_is_sent_anew(self, share: UploadShare, tmp_path: Path, killed: bool) -> None:
-        journal, file = FallibleJournal({}, 0, after=True), attachment(tmp_path, "video.mp4", LARGE)
-        if killed:
-            journal, file = killed_on_the_way(share, tmp_path)
-        self.server.damages = True
-        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
-        assert not self.server.damages
-        assert self.read(link.url) == LARGE
-        assert self.count(share) == 1
 
     def test_a_file_that_shows_late_is_waited_for_and_not_sent_again(self, proxy: FaultProxy, tmp_path: Path) -> None:
         self.server.hidden = 2

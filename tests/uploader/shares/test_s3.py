@@ -9,6 +9,7 @@ import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
+from xml.sax.saxutils import unescape
 
 import pytest
 
@@ -50,6 +51,10 @@ class S3Suite(UploadSuite):
         status, listed = self.server.ask("GET", f"/{self.bucket}", {"list-type": "2", "prefix": "testigo/"})
         assert status == 200
         return listed.count(b"<Key>")
+
+    def names(self, share: Share) -> set[str]:
+        _, listed = self.server.ask("GET", f"/{self.bucket}", {"list-type": "2", "prefix": "testigo/"})
+        return {unescape(key.partition("</Key>")[0]) for key in listed.decode().split("<Key>")[1:]}
 
     def leftovers(self, share: Share) -> int:
         status, listed = self.server.ask("GET", f"/{self.bucket}", {"uploads": ""})

@@ -50,6 +50,9 @@ class TestSftp(UploadSuite):
     def count(self, share: Share) -> int:
         return sum(p.is_file() and p.suffix != ".part" for p in self.server.files.rglob("*"))
 
+    def names(self, share: Share) -> set[str]:
+        return {str(p) for p in self.server.files.rglob("*") if p.is_file()}
+
     def leftovers(self, share: UploadShare) -> int:
         return sum(p.suffix == ".part" for p in self.server.files.rglob("*"))
 

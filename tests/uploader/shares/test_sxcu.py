@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 import pytest
 
@@ -74,13 +75,17 @@ class TestAsItIs(UploadSuite):
         return host.url
 
     def at(self, url: str) -> UploadShare:
-        return make(self.folder, {**FORM, "RequestMethod": "PUT", "Body": "Binary", "RequestURL": f"{url}/{KEY * 32}"})
+        place = f"{url}/{KEY * 32}/{{filename}}"
+        return make(self.folder, {**FORM, "RequestMethod": "PUT", "Body": "Binary", "RequestURL": place})
 
     def read(self, url: str) -> bytes:
         return read(url)
 
     def count(self, share: Share) -> int:
         return len(self.host.files)
+
+    def names(self, share: Share) -> set[str]:
+        return {unquote(path) for path in self.host.files}
 
     def test_given_up_nothing_of_it_stays_outside(self, share: UploadShare, tmp_path: Path) -> None:
         """Once all is sent only the answer tells how to take it back; so it is stopped before."""

@@ -12,8 +12,8 @@ from tests.servers.asking import ask
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.strict_tus import LOGIN, StrictTus
 from tests.servers.tus import TusServer
-from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
-from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, small_and_quick
+from tests.uploader.desk_suite import attachment
+from tests.uploader.upload_suite import LARGE, UploadSuite, killed_midway, small_and_quick
 from uploader.errors import AuthFailed, InvalidField, Refused, Temporary, TooLarge, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret
@@ -40,12 +40,6 @@ class TestTus(UploadSuite):
     def at(self, url: str) -> UploadShare:
         return Tus(url=url)
 
-    def read(self, url: str) -> bytes:
-        reply = ask("GET", url)
-        if reply.status != 200:
-            raise FileNotFoundError(reply.status)
-        return reply.body
-
     def whole(self) -> dict[bool, int]:
         """How many uploads are whole, and how many are not."""
         counts = {True: 0, False: 0}
@@ -57,22 +51,15 @@ class TestTus(UploadSuite):
     def count(self, share: Share) -> int:
         return self.whole()[True]
 
+    def names(self, share: Share) -> set[str]:
+        metadata = {p.stem: json.loads(p.read_text("utf-8"))["metadata"] for p in self.server.files.glob("*.json")}
+        return {f"{known}/{told['filename']}" for known, told in metadata.items()}
+
     def leftovers(self, share: UploadShare) -> int:
         return self.whole()[False]
 
-    def die_midway(self, share: UploadShare, folder: Path) -> tuple[FallibleJournal, object]:
-        journal, file = FallibleJournal({}, 0, after=True), attachment(folder, "video.mp4", LARGE)
-
-        def die(done: int, total: int) -> None:
-            if done > PIECE:
-                raise Killed
-
-        with pytest.raises(Killed):
-            share.put(file, journal, die)
-        return FallibleJournal(journal.kept, 0, after=True), file
-
     def test_it_goes_on_after_the_server_was_restarted(self, share: UploadShare, tmp_path: Path) -> None:
-        journal, file = self.die_midway(share, tmp_path)
+        journal, file = killed_midway(share, tmp_path)
         self.server.restart()
         link = share.put(file, journal, quiet)
         assert self.read(link.url) == LARGE
@@ -81,7 +68,7 @@ class TestTus(UploadSuite):
     @pytest.mark.parametrize("status", [404, 410, 403])
     def test_an_upload_that_expired_is_begun_anew(self, proxy: FaultProxy, tmp_path: Path, status: int) -> None:
         share = self.at(proxy.url)
-        journal, file = self.die_midway(share, tmp_path)
+        journal, file = killed_midway(share, tmp_path)
         proxy.next(Fault(answer=Answer(status)), lambda method, path: method == "HEAD")
         link = share.put(file, journal, quiet)
         assert self.read(link.url) == LARGE
@@ -89,7 +76,7 @@ class TestTus(UploadSuite):
 
     def test_a_locked_upload_is_waited_for_and_kept(self, proxy: FaultProxy, tmp_path: Path) -> None:
         share = self.at(proxy.url)
-        journal, file = self.die_midway(share, tmp_path)
+        journal, file = killed_midway(share, tmp_path)
         proxy.next(Fault(answer=Answer(423, {"Retry-After": "0"})), lambda method, path: method == "HEAD", times=2)
         link = share.put(file, journal, quiet)
         assert self.read(link.url) == LARGE

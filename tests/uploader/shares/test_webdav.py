@@ -38,14 +38,11 @@ class DavSuite(UploadSuite):
         return WebDav(url=f"{url}/all reports/2026", user=self.server.user, password=Secret(self.server.password),
                       link_url=f"{url.removesuffix('/dav')}/get/all%20reports/2026")  # fmt: skip
 
-    def read(self, url: str) -> bytes:
-        reply = ask("GET", url)
-        if reply.status != 200:
-            raise FileNotFoundError(reply.status)
-        return reply.body
-
     def count(self, share: Share) -> int:
         return sum(p.is_file() and p.suffix != ".part" for p in self.server.files.rglob("*"))
+
+    def names(self, share: Share) -> set[str]:
+        return {str(p) for p in self.server.files.rglob("*") if p.is_file()}
 
     def leftovers(self, share: UploadShare) -> int:
         return sum(p.suffix == ".part" for p in self.server.files.rglob("*"))
