@@ -301,6 +301,20 @@ class UploadSuite(ShareSuite):
         assert opened.read_bytes() == LARGE
         assert opened.name == "confidencial.mp4"
 
+    def test_a_sealed_file_has_its_page_beside_it_and_both_end_together(
+        self, share: UploadShare, tmp_path: Path
+    ) -> None:
+        if not share.abilities.serves_pages:
+            pytest.skip("this kind of service serves no pages, and does not say that it can")
+        link = share.put(attachment(tmp_path, "a.mp4", b"content"), MemoryJournal(), quiet, Wishes(sealed=True))
+        assert link.page
+        page = ask("GET", link.url.partition("#")[0])
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert page.headers["Content-Disposition"] is None
+        assert self.count(share) == 2
+        share.revoke(link.receipt)
+        assert self.count(share) == 0
+
     def test_no_secret_is_logged(self, share: UploadShare, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         journal = FallibleJournal({}, 0, after=True)
         with caplog.at_level(logging.DEBUG):

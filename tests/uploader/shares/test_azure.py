@@ -90,18 +90,6 @@ class TestWithTheKey(AzureSuite):
         assert ask("PUT", link.url, b"x", {"x-ms-blob-type": "BlockBlob"}).status == 403
         assert ask("DELETE", link.url).status == 403
 
-    def test_a_sealed_file_has_its_page_beside_it_and_both_end_together(
-        self, share: UploadShare, tmp_path: Path
-    ) -> None:
-        link = share.put(attachment(tmp_path, "a.mp4", b"content"), MemoryJournal(), quiet, Wishes(sealed=True))
-        assert link.page
-        page = ask("GET", link.url.partition("#")[0])
-        assert page.headers["Content-Type"].startswith("text/html")
-        assert page.headers["Content-Disposition"] is None
-        assert self.count(share) == 2
-        share.revoke(link.receipt)
-        assert self.count(share) == 0
-
     def test_a_link_without_end_says_so(self, share: UploadShare, tmp_path: Path) -> None:
         link = share.put(attachment(tmp_path, "video.mp4", b"content"), MemoryJournal(), quiet, Wishes(expires_days=0))
         assert (link.expires_at, link.ended_by) == (None, "")

@@ -108,18 +108,6 @@ class TestWithAnHmacKey(GcsSuite):
         assert ask("GET", one.url.replace("Expires=172800", "Expires=604800")).status == 403
         assert "filename*=UTF-8''a%C3%B1o.mp4" in ask("GET", two.url).headers["content-disposition"]
 
-    def test_a_sealed_file_has_its_page_beside_it_and_both_end_together(
-        self, share: UploadShare, tmp_path: Path
-    ) -> None:
-        link = share.put(attachment(tmp_path, "a.mp4", b"content"), MemoryJournal(), quiet, Wishes(sealed=True))
-        assert link.page
-        page = ask("GET", link.url.partition("#")[0])
-        assert page.headers["Content-Type"].startswith("text/html")
-        assert page.headers["Content-Disposition"] is None
-        assert self.count(share) == 2
-        share.revoke(link.receipt)
-        assert self.count(share) == 0
-
     def test_a_bucket_that_anyone_can_read_is_refused(self, share: UploadShare, tmp_path: Path) -> None:
         self.server.public = True
         with pytest.raises(Refused, match="anyone can read"):

@@ -17,7 +17,7 @@ from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.s3 import S3Server
 from tests.uploader.browser import Browser
 from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
-from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, small_and_quick
+from tests.uploader.upload_suite import LARGE, UploadSuite, killed_midway, small_and_quick
 from uploader.errors import AuthFailed, Refused, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret
@@ -78,16 +78,9 @@ class TestCeph(S3Suite):
         return self.use(rgw)
 
     def test_it_goes_on_after_the_gateway_was_restarted(self, share: UploadShare, tmp_path: Path) -> None:
-        journal = FallibleJournal({}, 0, after=True)
-
-        def die(done: int, total: int) -> None:
-            if done > 2 * PIECE:
-                raise Killed
-
-        with pytest.raises(Killed):
-            share.put(attachment(tmp_path, "video.mp4", LARGE), journal, die)
+        journal, file = killed_midway(share, tmp_path)
         self.server.restart()
-        link = share.put(attachment(tmp_path, "video.mp4", LARGE), FallibleJournal(journal.kept, 0, after=True), quiet)
+        link = share.put(file, journal, quiet)
         assert self.read(link.url) == LARGE
 
     def test_without_the_signature_or_after_its_end_the_link_is_refused(
@@ -180,17 +173,9 @@ class TestRclone(S3Suite):
         return 0  # it cannot list them
 
     def test_a_server_that_forgot_the_upload_gets_it_anew(self, share: UploadShare, tmp_path: Path) -> None:
-        journal = FallibleJournal({}, 0, after=True)
-        file = attachment(tmp_path, "video.mp4", LARGE)
-
-        def die(done: int, total: int) -> None:
-            if done > PIECE:
-                raise Killed
-
-        with pytest.raises(Killed):
-            share.put(file, journal, die)
+        journal, file = killed_midway(share, tmp_path)
         self.server.restart()
-        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
+        link = share.put(file, journal, quiet)
         assert self.read(link.url) == LARGE
 
 

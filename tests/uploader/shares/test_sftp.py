@@ -14,8 +14,8 @@ from tests.servers.asking import ask
 from tests.servers.fault_proxy import Fault, FaultProxy, TcpProxy
 from tests.servers.listing import shown
 from tests.servers.sshd import SftpServer
-from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
-from tests.uploader.upload_suite import LARGE, PIECE, SHORT, SLOW_LINES, UploadSuite, small_and_quick
+from tests.uploader.desk_suite import attachment
+from tests.uploader.upload_suite import LARGE, PIECE, SHORT, SLOW_LINES, UploadSuite, killed_midway, small_and_quick
 from uploader.errors import AuthFailed, Cancelled, InvalidField, Refused, Unreachable, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret
@@ -92,17 +92,10 @@ class TestSftp(UploadSuite):
         assert line.connections > 1
 
     def test_after_a_kill_the_rest_alone_is_sent(self, line: TcpProxy, tmp_path: Path) -> None:
-        share, file = self.at(str(line.port)), attachment(tmp_path, "video.mp4", LARGE)
-        journal = FallibleJournal({}, 0, after=True)
-
-        def die(done: int, total: int) -> None:
-            if done > 2 * PIECE:
-                raise Killed
-
-        with pytest.raises(Killed):
-            share.put(file, journal, die)
+        share = self.at(str(line.port))
+        journal, file = killed_midway(share, tmp_path, 2 * PIECE)
         before = line.sent_bytes
-        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
+        link = share.put(file, journal, quiet)
         assert self.read(link.url) == LARGE
         assert link.resumed_from_bytes > 0
         assert line.sent_bytes - before < len(LARGE) - PIECE
@@ -111,19 +104,12 @@ class TestSftp(UploadSuite):
         self, server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("uploader.shares.sftp.ORDERLY", "NoSuchMake")
-        share, file = self.at(server_url), attachment(tmp_path, "video.mp4", LARGE)
-        journal = FallibleJournal({}, 0, after=True)
-
-        def die(done: int, total: int) -> None:
-            if done > 2 * PIECE:
-                raise Killed
-
-        with pytest.raises(Killed):
-            share.put(file, journal, die)
+        share = self.at(server_url)
+        journal, file = killed_midway(share, tmp_path, 2 * PIECE)
         (part,) = self.server.files.rglob("*.part")
         stored = part.read_bytes()
         part.write_bytes(stored[: len(stored) - 3_000_000] + bytes(3_000_000))  # a hole, as it may be left behind
-        link = share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet)
+        link = share.put(file, journal, quiet)
         assert self.read(link.url) == LARGE
 
     def test_a_line_that_hangs_is_left_at_once_when_the_user_stops(self, line: TcpProxy, tmp_path: Path) -> None:
@@ -214,13 +200,6 @@ class TestSftp(UploadSuite):
         assert self.count(share) == 1
 
     def test_it_goes_on_after_the_server_was_restarted(self, share: UploadShare, tmp_path: Path) -> None:
-        journal, file = FallibleJournal({}, 0, after=True), attachment(tmp_path, "video.mp4", LARGE)
-
-        def die(done: int, total: int) -> None:
-            if done > PIECE:
-                raise Killed
-
-        with pytest.raises(Killed):
-            share.put(file, journal, die)
+        journal, file = killed_midway(share, tmp_path)
         self.server.restart()
-        assert self.read(share.put(file, FallibleJournal(journal.kept, 0, after=True), quiet).url) == LARGE
+        assert self.read(share.put(file, journal, quiet).url) == LARGE
