@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from client import history, settings, words
+from client.articles import Articles
 from client.delivery import Delivered, FileProgress, Sharing, deliver, split
 from client.draft import Draft, file_problems, open_drafts
+from client.figures import Figures, figures
 from client.folder import Damaged, Log, ReportFolder, Shelf
 from client.outbox import Outbox, read_delivery
 from client.paths import Paths
@@ -24,12 +26,12 @@ from client.settings import Settings
 from client.shared import Shared, opener
 from client.state import State
 from client.sweeping import Sweeping
-from client.tickets import Tickets
+from client.tickets import Mine, Tickets
 from client.version import program_version
 from uploader.errors import UploaderError
 from uploader.journal import Journal
 from uploader.names import clean_name
-from uploader.ticket import AS_SET, LINK_ABOVE_BYTES, Attachment, Link, Progress, Wishes
+from uploader.ticket import AS_SET, LINK_ABOVE_BYTES, Attachment, Link, Progress, TicketRef, Wishes
 
 if TYPE_CHECKING:
     from capture import Monitor, Region, Screenshot
@@ -64,6 +66,7 @@ class Session:
         self._online, self._metered, self._allowed = True, False, set[str]()
         self.sweeping = Sweeping(self.shelf, self.shared, self.places, self.recall, self.remember)
         self.tickets = Tickets(paths.data / "tickets.sqlite", self.places, self._tell)
+        self.articles = Articles(paths.data / "articles.sqlite", self.places, lambda: self.settings.articles.folder)
         self.polling = Polling(self.tickets, self.places.desk_names)
 
     # -- life -------------------------------------------------------------------------------------------------
@@ -107,6 +110,17 @@ class Session:
         """An empty report, on disk already. Raises: OSError."""
         values.setdefault("language", words.language() if words.language() in words.LANGUAGES else "en")
         return Draft(self.shelf.create(**values))
+
+    def new_reply(self, mine: Mine, text: str = "") -> Draft:
+        """A draft that answers a ticket; it is sent as any other. Raises: OSError."""
+        ticket = mine.ticket
+        ref = TicketRef(ticket.id, ticket.url, ticket.key)
+        return self.new_draft(summary=f"{ticket.id}: {ticket.subject}", description=text, desk=mine.desk, reply_to=ref)
+
+    def figures(self) -> Figures:
+        """One's own figures over all tickets that are known."""
+        listed = self.tickets.list(limit=100_000)
+        return figures((m, sum(not reply.mine for reply in self.tickets.replies(m))) for m in listed)
 
     def drafts(self) -> tuple[Draft, ...]:
         """All unfinished reports, oldest first. Damaged ones are moved aside and told in ``set_aside``."""

@@ -96,6 +96,17 @@ class Security:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    folder: str = setting(
+        "Folder of help articles",
+        help="Markdown files. They are suggested while a subject is typed, beside those of the help desk.",
+        kind="folder",
+        default="",
+    )
+    suggest: bool = setting("Suggest articles before sending", kind="flag", default=True)
+
+
 SECTIONS: dict[str, type] = {
     "general": General,
     "hotkeys": Hotkeys,
@@ -105,6 +116,7 @@ SECTIONS: dict[str, type] = {
     "sending": Sending,
     "sharing": SharedLinks,
     "security": Security,
+    "articles": Knowledge,
 }
 OPTIONS: dict[str, Setting] = {
     f"{section}.{part.name}": part for section, owner in SECTIONS.items() for part in settings_of(owner)
@@ -134,6 +146,7 @@ class Settings:
     sending: Sending = field(default_factory=Sending)
     sharing: SharedLinks = field(default_factory=SharedLinks)
     security: Security = field(default_factory=Security)
+    articles: Knowledge = field(default_factory=Knowledge)
     desks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     shares: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     values: tuple[Value, ...] = ()

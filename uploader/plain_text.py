@@ -16,7 +16,8 @@ _UNSEEN = frozenset({"script", "style", "head", "title", "template", "noscript",
 def plain_text(html: str) -> str:
     """What a reader would see. The address of a link stands behind its words when they differ."""
     reader = _Reader()
-    reader.feed(html[: 8 * MOST_CHARACTERS])
+    html = re.sub(r"<!--.*?(-->|\Z)", "", html[: 8 * MOST_CHARACTERS], flags=re.DOTALL)
+    reader.feed(re.sub(r"<[^<>]*\Z", "", html))  # a tag that is cut off is no text
     reader.close()
     return tidy("".join(reader.pieces))
 

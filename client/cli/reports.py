@@ -44,7 +44,7 @@ def report(arguments: argparse.Namespace, paths: Paths) -> Result:
         if name and name not in known:
             raise Failure("invalid_field", say("the settings name no “{wanted}”; there is {known}", wanted=name, known=", ".join(known)), outcome.FORBIDDEN)  # noqa: E501  # fmt: skip
     fields = dict(_field(text) for text in arguments.field)
-    details = _details(arguments.details)
+    details = read_text(arguments.details)
     missing = [path for path in arguments.attach if not path.is_file()]
     if missing:
         raise Failure("cannot_attach", say("“{name}” is not a file that can be read", name=missing[0]), outcome.USAGE)
@@ -68,7 +68,7 @@ def report(arguments: argparse.Namespace, paths: Paths) -> Result:
         say_aloud(_kept(draft))
         raise
     if arguments.draft:
-        return _told(arguments, _draft_result(session, draft)), outcome.DONE
+        return told(arguments, _draft_result(session, draft)), outcome.DONE
     try:
         report_id = session.submit(draft)
     except NotReady as error:
@@ -86,13 +86,13 @@ def _deliver(arguments: argparse.Namespace, paths: Paths, session: Session, repo
     """Now with ``--wait``; else the running program is told, and sends it by itself."""
     if arguments.wait is None:
         ask(paths, "tray", "poke", {}, wait_s=2)
-        return _told(arguments, result(session, session.delivery(report_id))), outcome.DONE
+        return told(arguments, result(session, session.delivery(report_id))), outcome.DONE
     session.listen(_show_progress)
     try:
         delivery = session.send_now(report_id, max(arguments.wait, 0))
     except Busy:
         delivery = session.delivery(report_id)
-    return _told(arguments, result(session, delivery)), EXIT_OF[delivery.state]
+    return told(arguments, result(session, delivery)), EXIT_OF[delivery.state]
 
 
 def result(session: Session, delivery: Delivery) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _draft_result(session: Session, draft: Draft) -> dict[str, Any]:
     return {"report_id": draft.id, "state": "draft", "ticket": None, "attachments": planned, "error": None}
 
 
-def _told(arguments: argparse.Namespace, document: dict[str, Any]) -> dict[str, Any]:
+def told(arguments: argparse.Namespace, document: dict[str, Any]) -> dict[str, Any]:
     if not arguments.json:
         state, ticket, error = document["state"], document["ticket"], document["error"]
         if state == "sent":
@@ -162,7 +162,8 @@ def _field(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _details(text: str) -> str:
+def read_text(text: str) -> str:
+    """The words themselves, those of ``@FILE``, or of standard input for ``-``."""
     try:
         if text == "-":
             return sys.stdin.read()

@@ -20,7 +20,7 @@ from client.words import reason, say
 
 PAGES = ("general", "hotkeys", "capture", "recording", "report", "sending")
 PLACES = ("desk", "share")
-ALSO = {"sharing": "sending"}
+ALSO = {"sharing": "sending", "articles": "report"}
 """Sections that have no page of their own, and where they stand."""
 
 

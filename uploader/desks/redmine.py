@@ -250,7 +250,7 @@ class Redmine(RemoteDesk, Inbox):
         with self.open_wire() as wire:
             rest = self._rest(wire)
             found = rest.read("GET", f"attachments/{file.key}.json")["attachment"]
-            address = f"{self._base}/attachments/download/{file.key}/file"
+            address = f"{self._base}/attachments/download/{file.key}"
             with wire.stream(address, {**rest.login}) as (_, blocks), target.open("xb") as out:
                 for block in blocks:
                     out.write(block)
@@ -290,7 +290,9 @@ class Redmine(RemoteDesk, Inbox):
                 return
             ways = [way for way in issue.get("allowed_statuses", []) if way.get("is_closed", False) is closed]
             if not ways:
-                raise Refused("{service} lets only the agents close a ticket", service=self.title)
+                if closed:
+                    raise Refused("{service} lets only the agents close a ticket", service=self.title)
+                raise Refused("{service} lets only the agents open a ticket again; reply instead", service=self.title)
             rest.change("PUT", f"issues/{key}.json", content={"issue": {"status_id": ways[0]["id"]}})
 
     @property

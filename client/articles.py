@@ -1,0 +1,129 @@
+"""Help before the ticket: articles of the desk's knowledge base, or of a folder of Markdown files on this machine.
+
+The folder is searched by SQLite FTS5 in an index that is derived from it and built anew when it is lost; what a desk
+answered is kept in memory for a while, so that typing the same words again asks nobody.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+from client.places import Places
+from client.words import language
+from uploader.errors import UploaderError
+from uploader.inbox import Article, Library
+
+MOST = 5
+KEEP_S, KEEP_COUNT = 600.0, 200
+"""How long an answer of a desk holds, and how many are kept."""
+LEAST_LETTERS = 3
+"""Shorter words find everything."""
+MOST_BYTES = 512 * 1024
+"""Of one file; a longer one is no article."""
+EXCERPT_CHARACTERS = 160
+
+
+class Articles:
+    """Any thread; ``find`` may ask a desk and block for as long as that takes."""
+
+    def __init__(self, index: Path, places: Places, folder: Callable[[], str]) -> None:
+        self._index, self._places, self._folder = index, places, folder
+        self._known: OrderedDict[tuple[str, str], tuple[float, tuple[Article, ...]]] = OrderedDict()
+
+    def find(self, query: str, desk: str = "") -> tuple[Article, ...]:
+        """Five at most, best first; none for words that say too little. A desk that cannot be asked adds none."""
+        words = _words(query)
+        if not words:
+            return ()
+        found = self._in_folder(words)
+        name = self._places.desk_name(desk)
+        with suppress(UploaderError):
+            found += self._at_desk(name, " ".join(words))
+        return found[:MOST]
+
+    def _at_desk(self, name: str, query: str) -> tuple[Article, ...]:
+        known = self._known.get((name, query))
+        if known is not None and time.monotonic() - known[0] < KEEP_S:
+            return known[1]
+        desk = self._places.desk(name)
+        found = desk.articles(query, language()) if isinstance(desk, Library) else ()
+        self._known[name, query] = (time.monotonic(), found)
+        while len(self._known) > KEEP_COUNT:
+            self._known.popitem(last=False)
+        return found
+
+    def _in_folder(self, words: list[str]) -> tuple[Article, ...]:
+        folder = self._folder()
+        if not folder or not Path(folder).expanduser().is_dir():
+            return ()
+        try:
+            return self._search(Path(folder).expanduser(), words)
+        except sqlite3.DatabaseError:
+            self._index.unlink(missing_ok=True)
+            return self._search(Path(folder).expanduser(), words)
+
+    def _search(self, folder: Path, words: list[str]) -> tuple[Article, ...]:
+        with closing(sqlite3.connect(self._index, timeout=5)) as database, database:
+            database.executescript(
+                "CREATE TABLE IF NOT EXISTS file(path TEXT PRIMARY KEY, mtime INTEGER);"
+                "CREATE VIRTUAL TABLE IF NOT EXISTS article USING fts5(path UNINDEXED, title, text,"
+                " tokenize = 'unicode61 remove_diacritics 2', prefix = '3 4');"
+            )
+            _refresh(database, folder)
+            asked = " OR ".join(f'"{word}"*' for word in words)
+            rows = database.execute(
+                "SELECT path, title, text FROM article WHERE article MATCH ? ORDER BY bm25(article, 0, 8, 1) LIMIT ?",
+                (asked, MOST),
+            ).fetchall()
+        return tuple(Article(title, Path(path).as_uri(), _excerpt(text), path, text) for path, title, text in rows)
+
+
+def _words(query: str) -> list[str]:
+    plain = unicodedata.normalize("NFC", query).casefold()
+    return [word for word in re.findall(r"\w+", plain) if len(word) >= LEAST_LETTERS][:12]
+
+
+def _refresh(database: sqlite3.Connection, folder: Path) -> None:
+    known = dict(database.execute("SELECT path, mtime FROM file"))
+    present = {str(path): mtime for path, mtime in _files(folder)}
+    for path in [*(known.keys() - present.keys()), *(p for p, mtime in present.items() if known.get(p) != mtime)]:
+        database.execute("DELETE FROM file WHERE path = ?", (path,))
+        database.execute("DELETE FROM article WHERE path = ?", (path,))
+        if path in present:
+            title, text = _read(Path(path))
+            database.execute("INSERT INTO file VALUES(?, ?)", (path, present[path]))
+            database.execute("INSERT INTO article VALUES(?, ?, ?)", (path, title, text))
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, int]]:
+    for path in folder.rglob("*.md"):
+        with suppress(OSError):
+            about = path.stat()
+            if about.st_size <= MOST_BYTES and path.is_file():
+                yield path.absolute(), about.st_mtime_ns
+
+
+def _read(path: Path) -> tuple[str, str]:
+    """Title (the first heading, else the file's name) and the text without markup."""
+    try:
+        text = path.read_text("utf-8", "replace")
+    except OSError:
+        return path.stem, ""
+    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
+    heading = re.search(r"^#{1,3}\s+(.+)$", text, re.MULTILINE)
+    title = heading[1].strip(" #") if heading else path.stem.replace("-", " ")
+    body = text.replace(heading[0], "", 1) if heading else text
+    body = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", body)
+    return title, re.sub(r"^[#>\s]+|[*_`|]+", "", body, flags=re.MULTILINE).strip()
+
+
+def _excerpt(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= EXCERPT_CHARACTERS else line[: EXCERPT_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"

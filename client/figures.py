@@ -1,0 +1,42 @@
+"""One's own figures, from the tickets as they are known: how soon the desk answers and solves, and how it was liked."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+
+import msgspec
+
+from client.tickets import OVER, Mine
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """Medians in hours; None where nothing is known yet. ``satisfaction`` is the mean of 1 to 5."""
+
+    tickets: int
+    open: int
+    solved: int
+    first_answer_h: float | None
+    solution_h: float | None
+    satisfaction: float | None
+    rated: int
+    solved_at_first_contact: int
+    """Solved tickets in which the agents wrote once at most."""
+
+
+def figures(tickets: Iterable[tuple[Mine, int]]) -> Figures:
+    """``tickets``: each with how many messages the agents have written in it."""
+    listed = list(tickets)
+    over = [(mine, answers) for mine, answers in listed if mine.ticket.state in OVER]
+    first = [(m.first_answer_at - m.ticket.created_at).total_seconds() / 3600 for m, _ in listed if m.first_answer_at]
+    ends = [(m.solved_at - m.ticket.created_at).total_seconds() / 3600 for m, _ in over if m.solved_at]
+    scores = [mine.score for mine, _ in listed if mine.score is not None]
+    return Figures(
+        len(listed), len(listed) - len(over), len(over), _rounded(first, statistics.median),
+        _rounded(ends, statistics.median), _rounded(scores, statistics.mean), len(scores),
+        sum(1 for _, answers in over if answers <= 1),
+    )  # fmt: skip
+
+
+def _rounded(values: list[float] | list[int], fold: object) -> float | None:
+    return round(float(fold(values)), 2) if values else None  # type: ignore[operator]

@@ -1,0 +1,147 @@
+"""My tickets, over a real desk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.cli import run as testigo
+from client.paths import open_paths
+from client.polling import LONGEST_S, SOON_S, next_wait_s
+from client.report import Event, TicketNews
+from client.session import Session
+from client.tickets import Looked
+from tests.servers.rt import RtServer
+from uploader.errors import UploaderError
+from uploader.ticket import TicketRef
+
+
+@pytest.fixture
+def session(rt: RtServer, monkeypatch: pytest.MonkeyPatch) -> Session:
+    paths = open_paths(None, None)
+    settings = f'[general]\nmail = "ana@example.test"\n[desks.helpdesk]\nkind = "rt"\nurl = "{rt.url}"\nuser = "ana"\n'
+    paths.settings_file.write_text(settings, "utf-8")
+    monkeypatch.setenv("TESTIGO_SECRET_HELPDESK", rt.tokens["ana"])
+    return Session(paths)
+
+
+def sent(session: Session, **values: Any) -> TicketRef:
+    draft = session.new_draft(summary="No imprime", description="La cola se queda parada", **values)
+    delivery = session.send_now(session.submit(draft))
+    assert delivery.state == "sent", delivery.last_error
+    assert delivery.ticket is not None
+    return delivery.ticket
+
+
+def test_a_report_is_in_the_list_at_once_and_an_answer_is_told_once(session: Session, rt: RtServer) -> None:
+    told: list[Event] = []
+    session.listen(told.append)
+    ref = sent(session)
+    assert session.tickets.find(ref.id).ticket.subject == "No imprime"
+    session.tickets.look("helpdesk")
+    told.clear()
+    rt.ask("POST", f"ticket/{ref.id}/correspond", {"Content": "¿Qué impresora?", "ContentType": "text/plain"})
+    looked = session.tickets.look("helpdesk")
+    (news,) = [event for event in told if isinstance(event, TicketNews)]
+    assert [reply.text for reply in news.replies] == ["¿Qué impresora?"]
+    assert [mine.ticket.id for mine in looked.fresh] == [ref.id]
+    session.tickets.look("helpdesk")
+    assert len([event for event in told if isinstance(event, TicketNews)]) == 1
+    mine = session.tickets.find(ref.id)
+    assert mine.unread == 1
+    assert mine.first_answer_at is not None
+    session.tickets.mark_read(mine)
+    assert session.tickets.find(ref.id).unread == 0
+
+
+def test_a_reply_goes_the_way_of_every_report_and_is_read_offline(
+    session: Session, rt: RtServer, tmp_path: Path
+) -> None:
+    ref = sent(session)
+    (tmp_path / "otra.txt").write_text("más datos", "utf-8")
+    draft = session.new_reply(session.tickets.find(ref.id), "Es la del segundo piso")
+    draft.add_file(tmp_path / "otra.txt")
+    assert session.send_now(session.submit(draft)).state == "sent"
+    session.tickets.open(session.tickets.find(ref.id))
+    offline = Session(session.paths).tickets
+    written = offline.replies(offline.find(ref.id))
+    assert "Es la del segundo piso" in written[-1].text
+    assert [file.name for file in written[-1].files] == ["otra.txt"]
+    assert all(reply.mine for reply in written)
+
+
+def test_solved_by_the_agent_the_user_is_asked_once(session: Session, rt: RtServer) -> None:
+    ref = sent(session)
+    session.tickets.look("helpdesk")
+    rt.ask("PUT", f"ticket/{ref.id}", {"Status": "resolved"})
+    session.tickets.look("helpdesk")
+    mine = session.tickets.to_rate()
+    assert mine is not None
+    assert mine.ticket.id == ref.id
+    assert session.tickets.rate(mine, 5, "rápido") is False  # Request Tracker keeps none: it is kept here
+    assert session.tickets.find(ref.id).score == 5
+    asked_again = session.tickets.to_rate()
+    assert asked_again is None or asked_again.ticket.id != ref.id
+
+
+def test_a_desk_that_is_away_leaves_what_was_seen(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = sent(session)
+    session.change({"desks.helpdesk.url": "http://127.0.0.1:9"})
+    with pytest.raises(UploaderError):
+        session.tickets.look("helpdesk")
+    assert session.tickets.find(ref.id).ticket.subject == "No imprime"
+
+
+def test_the_command_line_lists_shows_replies_and_counts(
+    session: Session, rt: RtServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ref = sent(session)
+    rt.ask("POST", f"ticket/{ref.id}/correspond", {"Content": "hola", "ContentType": "text/plain"})
+
+    def run(*words: str) -> Any:
+        capsys.readouterr()
+        assert testigo([*words, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    (listed,) = [ticket for ticket in run("tickets", "list")["tickets"] if ticket["id"] == ref.id]
+    assert {"id", "url", "subject", "state", "priority", "updated_at", "due_at", "replies"} <= set(listed)
+    assert [reply["mine"] for reply in run("tickets", "show", ref.id)["conversation"]] == [True, False]
+    assert run("tickets", "reply", ref.id, "--text", "gracias")["state"] == "sent"
+    assert [reply["text"] for reply in run("tickets", "show", ref.id)["conversation"]][1] == "hola"
+    assert run("tickets", "solve", ref.id)["ok"]
+    assert run("tickets", "rate", ref.id, "--score", "4")["ok"]
+    stats = run("tickets", "stats")
+    assert stats["satisfaction"] is not None
+    assert stats["solved"] >= 1
+    assert testigo(["tickets", "show", "999999", "--json"]) == 2
+
+
+def test_articles_of_a_folder_are_found_without_accents_and_by_beginnings(
+    session: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    help_folder = tmp_path / "ayuda"
+    help_folder.mkdir()
+    (help_folder / "vpn.md").write_text("# La conexión VPN se corta\n\nReinicia el **cliente**.\n", "utf-8")
+    (help_folder / "otro.md").write_text("# Correo\n\nNada de eso.\n", "utf-8")
+    session.change({"articles.folder": str(help_folder)})
+    (found,) = [a for a in session.articles.find("conexion vpn") if "VPN" in a.title]
+    assert found.excerpt == "Reinicia el cliente."
+    assert session.articles.find("xy") == ()
+    (help_folder / "vpn.md").unlink()
+    assert not [a for a in session.articles.find("conexion vpn") if "VPN" in a.title]
+    assert testigo(["articles", "correo", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["articles"][0]["title"] == "Correo"
+
+
+def test_asking_slows_down_while_nothing_happens_and_hurries_after_news() -> None:
+    waits, wait_s = [], SOON_S
+    for _ in range(12):
+        wait_s = next_wait_s(wait_s, Looked(), lambda: 0.5)
+        waits.append(wait_s)
+    assert waits == sorted(waits)
+    assert waits[-1] == LONGEST_S
+    assert next_wait_s(LONGEST_S, Looked(changed=True), lambda: 0.5) == SOON_S
+    assert next_wait_s(SOON_S, None, lambda: 0.0) < next_wait_s(SOON_S, None, lambda: 0.999)
