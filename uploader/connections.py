@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from io import FileIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,19 +18,6 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 256 * 1024
 """What is written to a connection at once. A block that does not go within the wire's stall time is a stall: 4 kB/s is
 enough."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A block that lies in a file as it goes: a connection without TLS takes it from there, past this program.
-
-    ``read`` is for all others.
-    """
-
-    file: FileIO
-    offset: int
-    size_bytes: int
-    read: Callable[[], memoryview]
 
 
 def proxy_for(url: str) -> str:
@@ -70,16 +54,6 @@ def open_pools(proxy: str, admit: Callable[[socket.socket], None], stall_s: floa
             if self.sock is not None:  # connected long ago: from here on only a stall counts
                 self.timeout = stall_s
             super().request(*arguments, **named)
-
-        def send(self, data: Any) -> None:
-            if not isinstance(data, Span):
-                super().send(data)
-                return
-            bare, gone_bytes = type(self.sock) is socket.socket and hasattr(os, "sendfile"), 0
-            if bare:
-                gone_bytes = self.sock.sendfile(data.file, data.offset, data.size_bytes)
-            if gone_bytes < data.size_bytes:
-                super().send(data.read()[gone_bytes:])
 
     class Safe(Plain, HTTPSConnection):
         pass

@@ -6,11 +6,10 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from uploader.connections import BLOCK_BYTES, Span
+from uploader.connections import BLOCK_BYTES
 from uploader.errors import FileChanged
 from uploader.ticket import Attachment
 
@@ -66,7 +65,7 @@ class PlainReader:
         self._name = file.name
         self._buffer = memoryview(b"")
         try:
-            self.lines = file.path.open("rb", buffering=0)
+            self._lines = file.path.open("rb", buffering=0)
         except OSError as error:
             raise FileChanged("“{name}” cannot be read any more; attach it again", name=file.name) from error
 
@@ -80,10 +79,10 @@ class PlainReader:
     def read_into(self, buffer: memoryview, offset: int) -> None:
         """Fills all of it. Raises: FileChanged."""
         try:
-            self.lines.seek(offset)
+            self._lines.seek(offset)
             at = 0
             while at < len(buffer):
-                got = self.lines.readinto(buffer[at:])
+                got = self._lines.readinto(buffer[at:])
                 if not got:
                     raise FileChanged("“{name}” has changed since it was attached", name=self._name)
                 at += got
@@ -91,7 +90,7 @@ class PlainReader:
             raise FileChanged("“{name}” cannot be read any more; attach it again", name=self._name) from error
 
     def close(self) -> None:
-        self.lines.close()
+        self._lines.close()
 
 
 class Window:
@@ -110,20 +109,6 @@ class Window:
                 self._on_block(len(block))
                 yield block
                 at += len(block)
-        finally:
-            reader.close()
-
-    def spans(self) -> Iterator[memoryview | Span]:
-        """As ``blocks``; what lies in a file as it is goes as a place in it."""
-        if not isinstance(self._source, PlainSource):
-            yield from self.blocks()
-            return
-        reader = self._source.open()
-        try:
-            for at in range(self.offset, self.offset + self.size_bytes, BLOCK_BYTES):
-                size_bytes = min(BLOCK_BYTES, self.offset + self.size_bytes - at)
-                self._on_block(size_bytes)
-                yield Span(reader.lines, at, size_bytes, partial(reader.block, at, size_bytes))
         finally:
             reader.close()
 

@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
-from uploader.connections import BLOCK_BYTES, Span, open_pools, proxy_for
+from uploader.connections import BLOCK_BYTES, open_pools, proxy_for
 from uploader.errors import (
     AuthFailed,
     Gone,
@@ -49,7 +49,7 @@ _CREDENTIALS = {"authorization", "cookie", "proxy-authorization", "x-api-key", "
 
 
 class Body(Protocol):
-    """What a request carries: read from its beginning on every try; where it has ``spans``, by them."""
+    """What a request carries: read from its beginning on every try."""
 
     @property
     def size_bytes(self) -> int: ...
@@ -301,13 +301,13 @@ class _Flow:
         self.size_bytes = len(body) if isinstance(body, bytes) else body.size_bytes
         self.ended = self.size_bytes == 0
 
-    def blocks(self) -> Iterator[bytes | memoryview | Span]:
+    def blocks(self) -> Iterator[bytes | memoryview]:
         if isinstance(self._body, bytes):
             view = memoryview(self._body)
             for at in range(0, len(view), BLOCK_BYTES):
                 yield view[at : at + BLOCK_BYTES]
         else:
-            yield from getattr(self._body, "spans", self._body.blocks)()
+            yield from self._body.blocks()
         self.ended = True
 
 

@@ -1,4 +1,4 @@
-"""A file as it lies on the disk, over every connection: bare, with TLS, and where the system cannot pass it on."""
+"""A file as it lies on the disk, over a bare connection and over one with TLS."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONTENT = b"".join(hashlib.sha256(bytes([n % 251, n // 251])).digest() * 1000 fo
 FIRST, LENGTH = 12_345, len(CONTENT) - 12_345 - 100
 
 
-@pytest.fixture(params=["bare", "TLS", "no sendfile"])
+@pytest.fixture(params=["bare", "TLS"])
 def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Of a server that answers with the SHA-256 of what it got."""
 
@@ -54,8 +54,6 @@ def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         server.socket = ours.wrap_socket(server.socket, server_side=True)
         trusted = ssl.create_default_context(cafile=str(certificate))
         monkeypatch.setattr("uploader.connections._trust", lambda: trusted)
-    if request.param == "no sendfile":
-        monkeypatch.delattr(os, "sendfile", raising=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"{'https' if request.param == 'TLS' else 'http'}://127.0.0.1:{server.server_port}"
     server.shutdown()
