@@ -1,6 +1,6 @@
 """What whoever looks after this computer dictates or recommends: the only place that knows where that stands.
 
-Linux    ``/etc/testigo/policies/{managed,recommended}/*.toml``, in the order of their names, the last one wins
+Linux    ``/etc/testigo/policies/{managed,recommended}/*.toml`` or ``.json``, by name; the last one wins
 macOS    ``/Library/Managed Preferences/testigo.plist``; what is only recommended under its key ``Recommended``
 Windows  ``HKLM\\Software\\Policies\\Testigo``; what is only recommended under its key ``Recommended``
 
@@ -11,15 +11,17 @@ holds instead of something refused, is said in ``client.rules``.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from client.toml_text import TomlFault, read_toml
+from client.toml_text import TomlFault, at, read_toml
 from client.words import say
 
 Level = Literal["mandatory", "recommended"]
@@ -29,6 +31,7 @@ REGISTRY_KEY = r"Software\Policies\Testigo"
 RECOMMENDED = "Recommended"
 OWNERS = frozenset({0})
 """Who may own a policy: root."""
+FORMATS = (".toml", ".json")
 MOST_BYTES = 1_000_000
 Key = tuple[Mapping[str, object], tuple[str, ...]]
 """The values of a registry key, and the names of the keys below it."""
@@ -64,7 +67,7 @@ def from_folder(folder: Path) -> tuple[Layer, ...]:
     for level, name in levels:
         place = folder / name
         try:
-            names = sorted(file for file in os.listdir(place) if file.endswith(".toml"))  # noqa: PTH208  # glob hides errors
+            names = sorted(file for file in os.listdir(place) if file.endswith(FORMATS))  # noqa: PTH208  # glob hides errors
             for above in (folder.parent, folder, place):
                 _trust(above.stat())
         except (FileNotFoundError, NotADirectoryError):
@@ -72,7 +75,7 @@ def from_folder(folder: Path) -> tuple[Layer, ...]:
         except (OSError, _Refused) as error:
             found.append(Layer(str(place), level, {}, _why(error)))
             continue
-        found += [_file(place / file, level, lambda raw: read_toml(raw.decode())) for file in names]
+        found += [_file(place / file, level, partial(_parse, file)) for file in names]
     return tuple(found)
 
 
@@ -99,8 +102,8 @@ def from_registry(open_key: Callable[[str], Key]) -> tuple[Layer, ...]:
 def check(file: Path) -> Layer:
     """A file as an administrator has written it, wherever it lies and whoever may write it. Raises: OSError."""
     try:
-        return Layer(str(file), "mandatory", read_toml(file.read_bytes().decode()))
-    except (TomlFault, UnicodeDecodeError) as error:
+        return Layer(str(file), "mandatory", _parse(file.name, file.read_bytes()))
+    except (TomlFault, ValueError, _Refused) as error:
         return Layer(str(file), "mandatory", {}, _why(error))
 
 
@@ -124,12 +127,22 @@ def _file(file: Path, level: Level, parse: Callable[[bytes], Any]) -> Layer:
             raw = opened.read(MOST_BYTES + 1)
         if len(raw) > MOST_BYTES:
             raise _Refused(say("the file is too large"))
-        content = parse(raw)
-        if not isinstance(content, dict):
-            raise _Refused(say("the file cannot be read"))
+        content = _table(parse(raw))
     except Exception as error:  # noqa: BLE001  # whatever a parser stumbles over, a lock must not open by it
         return Layer(str(file), level, {}, _why(error))
     return Layer(str(file), level, content)
+
+
+def _parse(name: str, raw: bytes) -> dict[str, Any]:
+    text = raw.decode()
+    return read_toml(text) if name.endswith(".toml") else _table(json.loads(text))
+
+
+def _table(content: object) -> dict[str, Any]:
+    """Raises: _Refused."""
+    if not isinstance(content, dict):
+        raise _Refused(say("the file holds no settings"))
+    return content
 
 
 def _trust(about: os.stat_result) -> None:
@@ -141,6 +154,8 @@ def _trust(about: os.stat_result) -> None:
 def _why(error: Exception) -> str:
     if isinstance(error, TomlFault | _Refused):
         return str(error)
+    if isinstance(error, json.JSONDecodeError):
+        return at(error.lineno, say("this is not JSON"))
     return (
         say("the file is not UTF-8 text") if isinstance(error, UnicodeDecodeError) else say("the file cannot be read")
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -22,11 +22,20 @@ Action = tuple[str, str, Callable[[], object]]
 
 
 class ActionBar(QWidget):
-    """Stands below ``rows``. ``actions`` gives what can be done about an entry, the most likely first."""
+    """Stands below ``rows``. ``actions`` gives what can be done about an entry, the most likely first.
 
-    def __init__(self, rows: RowList, actions: Callable[[str], list[Action]], phrases: look.Phrases) -> None:
+    ``end`` stands at its other end, whatever is chosen.
+    """
+
+    def __init__(
+        self,
+        rows: RowList,
+        actions: Callable[[str], list[Action]],
+        phrases: look.Phrases,
+        end: QWidget | None = None,
+    ) -> None:
         super().__init__()
-        self._rows, self._actions = rows, actions
+        self._rows, self._actions, self._end = rows, actions, end
         self._buttons, self._more = [LinkButton() for _ in range(SHOWN_ACTIONS)], ToolButton("ellipsis")
         bar = QHBoxLayout(self)
         bar.setContentsMargins(look.M, look.XS, look.M, look.XS)
@@ -36,6 +45,8 @@ class ActionBar(QWidget):
         for number, button in enumerate(self._buttons):
             button.clicked.connect(partial(self.act, number))
         bar.addStretch()
+        if end is not None:
+            bar.addWidget(end)
         phrases.name(self._more, lambda: say("More"))
         self._more.clicked.connect(lambda: self._pop_menu(self._more.mapToGlobal(self._more.rect().topLeft())))
         rows.itemActivated.connect(lambda _: self.act(0))
@@ -45,8 +56,10 @@ class ActionBar(QWidget):
     def refresh(self) -> None:
         """Shows the actions of the chosen entry; what does not fit is behind "More"."""
         actions = self._actions(self._rows.current_key())
-        self.setVisible(bool(actions))
-        room, hidden = self.window().width() - 2 * look.M - self._more.sizeHint().width() - look.XS, False
+        self.setVisible(bool(actions or self._end))
+        aside = [self._more, self._end] if self._end else [self._more]
+        room = self.window().width() - 2 * look.M - sum(each.sizeHint().width() + look.XS for each in aside)
+        hidden = False
         for number, button in enumerate(self._buttons):
             if number >= len(actions):
                 button.hide()
@@ -77,6 +90,10 @@ class ActionBar(QWidget):
                 act()
                 break
         return True
+
+    def minimumSizeHint(self) -> QSize:
+        """What does not fit goes behind "More": the window may be made as narrow as the rest of it allows."""
+        return QSize(0, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

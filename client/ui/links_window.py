@@ -54,16 +54,21 @@ class LinksWindow(QWidget):
         self._stack = QStackedLayout()
         self._stack.addWidget(self.list)
         self._stack.addWidget(self.empty)
+        self._below = QWidget()
+        below = QVBoxLayout(self._below)
+        below.setContentsMargins(0, 0, 0, 0)
+        below.setSpacing(0)
         foot = QHBoxLayout()
         foot.setContentsMargins(look.L, look.S, look.L, look.S)
         foot.addWidget(self.foot)
+        below.addWidget(Divider())
+        below.addWidget(self._bar)
+        below.addLayout(foot)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
         whole.addLayout(self._stack, 1)
-        whole.addWidget(Divider())
-        whole.addWidget(self._bar)
-        whole.addLayout(foot)
+        whole.addWidget(self._below)
 
     def _read(self, links: tuple[Entry, ...]) -> None:
         self._links = {link.id: link for link in reversed(links)}
@@ -72,6 +77,7 @@ class LinksWindow(QWidget):
     def _show_rows(self) -> None:
         self.list.show_rows([self._row(link) for link in self._links.values()])
         self._stack.setCurrentWidget(self.list if self._links else self.empty)
+        self._below.setVisible(bool(self._links))
         count = say_n("{n} link: whoever has it can read the file.", "{n} links: whoever has one can read its file.",
                       len(self._links))  # fmt: skip
         self.foot.setText(count if self._links else "")

@@ -48,8 +48,8 @@ class OutboxWindow(QWidget):
         self._phrases = look.Phrases(self)
         self.list = RowList()
         self.empty = EmptyState("send")
-        self._bar = ActionBar(self.list, self._actions, self._phrases)
         self._foot, self.links = OneLine("faint", "small"), LinkButton()
+        self._bar = ActionBar(self.list, self._actions, self._phrases, self.links)
         self._build()
         tell = self._phrases.tell
         tell(self.setWindowTitle, lambda: say("On their way"))
@@ -80,9 +80,8 @@ class OutboxWindow(QWidget):
         self._stack.addWidget(self.list)
         self._stack.addWidget(self.empty)
         foot = QHBoxLayout()
-        foot.setContentsMargins(look.L, 0, look.M, look.XS)
-        foot.addWidget(self._foot, 1)
-        foot.addWidget(self.links)
+        foot.setContentsMargins(look.L, look.S, look.L, look.S)
+        foot.addWidget(self._foot)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
@@ -255,6 +254,10 @@ class OutboxWindow(QWidget):
         box.setTextValue(clipboard if clipboard.startswith("https://") else "")
         box.textValueSelected.connect(partial(self._try, self._session.paste_link, key, name))
         box.open()
+        if layout := box.layout():
+            layout.setContentsMargins(look.XL, look.L, look.XL, look.L)
+            layout.setSpacing(look.M)
+        box.resize(look.sized(440), box.sizeHint().height())
 
     def _take_back(self, key: str) -> None:
         def back(draft: Draft) -> None:

@@ -233,7 +233,7 @@ class _Painter(QStyledItemDelegate):
         painter.drawText(place, _LEFT, title.elidedText(row.title, elide, inner.width()))
         if row.detail:
             painter.setFont(look.font("small"))
-            painter.setPen(look.color("faint"))
+            painter.setPen(look.color("quiet" if chosen else "faint"))  # faint is too faint on the chosen one's ground
             place = QRect(inner.left(), place.bottom() + 2, inner.width(), detail.height())
             painter.drawText(place, _LEFT, detail.elidedText(row.detail, elide, inner.width()))
         if row.progress is not None:

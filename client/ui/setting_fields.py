@@ -64,6 +64,8 @@ class SettingField(QWidget):
             column.addWidget(self.label)
         grows = self.control.sizePolicy().horizontalPolicy() == QSizePolicy.Policy.Expanding
         column.addWidget(self.control, 0, Qt.AlignmentFlag(0) if grows else Qt.AlignmentFlag.AlignLeft)
+        if isinstance(self.control, Tick):
+            self._note.setIndent(look.sized(look.L) + look.S)  # below the words, not below the box
         column.addWidget(self._note)
         self.control.setEnabled(not locked and origin not in OVERRIDES)
         phrases.tell(self._note.setText, self._words)
@@ -94,7 +96,7 @@ class SettingField(QWidget):
             parts.append(say("Set by the environment for this run."))
         elif self._origin == "flag":
             parts.append(say("Set by the command line for this run."))
-        return " ".join(parts)
+        return ("\n" if self._locked else " ").join(parts)
 
     def _choice_word(self, choice: str) -> str:
         return detail(self._titles[choice], {}) if choice in self._titles else choice_word(choice)
@@ -160,7 +162,7 @@ class NumberField(QDoubleSpinBox):
         self.setValue(value)
         self.setKeyboardTracking(False)
         self.setFixedWidth(look.sized(110))
-        self.lineEdit().setTextMargins(look.XS, 0, 0, 0)  # the sheet's padding does not reach the inner line
+        self.lineEdit().setTextMargins(look.S, 0, 0, 0)  # the sheet's padding does not reach the inner line
 
     def whole(self, value: float) -> int | float:
         """As the setting is declared: an int or a float."""

@@ -92,6 +92,16 @@ def test_of_two_policies_the_last_by_name_wins_and_the_other_is_shown_as_superse
     assert statuses(session) == [("general.theme", "superseded")] * 2 + [("general.theme", "ok")]
 
 
+def test_a_policy_may_be_json_too(session: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = managed('{"general": {"theme": "dark"}, "sharing": {"seal": "share"}}', "10-links.json")
+    assert now(session, "general.theme") == ("dark", str(file), True)
+    for broken in ('{"general":\n', "[1]", "\xff"):
+        file.write_text(broken, "latin-1")
+        assert session.reload().sharing.seal == "required"
+        code, found = answer(capsys, "policy", "check", str(file))
+        assert (code, [row["status"] for row in found["policies"]]) == (3, ["refused"])
+
+
 def test_a_locked_setting_is_refused_where_it_is_written(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
     file = managed("[general]\ntheme = 'dark'\n")
     with pytest.raises(Locked, match="set by your organisation"):

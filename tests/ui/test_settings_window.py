@@ -249,11 +249,13 @@ def managed(text: str) -> str:
 def test_what_policy_has_set_is_shown_disabled_with_its_origin(session: Session) -> None:
     file = managed("[sharing]\nseal = 'required'\n[general]\ntheme = 'dark'\n")
     session.reload()
-    for page, key in (("sending", "sharing.seal"), ("general", "general.theme")):
-        locked = field(opened(session, page), key)
+    window = opened(session, "general")
+    assert field(window, "general.name").control.isEnabled()
+    for page, key in (("general", "general.theme"), ("sending", "sharing.seal")):
+        window.list.setCurrentRow(PAGES.index(page))
+        locked = field(window, key)
         assert not locked.control.isEnabled()
         assert note(locked).endswith(f"Set by your organisation: {file}")
-    assert field(opened(session), "general.name").control.isEnabled()
 
 
 def test_a_share_of_the_organisation_takes_nothing_but_a_password(session: Session) -> None:
