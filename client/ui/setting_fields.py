@@ -162,7 +162,9 @@ class NumberField(QDoubleSpinBox):
         self.setValue(value)
         self.setKeyboardTracking(False)
         self.setFixedWidth(look.sized(110))
-        self.lineEdit().setTextMargins(look.S, 0, 0, 0)  # the sheet's padding does not reach the inner line
+        self.lineEdit().setTextMargins(
+            0 if look.tokens().native else look.S, 0, 0, 0
+        )  # the sheet's padding does not reach the inner line
 
     def whole(self, value: float) -> int | float:
         """As the setting is declared: an int or a float."""
