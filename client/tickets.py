@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ import msgspec
 
 from client.places import Places
 from client.report import Event, Report, TicketNews
-from uploader.errors import Gone, Refused
+from uploader.errors import Gone, Refused, UploaderError
 from uploader.inbox import Inbox, OwnTicket, RemoteFile, Reply
 from uploader.names import clean_name
 from uploader.ticket import Progress, TicketRef, quiet
@@ -107,6 +107,13 @@ class Tickets:
     def reads_back(self, desk: str) -> bool:
         """Whether this desk can be asked at all. Raises: UploaderError when it is not set up."""
         return isinstance(self._places.desk(desk), Inbox)
+
+    def rating_of(self, desk: str) -> str | None:
+        """How this desk wants to be rated ("stars", "thumbs", or ""); None when it tells nothing back."""
+        with suppress(UploaderError):
+            found = self._places.desk(desk)
+            return found.inbox.rating if isinstance(found, Inbox) else None
+        return None
 
     def look(self, desk: str) -> Looked:
         """Asks one desk for news, keeps it and tells of agents' replies. Raises: UploaderError."""

@@ -149,7 +149,7 @@ def _stats(arguments: argparse.Namespace, session: Session) -> Result:
     found = session.figures()
     if not arguments.json:
         rows = {
-            say("Tickets"): found.tickets, say("Open"): found.open, say("Solved"): found.solved,
+            say("Tickets"): found.tickets, say("Open"): found.open, say("Solved tickets"): found.solved,
             say("First answer after, in hours"): found.first_answer_h, say("Solved after, in hours"): found.solution_h,
             say("Satisfaction (1 to 5)"): found.satisfaction,
             say("Solved at first contact"): found.solved_at_first_contact,

@@ -20,6 +20,7 @@ from client.ui.bridge import Bridge
 from client.ui.editors import Editors
 from client.ui.placing import bring_up
 from client.ui.rolling import Rolling
+from client.ui.windows import Windows
 from client.words import hint, reason, say, say_n
 
 if TYPE_CHECKING:
@@ -40,10 +41,13 @@ class Journey(QObject):
         self._session, self._bridge, self.desktop, self._tell = session, bridge, desktop, tell
         self._selector: Selector | None = None
         self._forms: dict[str, ReportForm] = {}
-        self._windows: dict[str, QWidget] = {}
         self._aside: list[QWidget] = []
         self._last_form = ""
         self._film: Path | None = None
+        self.windows = Windows(session, bridge, self)
+        self.windows.draft_wanted.connect(self.open_draft)
+        self.windows.form_wanted.connect(self.new_report)
+        self.windows.settings_changed.connect(self.settings_changed)
         self._editors = Editors(session, bridge, self)
         self._editors.saved.connect(self._refresh)
         self._editors.left.connect(self._editor_left)
@@ -283,35 +287,6 @@ class Journey(QObject):
 
         self._bridge.background(attach, self.new_report, self._failed, in_order=True)
 
-    # -- other windows ----------------------------------------------------------------------------------------
-
-    def open_outbox(self) -> None:
-        from client.ui.outbox_window import OutboxWindow
-
-        window = self._single("outbox", lambda: OutboxWindow(self._session, self._bridge))
-        if not window.property("wired"):
-            window.setProperty("wired", True)
-            window.draft_wanted.connect(self.open_draft)  # type: ignore[attr-defined]
-            window.links_wanted.connect(self.open_links)  # type: ignore[attr-defined]
-
-    def open_links(self) -> None:
-        from client.ui.links_window import LinksWindow
-
-        self._single("links", lambda: LinksWindow(self._session, self._bridge))
-
-    def open_history(self) -> None:
-        from client.ui.history_window import HistoryWindow
-
-        self._single("history", lambda: HistoryWindow(self._session, self._bridge))
-
-    def open_settings(self) -> None:
-        from client.ui.settings_window import SettingsWindow
-
-        window = self._single("settings", lambda: SettingsWindow(self._session, self._bridge))
-        if not window.property("wired"):
-            window.setProperty("wired", True)
-            window.changed.connect(self.settings_changed)  # type: ignore[attr-defined]
-
     def raise_windows(self) -> bool:
         """Brings what is open to the front; False when nothing is."""
         windows = [*self._forms.values(), *self._editors.windows]
@@ -334,7 +309,7 @@ class Journey(QObject):
             self._tell(say("A draft was damaged"), say("It was moved to {place}. The others are fine.", place=place))
         if drafts:
             title = say_n("{n} unfinished report", "{n} unfinished reports", len(drafts))
-            self._tell(title, say("Click to continue."), self.open_outbox)
+            self._tell(title, say("Click to continue."), self.windows.outbox)
         crash = self._session.paths.crash_file.with_name("crash-last.log")
         if crash.exists():
             self._tell(
@@ -363,16 +338,10 @@ class Journey(QObject):
             self._bridge.background(lambda: None, lambda _: then(), in_order=True)
 
     def close(self) -> None:
-        for window in [*self._forms.values(), *self._windows.values(), *self._editors.windows]:
+        for window in [*self._forms.values(), *self.windows.open, *self._editors.windows]:
             window.close()
 
     # -- within -----------------------------------------------------------------------------------------------
-
-    def _single(self, name: str, make: Callable[[], QWidget]) -> QWidget:
-        if name not in self._windows:
-            self._windows[name] = make()
-        bring_up(self._windows[name])
-        return self._windows[name]
 
     def _prepare_overlay(self) -> None:
         if self.desktop is not None:

@@ -38,6 +38,11 @@ class ReportFields(QWidget):
         self.kind.choose(report.kind)
         self.priority.choose(report.priority)
         self._speak(phrases)
+        if report.reply_to is not None:
+            self.subject.setReadOnly(True)
+            self.description.setFocus()
+            for part in (self.kind, self.priority, self._kind_label, self._priority_label, self._criteria):
+                part.hide()
         self.subject.textChanged.connect(lambda _: self.typed.emit())
         self.description.textChanged.connect(self.typed)
         self.kind.chosen.connect(lambda _: self.chosen.emit())

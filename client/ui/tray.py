@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSocketNotifier, QTimer, QUrl
@@ -17,7 +18,7 @@ from capture import CaptureError, Desktop, NoSuchKey, open_desktop
 from capture.keys import parse
 from client import words
 from client.paths import Paths
-from client.report import DeliveryChanged, Event, ReportDamaged
+from client.report import DeliveryChanged, Event, ReportDamaged, TicketNews
 from client.session import Session
 from client.ui import icons, look
 from client.ui.bridge import Bridge
@@ -47,8 +48,9 @@ MENU = (
     (),
     ("record", "video"),
     (),
+    ("tickets", "inbox"),
     ("outbox", "send"),
-    ("history", "inbox"),
+    ("history", "history"),
     ("settings", "settings-2"),
     (),
     ("quit", "log-out"),
@@ -153,7 +155,7 @@ class Tray(QObject):
         self._retitle()
         self._listen()
         if chosen.fault and chosen.fault != self._fault:
-            self.tell(explain("settings_invalid")[0], chosen.fault, self.journey.open_settings)
+            self.tell(explain("settings_invalid")[0], chosen.fault, self.journey.windows.settings)
         self._fault = chosen.fault
 
     # -- within -----------------------------------------------------------------------------------------------
@@ -170,9 +172,10 @@ class Tray(QObject):
             "last": lambda: self.journey.start_capture("last"),
             "delayed": self.journey.start_delayed,
             "record": self.journey.toggle_recording,
-            "outbox": self.journey.open_outbox,
-            "history": self.journey.open_history,
-            "settings": self.journey.open_settings,
+            "tickets": self.journey.windows.tickets,
+            "outbox": self.journey.windows.outbox,
+            "history": self.journey.windows.history,
+            "settings": self.journey.windows.settings,
             "quit": self.quit,
         }
         action = QAction(icons.icon(icon), "", self)
@@ -201,13 +204,13 @@ class Tray(QObject):
             except NoSuchKey as error:  # the others work all the same
                 del keys[name]
                 self._actions[name].setShortcut(QKeySequence())
-                self.tell(say("The keys do not work"), reason(error), self.journey.open_settings)
+                self.tell(say("The keys do not work"), reason(error), self.journey.windows.settings)
         try:
             self._stop_keys, taken = self.desktop.listen(
                 keys, lambda name: self.bridge.later(self._actions[name].trigger)
             )
         except CaptureError as error:
-            self.tell(say("The keys do not work"), reason(error), self.journey.open_settings)
+            self.tell(say("The keys do not work"), reason(error), self.journey.windows.settings)
             return
         for name in taken:
             self._actions[name].setShortcut(QKeySequence())
@@ -215,7 +218,7 @@ class Tray(QObject):
             self.tell(
                 say("Another program already uses {keys}", keys=", ".join(taken.values())),
                 say("Choose other keys in the settings. The menu works all the same."),
-                self.journey.open_settings,
+                self.journey.windows.settings,
             )
         self._taken = dict(taken)
 
@@ -254,6 +257,8 @@ class Tray(QObject):
         if isinstance(event, ReportDamaged):
             words = say("It was moved to {place}. The others are fine.", place=event.place)
             self.tell(say("A report was damaged"), words)
+        if isinstance(event, TicketNews):
+            self._tell_news(event)
         if not isinstance(event, DeliveryChanged):
             return
         delivery = event.delivery
@@ -278,7 +283,16 @@ class Tray(QObject):
         elif delivery.last_error is not None and (
             delivery.state == "needs_you" or (delivery.state == "queued" and delivery.attempts == 1)
         ):
-            self.tell(*explain(delivery.last_error.code), self.journey.open_outbox)
+            self.tell(*explain(delivery.last_error.code), self.journey.windows.outbox)
+
+    def _tell_news(self, news: TicketNews) -> None:
+        ticket = news.ticket
+        opens = partial(self.journey.windows.tickets, news.desk, ticket.key)
+        if news.replies:
+            words = " ".join(news.replies[-1].text.split())
+            self.tell(say("{ticket} has an answer", ticket=ticket.id), words[:140] or ticket.subject, opens)
+        else:
+            self.tell(say("{ticket} is solved", ticket=ticket.id), ticket.subject, opens)
 
     def _know_stuck(self, report_ids: frozenset[str]) -> None:
         self._stuck |= report_ids
@@ -300,6 +314,7 @@ def retitle(actions: Mapping[str, QAction], *, recording: bool, delay_s: float) 
         "last": say("Last region"),
         "delayed": say("In {n} seconds…", n=words.number(delay_s)),
         "record": say("Stop recording") if recording else say("Record"),
+        "tickets": say("My tickets"),
         "outbox": say("On their way"),
         "history": say("History"),
         "settings": say("Settings"),

@@ -19,6 +19,7 @@ from client.paths import open_paths
 from client.report import Delivery, DeliveryProgress, Section, Trouble
 from client.session import Session
 from client.shared import Entry
+from client.tickets import Mine
 from client.ui.bridge import Bridge
 from client.ui.consent import Consent
 from client.ui.editor import Editor
@@ -31,9 +32,11 @@ from client.ui.overlay import Overlay
 from client.ui.recording_bar import RecordingBar
 from client.ui.report_form import ReportForm
 from client.ui.settings_window import PAGES, SettingsWindow
+from client.ui.tickets_window import TicketsWindow
 from client.ui.tray import MENU, retitle
 from client.words import say
 from tests.ui.pictures import noise
+from uploader.inbox import OwnTicket, RemoteFile, Reply
 from uploader.ticket import TicketRef
 
 NOW = datetime.now(UTC)
@@ -116,6 +119,22 @@ def links(session: Session, _bridge: Bridge) -> LinksWindow:
     return window
 
 
+def tickets(session: Session, bridge: Bridge) -> TicketsWindow:
+    ticket = OwnTicket("T-93", "93", "https://x.org/93", SUBJECT, "solved", "Resuelta", "Alta", NOW, NOW,
+                       may=("reply", "reopen"))  # fmt: skip
+    files = (RemoteFile("1", "a-very-long-name-of-a-film-of-the-whole-screen.mp4", 91_000_000),)
+    replies = (Reply("1", "ana", True, NOW, SUBJECT), Reply("2", "Marta López", False, NOW, SUBJECT * 5, files))
+    mine = Mine("folder", ticket, 0, 2)
+    session.tickets.__dict__.update(list=lambda: (mine,), replies=lambda _mine: replies)
+    session.__dict__["figures"] = lambda: None
+    window = TicketsWindow(session, bridge)
+    window.show()
+    until(lambda: window.list.count() == 1)
+    window.list.setCurrentRow(0)
+    until(window.talk.subject.text)
+    return window
+
+
 def history(session: Session, bridge: Bridge) -> HistoryWindow:
     items = (
         Item("a", "sent", NOW, SUBJECT, "incident", "high", "T-000093", "file:///x", ("registro.txt", "b.png")),
@@ -174,6 +193,8 @@ WINDOWS: dict[str, Callable[[Session, Bridge], QWidget]] = {
     "outbox": outbox,
     "history": history,
     "links": links,
+    "tickets": tickets,
+    "tickets-none": TicketsWindow,
     "links-none": LinksWindow,
     **{f"settings-{page}": settings(page) for page in PAGES},
     "home": home,

@@ -1,0 +1,238 @@
+"""One ticket as a conversation: what was written, the files that came, and what the user may do now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from html import escape
+
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from client.tickets import OVER, Mine
+from client.ui import look
+from client.ui.alive import while_alive
+from client.ui.buttons import LinkButton, PrimaryButton, QuietButton
+from client.ui.growing_text import GrowingText
+from client.ui.pieces import Divider, Label, OneLine, Panel, StateLabel, Tone
+from client.ui.rating import Rating
+from client.words import moment, say, size
+from uploader.inbox import RemoteFile, Reply
+
+ADDRESS = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
+ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+def state_words(mine: Mine) -> tuple[str, Tone]:
+    """How a ticket stands, in our words, and their tone."""
+    words: dict[str, tuple[str, Tone]] = {
+        "open": (say("With the help desk"), "quiet"),
+        "waiting": (say("Waits for you"), "warn"),
+        "solved": (say("Solved"), "ok"),
+        "closed": (say("Closed"), "faint"),
+    }
+    return words[mine.ticket.state]
+
+
+class Conversation(QWidget):
+    """Shows one ticket at a time. What is pressed is told by signals; it asks nobody itself."""
+
+    replied = Signal(str)
+    reply_with_files = Signal(str)
+    file_wanted = Signal(object)
+    solved = Signal()
+    reopened = Signal()
+    rated = Signal(int, str)
+    closed_question = Signal()
+    page_wanted = Signal()
+
+    def __init__(self, phrases: look.Phrases) -> None:
+        super().__init__()
+        self._mine: Mine | None = None
+        self._to_end = False
+        self._shown: tuple[Mine, tuple[Reply, ...], str, str] | None = None
+        self.subject, self.state = Label(size="large", strong=True, wrap=True), StateLabel()
+        self._about, self.note = OneLine("faint", "small"), OneLine("faint", "small")
+        self._page, self._solve, self._reopen = LinkButton("external-link"), QuietButton("check"), QuietButton("undo-2")
+        self.text, self.send = GrowingText(2, 8), PrimaryButton()
+        self.attach = QuietButton("paperclip")
+        self.rating = Rating(phrases)
+        self._messages = QVBoxLayout()
+        self._scroll = QScrollArea()
+        self._foot = QWidget()
+        self._build()
+        tell = phrases.tell
+        tell(self.send.setText, lambda: say("Reply"))
+        tell(self.attach.setText, lambda: say("Attach…"))
+        tell(self._page.setText, lambda: say("Open in the browser"))
+        tell(self._solve.setText, lambda: say("It is solved"))
+        tell(self._reopen.setText, lambda: say("It is not solved"))
+        tell(self.text.setPlaceholderText, lambda: say("Your answer"))
+        phrases.name(self.text, lambda: say("Your answer"))
+        tell(lambda _: self._show_again(), lambda: "")
+        tell(self._scroll.setAccessibleName, lambda: say("Conversation"))
+        self.send.clicked.connect(self._reply)
+        self.attach.clicked.connect(lambda: self.reply_with_files.emit(self.take_text()))
+        self._page.clicked.connect(self.page_wanted)
+        self._solve.clicked.connect(self.solved)
+        self._reopen.clicked.connect(self.reopened)
+        self.rating.given.connect(self.rated)
+        self.rating.put_off.connect(self.closed_question)
+        self.text.textChanged.connect(self._show_buttons)
+
+    def show_ticket(self, mine: Mine, replies: tuple[Reply, ...], due: str, rating: str) -> None:
+        """``due``: when an answer is due, in words. ``rating``: as ``InboxAbilities`` says it."""
+        other = self._mine is None or (self._mine.desk, self._mine.ticket.key) != (mine.desk, mine.ticket.key)
+        self._mine, self._shown = mine, (mine, replies, due, rating)
+        self.subject.setText(mine.ticket.subject)
+        words, tone = state_words(mine)
+        self.state.setText(words)
+        self.state.set_tone(tone)
+        parts = (mine.ticket.id, mine.ticket.state_title, mine.ticket.priority, due)
+        self._about.setText(" · ".join(part for part in parts if part))
+        self._page.setVisible(bool(mine.ticket.url))
+        may = mine.ticket.may
+        self._foot.setVisible("reply" in may and mine.ticket.state != "closed")
+        self._solve.setVisible("solve" in may)
+        self._reopen.setVisible("reopen" in may)
+        asks = mine.ticket.state in OVER and mine.score is None and not mine.asked
+        self.rating.ask(rating or "stars", given=mine.score) if asks or mine.score else self.rating.hide()
+        self._show_messages(replies, to_end=other)
+        self._show_buttons()
+
+    def _show_again(self) -> None:
+        """In the language of this moment."""
+        if self._shown is not None:
+            self.show_ticket(*self._shown)
+
+    def take_text(self) -> str:
+        """What was written, and the field is empty again."""
+        text = self.text.toPlainText().strip()
+        self.text.clear()
+        return text
+
+    # -- within -----------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        head = QVBoxLayout()
+        head.setContentsMargins(look.L, look.M, look.L, look.M)
+        head.setSpacing(look.XS)
+        first = QHBoxLayout()
+        first.setSpacing(look.M)
+        first.addWidget(self.subject, 1)
+        first.addWidget(self.state, 0, Qt.AlignmentFlag.AlignTop)
+        second = QHBoxLayout()
+        second.addWidget(self._about, 1)
+        second.addWidget(self._page)
+        head.addLayout(first)
+        head.addLayout(second)
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(look.L, look.M, look.L, look.M)
+        self._messages.setSpacing(look.M)
+        column.addLayout(self._messages)
+        column.addStretch()
+        self._scroll.setWidget(inner)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.verticalScrollBar().rangeChanged.connect(self._grown)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        foot = QVBoxLayout(self._foot)
+        foot.setContentsMargins(look.L, look.M, look.L, look.S)
+        foot.setSpacing(look.S)
+        foot.addWidget(self.text)
+        row = QHBoxLayout()
+        row.setSpacing(look.S)
+        row.addWidget(self.attach)
+        row.addStretch()
+        for button in (self._reopen, self._solve, self.send):
+            row.addWidget(button)
+        foot.addLayout(row)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addLayout(head)
+        whole.addWidget(Divider())
+        whole.addWidget(self._scroll, 1)
+        whole.addWidget(self.rating)
+        whole.addWidget(Divider())
+        whole.addWidget(self._foot)
+        note = QHBoxLayout()
+        note.setContentsMargins(look.L, 0, look.L, look.S)
+        note.addWidget(self.note)
+        whole.addLayout(note)
+
+    def _show_messages(self, replies: tuple[Reply, ...], *, to_end: bool) -> None:
+        while (item := self._messages.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.setParent(None)
+                widget.deleteLater()
+        for reply in replies:
+            self._messages.addWidget(_Message(reply, self.file_wanted.emit))
+        self._to_end = self._to_end or to_end
+
+    def _grown(self, _least: int, most: int) -> None:
+        """A conversation that was just opened is read from its end; the layout knows late how long it is."""
+        if self._to_end:
+            self._scroll.verticalScrollBar().setValue(most)
+            QTimer.singleShot(300, while_alive(self, lambda: setattr(self, "_to_end", False)))
+
+    def _show_buttons(self) -> None:
+        self.send.setEnabled(bool(self.text.toPlainText().strip()))
+
+    def _reply(self) -> None:
+        if text := self.take_text():
+            self.replied.emit(text)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in ENTER and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self._reply()
+        else:
+            super().keyPressEvent(event)
+
+
+class _Message(QWidget):
+    """Who, when, the words, and the files. The user's own are indented, the desk's stand on a panel."""
+
+    def __init__(self, reply: Reply, fetch: Callable[[RemoteFile], object]) -> None:
+        super().__init__()
+        box: QWidget = QWidget() if reply.mine else Panel()
+        whole = QHBoxLayout(self)
+        whole.setContentsMargins(look.XXL if reply.mine else 0, 0, 0 if reply.mine else look.XXL, 0)
+        whole.addWidget(box)
+        column = QVBoxLayout(box)
+        column.setContentsMargins(look.M, look.S, look.M, look.S)
+        column.setSpacing(look.XS)
+        who = OneLine("faint", "small")
+        who.setText(f"{say('You') if reply.mine else reply.author} · {moment(reply.written_at)}")
+        column.addWidget(who)
+        if reply.text:
+            column.addWidget(_text(reply.text))
+        for file in reply.files:
+            button = LinkButton("paperclip")
+            button.setText(f"{file.name}  {size(file.size_bytes)}" if file.size_bytes else file.name)
+            button.clicked.connect(partial(fetch, file))
+            column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+
+
+def _text(text: str) -> QLabel:
+    """Plain words that can be selected; web addresses in them can be opened, and nothing else is markup."""
+    label = Label(wrap=True)
+    at, parts = 0, list[str]()
+    for found in ADDRESS.finditer(text):
+        parts.append(escape(text[at : found.start()]))
+        parts.append(f'<a href="{escape(found[0])}" style="color: {look.tokens().accent}">{escape(found[0])}</a>')
+        at = found.end()
+    parts.append(escape(text[at:]))
+    label.setTextFormat(Qt.TextFormat.RichText)
+    label.setText("".join(parts).replace("\n", "<br>"))
+    label.setTextInteractionFlags(
+        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
+        | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+    )  # fmt: skip
+    label.setAccessibleName(text)
+    label.linkActivated.connect(lambda url: QDesktopServices.openUrl(QUrl(url)))
+    return label

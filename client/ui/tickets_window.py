@@ -1,0 +1,288 @@
+"""My tickets: the list on the left, the conversation on the right; readable offline, asked anew when it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QStackedLayout, QVBoxLayout, QWidget
+
+from client.draft import Draft
+from client.report import DeliveryChanged, Event, TicketNews
+from client.session import Session
+from client.tickets import Mine
+from client.ui import look
+from client.ui.alive import while_alive
+from client.ui.bridge import Bridge
+from client.ui.buttons import LinkButton
+from client.ui.conversation import Conversation, state_words
+from client.ui.outbox_window import joined
+from client.ui.pieces import EmptyState, OneLine
+from client.ui.report_words import desk_word, trouble_words
+from client.ui.rows import Row, RowList
+from client.words import moment, say, say_n
+from uploader.inbox import RemoteFile, Reply
+
+OPENED = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".txt", ".log", ".md", ".csv", ".pdf", ".mp4", ".webm")
+"""What may be opened at a click: a program, a page or a document with macros is only saved, and its folder shown."""
+
+
+class TicketsWindow(QWidget):
+    form_wanted = Signal(object)
+    report_wanted = Signal()
+
+    def __init__(self, session: Session, bridge: Bridge) -> None:
+        super().__init__(None)
+        self._session, self._bridge = session, bridge
+        self._tickets: dict[str, Mine] = {}
+        self._phrases = look.Phrases(self)
+        self.search, self.list = QLineEdit(), RowList()
+        self.empty, self.none_chosen = EmptyState("inbox"), EmptyState("inbox")
+        self.talk = Conversation(self._phrases)
+        self._foot, self.figures = OneLine("faint", "small"), LinkButton()
+        self._build()
+        tell = self._phrases.tell
+        tell(self.setWindowTitle, lambda: say("My tickets"))
+        tell(self.list.setAccessibleName, lambda: say("Tickets"))
+        tell(self.search.setPlaceholderText, lambda: say("Search"))
+        self._phrases.name(self.search, lambda: say("Search"))
+        tell(self.empty.title.setText, lambda: say("No tickets yet"))
+        tell(self.empty.detail.setText, lambda: say("What you report appears here, with the answers of the help desk."))
+        tell(self.empty.action.setText, lambda: say("Report a problem"))
+        tell(self.none_chosen.title.setText, lambda: say("No ticket is chosen"))
+        tell(self.none_chosen.detail.setText, lambda: say("Choose one on the left to read and to answer."))
+        self.empty.action.show()
+        self.empty.action.clicked.connect(self.report_wanted)
+        self._wire()
+        tell(lambda _: self._show_rows(), lambda: "")
+        self.resize(look.sized(860), look.sized(560))
+        self.setMinimumSize(look.sized(640), look.sized(360))
+
+    def refresh(self) -> None:
+        """Reads what is known, in the background; the desks are asked besides."""
+        work = lambda: (self._session.tickets.list(), self._session.figures())  # noqa: E731
+        self._bridge.background(work, while_alive(self, lambda found: self._read(*found)), self._failed)
+
+    def choose(self, desk: str, key: str) -> None:
+        """Shows this ticket as soon as it is in the list."""
+        self._wanted = _key(desk, key)
+        self.refresh()
+
+    # -- within -----------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self._wanted = ""
+        left = QWidget()
+        left.setMinimumWidth(look.sized(210))
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, look.M, 0, 0)
+        column.setSpacing(look.S)
+        field = QHBoxLayout()
+        field.setContentsMargins(look.M, 0, look.M, 0)
+        field.addWidget(self.search)
+        column.addLayout(field)
+        column.addWidget(self.list, 1)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(look.L, 0, look.S, look.S)
+        foot.addWidget(self._foot, 1)
+        column.addLayout(foot)
+        right = QWidget()
+        self._right = QStackedLayout(right)
+        self._right.addWidget(self.none_chosen)
+        self._right.addWidget(self.talk)
+        split = QSplitter(Qt.Orientation.Horizontal)
+        split.addWidget(left)
+        split.addWidget(right)
+        split.setStretchFactor(1, 1)
+        split.setChildrenCollapsible(False)
+        split.setSizes([look.sized(310), look.sized(550)])
+        self._whole = QStackedLayout(self)
+        self._whole.addWidget(split)
+        self._whole.addWidget(self.empty)
+
+    def _wire(self) -> None:
+        self.list.currentRowChanged.connect(lambda _: self._show_chosen())
+        self._search_soon = QTimer(self, singleShot=True, interval=150)
+        self._search_soon.timeout.connect(self._show_rows)
+        self.search.textChanged.connect(lambda _: self._search_soon.start())
+        self.talk.replied.connect(self._reply)
+        self.talk.reply_with_files.connect(self._reply_with_files)
+        self.talk.file_wanted.connect(self._fetch)
+        self.talk.solved.connect(lambda: self._act(self._session.tickets.solve))
+        self.talk.reopened.connect(lambda: self._act(self._session.tickets.reopen))
+        self.talk.rated.connect(self._rate)
+        self.talk.closed_question.connect(lambda: self._act(self._session.tickets.do_not_ask))
+        self.talk.page_wanted.connect(self._open_page)
+        self._bridge.happened.connect(self._on_event)
+
+    def _read(self, tickets: tuple[Mine, ...], figures: object) -> None:
+        self._tickets = {_key(mine.desk, mine.ticket.key): mine for mine in tickets}
+        self._show_rows()
+        if self._wanted in self._tickets:
+            keys = [row.key for row in self._rows()]
+            if self._wanted in keys:
+                self.list.setCurrentRow(keys.index(self._wanted))
+            self._wanted = ""
+
+    def _rows(self) -> list[Row]:
+        words = self.search.text().casefold().split()
+        found = []
+        for key, mine in self._tickets.items():
+            ticket = mine.ticket
+            if not all(word in f"{ticket.id} {ticket.subject}".casefold() for word in words):
+                continue
+            state, _ = state_words(mine)
+            where = desk_word(mine.desk) if self._several else ""
+            detail = joined(state, ticket.id, moment(ticket.updated_at), where)
+            found.append(Row(key, ticket.subject, detail, say("New") if mine.unread else "", "accent"))
+        return found
+
+    @property
+    def _several(self) -> bool:
+        return len({mine.desk for mine in self._tickets.values()}) > 1
+
+    def _show_rows(self) -> None:
+        rows = self._rows()
+        self.list.show_rows(rows)
+        self._whole.setCurrentIndex(0 if self._tickets else 1)
+        open_ones = sum(mine.ticket.state in ("open", "waiting") for mine in self._tickets.values())
+        self._foot.setText(say_n("{n} open ticket", "{n} open tickets", open_ones))
+        self._show_chosen()
+
+    def _chosen(self) -> Mine | None:
+        return self._tickets.get(self.list.current_key())
+
+    def _show_chosen(self) -> None:
+        mine = self._chosen()
+        self._right.setCurrentIndex(1 if mine else 0)
+        if mine is None or not self.isVisible():
+            return
+        key = (mine.desk, mine.ticket.key)
+        known = lambda: (self._session.tickets.replies(mine), self._way_back(mine))  # noqa: E731
+
+        def show(found: tuple[tuple[Reply, ...], str | None]) -> None:
+            now = self._chosen()
+            if now is not None and (now.desk, now.ticket.key) == key:
+                replies, rating = found
+                self.talk.show_ticket(now, replies, self._due(now), rating or "")
+                if not replies and rating is None:
+                    self.talk.note.setText(say("This help desk tells nothing back here; its answers come by mail."))
+
+        self._bridge.background(known, while_alive(self, show), self._failed)
+        if mine.unread or not mine.replies:
+            self._open(mine)
+
+    def _way_back(self, mine: Mine) -> str | None:
+        """How the ticket's desk wants to be rated; None when it cannot be read back."""
+        return self._session.tickets.rating_of(mine.desk)
+
+    def _open(self, mine: Mine) -> None:
+        """Asks the desk for the conversation, and marks it as read."""
+
+        def ask() -> None:
+            self._session.tickets.mark_read(mine)
+            if self._session.tickets.reads_back(mine.desk):
+                self._session.tickets.open(mine)
+
+        self._bridge.background(ask, while_alive(self, lambda _: self.refresh()), self._failed)
+
+    def _due(self, mine: Mine) -> str:
+        at = mine.ticket.due_at
+        if at is None or mine.ticket.state in ("solved", "closed"):
+            return ""
+        if at < datetime.now(UTC):
+            return say("overdue since {when}", when=moment(at))
+        return say("due {when}", when=moment(at))
+
+    def _act(self, verb: Callable[[Mine], object]) -> None:
+        mine = self._chosen()
+        if mine is not None:
+            self._bridge.background(partial(verb, mine), while_alive(self, lambda _: self.refresh()), self._failed)
+
+    def _rate(self, score: int, comment: str) -> None:
+        self._act(lambda mine: self._session.tickets.rate(mine, score, comment))
+
+    def _reply(self, text: str) -> None:
+        mine = self._chosen()
+        if mine is None:
+            return
+        self.talk.note.setText(say("Sending…"))
+        send = lambda: self._session.submit(self._session.new_reply(mine, text))  # noqa: E731
+        self._bridge.background(send, None, while_alive(self, partial(self._not_sent, text)), in_order=True)
+
+    def _not_sent(self, text: str, error: Exception) -> None:
+        self.talk.text.setPlainText(text)
+        self._failed(error)
+
+    def _reply_with_files(self, text: str) -> None:
+        mine = self._chosen()
+        if mine is not None:
+            make = partial(self._session.new_reply, mine, text)
+
+            def made(draft: Draft) -> None:
+                self.form_wanted.emit(draft)
+
+            self._bridge.background(make, while_alive(self, made), self._failed, in_order=True)
+
+    def _fetch(self, file: RemoteFile) -> None:
+        mine = self._chosen()
+        if mine is None:
+            return
+        folder = self._session.paths.data / "received" / mine.desk / "".join(c for c in mine.ticket.id if c.isalnum())
+        self.talk.note.setText(say("Fetching “{name}”…", name=file.name))
+
+        def came(path: Path) -> None:
+            safe = path.suffix.lower() in OPENED
+            said = say("“{name}” is here.", name=path.name) if safe else say(
+                "“{name}” is saved, not opened: such files can do harm. Its folder is open.", name=path.name
+            )  # fmt: skip
+            self.talk.note.setText(said)
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if safe else path.parent)))
+
+        fetch = partial(self._session.tickets.fetch, mine, file, folder)
+        self._bridge.background(fetch, while_alive(self, came), self._failed)
+
+    def _open_page(self) -> None:
+        mine = self._chosen()
+        if mine is not None and mine.ticket.url.startswith(("https://", "http://", "file://")):
+            QDesktopServices.openUrl(QUrl(mine.ticket.url))
+
+    def _failed(self, error: Exception) -> None:
+        self.talk.note.setText(say("{why}. Shown is what was last seen.", why=trouble_words(error).rstrip(".")))
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, TicketNews) or (isinstance(event, DeliveryChanged) and event.delivery.state == "sent"):
+            if isinstance(event, DeliveryChanged):
+                self.talk.note.setText(say("Sent."))
+                self._wanted = self.list.current_key()
+            mine = self._chosen()
+            self.refresh()
+            if mine is not None and self.isVisible():
+                self._open(mine)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.list.setFocus()
+        self.refresh()
+        self._session.polling.nudge()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.refresh()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        elif event.key() == Qt.Key.Key_F5:
+            self._session.polling.nudge()
+        else:
+            super().keyPressEvent(event)
+
+
+def _key(desk: str, key: str) -> str:
+    return f"{desk}\n{key}"
