@@ -17,7 +17,7 @@ from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.process import NotInstalled, find_program
 from tests.servers.s3 import S3Server
 from tests.uploader.desk_suite import attachment
-from tests.uploader.upload_suite import LARGE, UploadSuite, killed_midway, small_and_quick
+from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, killed_midway, small_and_quick
 from uploader.errors import AuthFailed, Refused, TooLarge, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret
@@ -32,6 +32,7 @@ PROTOCOL = ROOT / "docs/shares/broker.openapi.yaml"
 
 class BrokerSuite(UploadSuite):
     server: BrokerServer
+    least_piece = PIECE
 
     @pytest.fixture
     def broker(self, rgw: S3Server) -> Iterator[BrokerServer]:

@@ -48,6 +48,7 @@ def share_at(url: str) -> Nextcloud:
 @pytest.mark.usefixtures("assembled_soon")
 class TestNextcloud(UploadSuite):
     server: NextcloudServer
+    least_piece = PIECE
 
     @pytest.fixture
     def server_url(self, nextcloud: NextcloudServer) -> str:

@@ -17,7 +17,7 @@ from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.s3 import S3Server
 from tests.uploader.browser import Browser
 from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
-from tests.uploader.upload_suite import LARGE, UploadSuite, killed_midway, small_and_quick
+from tests.uploader.upload_suite import LARGE, PIECE, UploadSuite, killed_midway, small_and_quick
 from uploader.errors import AuthFailed, Refused, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret
@@ -35,6 +35,7 @@ def read(url: str) -> bytes:
 
 class S3Suite(UploadSuite):
     server: S3Server
+    least_piece = PIECE
     bucket: ClassVar[str] = "shares"
 
     def at(self, url: str) -> UploadShare:
