@@ -22,9 +22,11 @@ class Figures(msgspec.Struct, frozen=True):
     rated: int
     solved_at_first_contact: int
     """Solved tickets in which the agents wrote once at most."""
+    spared: int
+    """Tickets that were never written, because an article helped."""
 
 
-def figures(tickets: Iterable[tuple[Mine, int]]) -> Figures:
+def figures(tickets: Iterable[tuple[Mine, int]], spared: int) -> Figures:
     """``tickets``: each with how many messages the agents have written in it."""
     listed = list(tickets)
     over = [(mine, answers) for mine, answers in listed if mine.ticket.state in OVER]
@@ -34,7 +36,7 @@ def figures(tickets: Iterable[tuple[Mine, int]]) -> Figures:
     return Figures(
         len(listed), len(listed) - len(over), len(over), _rounded(first, statistics.median),
         _rounded(ends, statistics.median), _rounded(scores, statistics.mean), len(scores),
-        sum(1 for _, answers in over if answers <= 1),
+        sum(1 for _, answers in over if answers <= 1), spared,
     )  # fmt: skip
 
 

@@ -12,26 +12,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from client import history, settings, words
+from client.answers import Answers
 from client.articles import Articles
 from client.delivery import Delivered, FileProgress, Sharing, deliver, split
 from client.draft import Draft, file_problems, open_drafts
-from client.figures import Figures, figures
 from client.folder import Damaged, Log, ReportFolder, Shelf
 from client.outbox import Outbox, read_delivery
 from client.paths import Paths
 from client.places import DEFAULT, Places
 from client.polling import Polling
 from client.report import Delivery, DeliveryChanged, Event, Problem, Report, Sent, Way
+from client.service import Service
 from client.settings import Settings
 from client.shared import Shared, opener
 from client.state import State
 from client.sweeping import Sweeping
-from client.tickets import Mine, Tickets
+from client.tickets import Tickets
 from client.version import program_version
 from uploader.errors import UploaderError
 from uploader.journal import Journal
 from uploader.names import clean_name
-from uploader.ticket import AS_SET, LINK_ABOVE_BYTES, Attachment, Link, Progress, TicketRef, Wishes
+from uploader.ticket import AS_SET, LINK_ABOVE_BYTES, Attachment, Link, Progress, Wishes
 
 if TYPE_CHECKING:
     from capture import Monitor, Region, Screenshot
@@ -66,7 +67,9 @@ class Session:
         self._online, self._metered, self._allowed = True, False, set[str]()
         self.sweeping = Sweeping(self.shelf, self.shared, self.places, self.recall, self.remember)
         self.tickets = Tickets(paths.data / "tickets.sqlite", self.places, self._tell)
+        self.service = Service(lambda: self.settings)
         self.articles = Articles(paths.data / "articles.sqlite", self.places, lambda: self.settings.articles.folder)
+        self.answers = Answers(self.tickets, self.new_draft, self.recall, self.remember)
         self.polling = Polling(self.tickets, self.places.desk_names)
 
     # -- life -------------------------------------------------------------------------------------------------
@@ -110,17 +113,6 @@ class Session:
         """An empty report, on disk already. Raises: OSError."""
         values.setdefault("language", words.language() if words.language() in words.LANGUAGES else "en")
         return Draft(self.shelf.create(**values))
-
-    def new_reply(self, mine: Mine, text: str = "") -> Draft:
-        """A draft that answers a ticket; it is sent as any other. Raises: OSError."""
-        ticket = mine.ticket
-        ref = TicketRef(ticket.id, ticket.url, ticket.key)
-        return self.new_draft(summary=f"{ticket.id}: {ticket.subject}", description=text, desk=mine.desk, reply_to=ref)
-
-    def figures(self) -> Figures:
-        """One's own figures over all tickets that are known."""
-        listed = self.tickets.list(limit=100_000)
-        return figures((m, sum(not reply.mine for reply in self.tickets.replies(m))) for m in listed)
 
     def drafts(self) -> tuple[Draft, ...]:
         """All unfinished reports, oldest first. Damaged ones are moved aside and told in ``set_aside``."""
@@ -176,6 +168,8 @@ class Session:
         blocking = tuple(p for p in self.problems(draft) if p.blocking)
         if blocking:
             raise NotReady(blocking)
+        if draft.report.reply_to is None and (fields := self.service.fields()):
+            draft.set(fields={**fields, **draft.report.fields})
         if any(way == "link" for way in self.ways(draft).values()):  # another default must not take over half way
             draft.set(share=self.places.share_name(draft.report.share))
         folder = self.shelf.move(draft.folder, "outbox")

@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from client import policy
+from client.contact import Contact
+from client.coverage import Coverage
 from client.rules import PLACES, Rule, fault_in, holding, judge, ruled
+from client.sla import ServiceLevel
 from client.toml_text import TomlFault, at, line_of, read_toml
 from client.words import LANGUAGES, say
 from uploader.setting import Setting, setting, settings_of
@@ -117,6 +120,9 @@ SECTIONS: dict[str, type] = {
     "sharing": SharedLinks,
     "security": Security,
     "articles": Knowledge,
+    "sla": ServiceLevel,
+    "contact": Contact,
+    "coverage": Coverage,
 }
 OPTIONS: dict[str, Setting] = {
     f"{section}.{part.name}": part for section, owner in SECTIONS.items() for part in settings_of(owner)
@@ -147,6 +153,9 @@ class Settings:
     sharing: SharedLinks = field(default_factory=SharedLinks)
     security: Security = field(default_factory=Security)
     articles: Knowledge = field(default_factory=Knowledge)
+    sla: ServiceLevel = field(default_factory=ServiceLevel)
+    contact: Contact = field(default_factory=Contact)
+    coverage: Coverage = field(default_factory=Coverage)
     desks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     shares: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     values: tuple[Value, ...] = ()

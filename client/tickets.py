@@ -6,7 +6,9 @@ only this machine knows (unread, rated, when the first answer came) is in the sa
 
 from __future__ import annotations
 
+import re
 import sqlite3
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -72,6 +74,14 @@ class Tickets:
         words = query.casefold().split()
         found = (_mine(row) for row in rows)
         return tuple(m for m in found if all(w in f"{m.ticket.id} {m.ticket.subject}".casefold() for w in words))
+
+    def similar(self, words: str, most: int) -> tuple[Mine, ...]:
+        """One's own tickets that are still open and share the most telling words with these, best first."""
+        wanted = _telling(words)
+        found = [(len(wanted & _telling(m.ticket.subject)), m) for m in self.list() if m.ticket.state not in OVER]
+        least = max(1, (len(wanted) + 1) // 2)
+        found = sorted((pair for pair in found if pair[0] >= least), key=lambda pair: -pair[0])
+        return tuple(mine for _, mine in found[:most])
 
     def find(self, wanted: str, desk: str = "") -> Mine:
         """By its number or key. Raises: KeyError when there is none."""
@@ -267,6 +277,12 @@ def _mine(row: tuple[str, bytes, int, int, str | None, str | None, int | None, s
     desk, data, unread, replies, first, solved, score, comment, asked, report_id = row
     ticket = msgspec.json.decode(data, type=OwnTicket)
     return Mine(desk, ticket, unread, replies, _moment(first), _moment(solved), score, comment, bool(asked), report_id)
+
+
+def _telling(text: str) -> set[str]:
+    """The words of five letters and more, by their beginnings, without accents."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return {word[:7] for word in re.findall(r"\w+", plain) if len(word) >= 5}
 
 
 def _moment(text: str | None) -> datetime | None:

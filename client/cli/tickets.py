@@ -138,7 +138,7 @@ def _reply(arguments: argparse.Namespace, session: Session, mine: Mine) -> Resul
     text = read_text(arguments.text)
     if not text.strip() and not arguments.attach:
         raise usage(say("say what to answer: --text, or --attach a file"))
-    draft = session.new_reply(mine, text)
+    draft = session.answers.new(mine, text)
     for path in arguments.attach:
         draft.add_file(Path(path))
     delivery = session.send_now(session.submit(draft))
@@ -146,13 +146,14 @@ def _reply(arguments: argparse.Namespace, session: Session, mine: Mine) -> Resul
 
 
 def _stats(arguments: argparse.Namespace, session: Session) -> Result:
-    found = session.figures()
+    found = session.answers.figures()
     if not arguments.json:
         rows = {
             say("Tickets"): found.tickets, say("Open"): found.open, say("Solved tickets"): found.solved,
             say("First answer after, in hours"): found.first_answer_h, say("Solved after, in hours"): found.solution_h,
             say("Satisfaction (1 to 5)"): found.satisfaction,
             say("Solved at first contact"): found.solved_at_first_contact,
+            say("Solved by an article"): found.spared,
         }  # fmt: skip
         for name, value in rows.items():
             print(f"{name:<34}{'–' if value is None else value}")

@@ -8,7 +8,7 @@ from functools import partial
 from html import escape
 
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QKeyEvent
+from PySide6.QtGui import QDesktopServices, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from client.tickets import OVER, Mine
@@ -16,6 +16,7 @@ from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.buttons import LinkButton, PrimaryButton, QuietButton
 from client.ui.growing_text import GrowingText
+from client.ui.outbox_window import shortened
 from client.ui.pieces import Divider, Label, OneLine, Panel, StateLabel, Tone
 from client.ui.rating import Rating
 from client.words import moment, say, size
@@ -128,7 +129,7 @@ class Conversation(QWidget):
         second.addWidget(self._page)
         head.addLayout(first)
         head.addLayout(second)
-        inner = QWidget()
+        inner = self._inner = _Inner()
         column = QVBoxLayout(inner)
         column.setContentsMargins(look.L, look.M, look.L, look.M)
         self._messages.setSpacing(look.M)
@@ -136,6 +137,7 @@ class Conversation(QWidget):
         column.addStretch()
         self._scroll.setWidget(inner)
         self._scroll.setWidgetResizable(True)
+        self._scroll.setMinimumHeight(look.sized(120))
         self._scroll.verticalScrollBar().rangeChanged.connect(self._grown)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -172,6 +174,7 @@ class Conversation(QWidget):
                 widget.deleteLater()
         for reply in replies:
             self._messages.addWidget(_Message(reply, self.file_wanted.emit))
+        QTimer.singleShot(0, while_alive(self, self._inner.fit))
         self._to_end = self._to_end or to_end
 
     def _grown(self, _least: int, most: int) -> None:
@@ -194,6 +197,19 @@ class Conversation(QWidget):
             super().keyPressEvent(event)
 
 
+class _Inner(QWidget):
+    """What scrolls: as high as its words need at the width that it gets, never pressed together."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
+
+    def fit(self) -> None:
+        layout = self.layout()
+        if layout is not None:
+            self.setMinimumHeight(layout.totalHeightForWidth(self.width()))
+
+
 class _Message(QWidget):
     """Who, when, the words, and the files. The user's own are indented, the desk's stand on a panel."""
 
@@ -213,7 +229,9 @@ class _Message(QWidget):
             column.addWidget(_text(reply.text))
         for file in reply.files:
             button = LinkButton("paperclip")
-            button.setText(f"{file.name}  {size(file.size_bytes)}" if file.size_bytes else file.name)
+            name = shortened(file.name, 28)
+            button.setText(f"{name}  {size(file.size_bytes)}" if file.size_bytes else name)
+            button.setToolTip(file.name)
             button.clicked.connect(partial(fetch, file))
             column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
 

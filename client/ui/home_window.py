@@ -23,8 +23,9 @@ ICONS = {
     "last": "history",
     "delayed": "timer",
     "record": "video",
+    "tickets": "inbox",
     "outbox": "send",
-    "history": "inbox",
+    "history": "history",
     "settings": "settings-2",
 }
 GROUPS = ("report", "delayed", "record", "settings")
@@ -52,7 +53,7 @@ class HomeWindow(QWidget):
         for name, action in self._actions.items():
             if name == "quit":
                 continue
-            self.entries[name] = entry = _Entry(ICONS.get(name, ""), strong=name == "report")
+            self.entries[name] = entry = _Entry(ICONS[name], strong=name == "report")
             action.changed.connect(partial(_follow, entry, action))
             entry.clicked.connect(partial(self._choose, action))
             _follow(entry, action)

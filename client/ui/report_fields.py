@@ -39,10 +39,7 @@ class ReportFields(QWidget):
         self.priority.choose(report.priority)
         self._speak(phrases)
         if report.reply_to is not None:
-            self.subject.setReadOnly(True)
-            self.description.setFocus()
-            for part in (self.kind, self.priority, self._kind_label, self._priority_label, self._criteria):
-                part.hide()
+            self.become_reply(report)
         self.subject.textChanged.connect(lambda _: self.typed.emit())
         self.description.textChanged.connect(self.typed)
         self.kind.chosen.connect(lambda _: self.chosen.emit())
@@ -50,6 +47,15 @@ class ReportFields(QWidget):
         self.priority.chosen.connect(lambda key: self._criteria.setText(criterion(key)))
         for field in (self.subject, self.description):
             field.setAcceptDrops(False)  # a file dropped on a field is meant as an attachment, not as its name
+
+    def become_reply(self, report: Report) -> None:
+        """An answer to a ticket has neither subject, kind nor priority of its own."""
+        self.subject.setText(report.summary)
+        self.subject.setReadOnly(True)
+        self.description.setPlainText(report.description)
+        self.description.setFocus()
+        for part in (self.kind, self.priority, self._kind_label, self._priority_label, self._criteria):
+            part.hide()
 
     def values(self) -> dict[str, Any]:
         """As ``Draft.set`` takes them."""

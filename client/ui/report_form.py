@@ -18,7 +18,7 @@ from PySide6.QtGui import (
     QKeySequence,
     QShowEvent,
 )
-from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from capture import Monitor
 from client.draft import Draft
@@ -28,12 +28,14 @@ from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.attachment_strip import AttachmentStrip, paths_in, picture_in
 from client.ui.bridge import Bridge
-from client.ui.buttons import PrimaryButton, QuietButton
 from client.ui.diagnostics_row import DiagnosticsRow
-from client.ui.pieces import Caution, Divider, OneLine
+from client.ui.form_foot import FormFoot
+from client.ui.help_before import HelpBefore
+from client.ui.pieces import Caution, Divider
 from client.ui.placing import bring_up, grow, place
 from client.ui.report_fields import ReportFields
-from client.ui.report_words import desk_word, told, trouble_words
+from client.ui.report_words import told, trouble_words
+from client.ui.service_row import ServiceRow
 from client.words import say
 
 SAVE_MS = 250
@@ -65,11 +67,13 @@ class ReportForm(QWidget):
         self._consent: QWidget | None = None
         self._phrases = look.Phrases(self)
         self.fields = ReportFields(draft.report, self._phrases)
+        self.help = HelpBefore(session, bridge, draft, self.fields, self._phrases)
+        self.service = ServiceRow(session, bridge, self._phrases, self.fields.subject.text)
         self.strip = AttachmentStrip(bridge, self._phrases)
         self.diagnostics = DiagnosticsRow(session, bridge, draft, monitors, self._phrases)
         self.warning = Caution()
-        self._target = OneLine("faint")
-        self.keep, self.send = QuietButton(), PrimaryButton("send")
+        self._foot = FormFoot(session, self._phrases)
+        self.keep, self.send = self._foot.keep, self._foot.send
         self._timer = QTimer(self, singleShot=True, interval=SAVE_MS)
         self._build()
         self._wanted = self.fields.values()
@@ -118,10 +122,12 @@ class ReportForm(QWidget):
         form.setContentsMargins(look.XL, look.XL, look.XL, look.L)
         form.setSpacing(look.M)
         form.addWidget(self.fields)
+        form.addWidget(self.help)
         form.addSpacing(look.XS)
         form.addWidget(self.strip)
         form.addWidget(self.diagnostics)
         form.addWidget(self.warning)
+        form.addWidget(self.service)
         form.addStretch()
         self._scroll = QScrollArea()
         self._scroll.setWidget(self._inner)
@@ -129,13 +135,6 @@ class ReportForm(QWidget):
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._foot = QWidget()
-        foot = QHBoxLayout(self._foot)
-        foot.setContentsMargins(look.XL, look.M, look.XL, look.M)
-        foot.setSpacing(look.S)
-        foot.addWidget(self._target, 1)
-        foot.addWidget(self.keep)
-        foot.addWidget(self.send)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
@@ -146,15 +145,16 @@ class ReportForm(QWidget):
     def _speak(self) -> None:
         tell = self._phrases.tell
         tell(self.setWindowTitle, lambda: say("Report a problem"))
-        tell(self._target.setText, self._target_words)
-        tell(self.keep.setText, lambda: say("Save draft"))
-        tell(self.send.setText, lambda: say("Send"))
-        tell(self.send.setToolTip, lambda: look.key_name("Ctrl+Return"))
+        tell(lambda _: self._tell_target(), lambda: "")
         tell(lambda _: self.refresh() if self.isVisible() else None, lambda: "")
 
     def _wire(self) -> None:
         self.fields.typed.connect(lambda *_: self._timer.isActive() or self._timer.start())  # restarted, it never ends
         self.fields.chosen.connect(self._save)
+        self.fields.chosen.connect(self._tell_target)
+        self.help.solved.connect(self._solved_by_article)
+        self.help.became_reply.connect(self.refresh)
+        self.help.changed.connect(self._grow)
         self._timer.timeout.connect(self._save)
         self.strip.opened.connect(self._open)
         self.strip.removed.connect(self._remove)
@@ -260,21 +260,22 @@ class ReportForm(QWidget):
         elif problem.attachment:
             self.strip.focus_on(problem.attachment)
 
+    def _solved_by_article(self) -> None:
+        """No ticket is needed: the draft goes."""
+        self._session.discard(self.draft)
+        self._stage = "sent"
+        self.close()
+
     # -- sending ----------------------------------------------------------------------------------------------
 
     def _set_stage(self, stage: Stage) -> None:
         self._stage = stage
-        self.send.setEnabled(stage == "writing")
         self._inner.setEnabled(stage != "sending")
-        self._target.setText(self._target_words())
+        self._tell_target()
 
-    def _target_words(self) -> str:
-        if self._stage == "waiting":
-            return say("Goes as soon as all is collected…")
-        if self._stage == "sending":
-            return say("Sending…")
-        name = self.draft.report.desk or self._session.settings.report.desk or self._session.places.desk_names()[0]
-        return say("To {desk}", desk=desk_word(name))
+    def _tell_target(self) -> None:
+        chosen = self.fields.values()
+        self._foot.tell(self._stage, self.draft.report.desk, chosen["kind"], chosen["priority"])
 
     def _go_on(self) -> None:
         """Something became complete: if Send waited for it, it goes on."""

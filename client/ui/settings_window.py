@@ -18,9 +18,9 @@ from client.ui.rows import Row, RowList
 from client.ui.setting_fields import SettingField
 from client.words import reason, say
 
-PAGES = ("general", "hotkeys", "capture", "recording", "report", "sending")
+PAGES = ("general", "hotkeys", "capture", "recording", "report", "sending", "sla")
 PLACES = ("desk", "share")
-ALSO = {"sharing": "sending", "articles": "report"}
+ALSO = {"sharing": "sending", "articles": "report", "contact": "sla", "coverage": "sla"}
 """Sections that have no page of their own, and where they stand."""
 
 
@@ -215,4 +215,5 @@ def page_word(page: str) -> str:
         "recording": say("Recording"),
         "report": say("Reports"),
         "sending": say("Transfers"),
+        "sla": say("Service"),
     }[page]

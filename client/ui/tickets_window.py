@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -64,7 +63,7 @@ class TicketsWindow(QWidget):
 
     def refresh(self) -> None:
         """Reads what is known, in the background; the desks are asked besides."""
-        work = lambda: (self._session.tickets.list(), self._session.figures())  # noqa: E731
+        work = lambda: (self._session.tickets.list(), self._session.answers.figures())  # noqa: E731
         self._bridge.background(work, while_alive(self, lambda found: self._read(*found)), self._failed)
 
     def choose(self, desk: str, key: str) -> None:
@@ -168,7 +167,8 @@ class TicketsWindow(QWidget):
             now = self._chosen()
             if now is not None and (now.desk, now.ticket.key) == key:
                 replies, rating = found
-                self.talk.show_ticket(now, replies, self._due(now), rating or "")
+                due, _ = self._session.service.due("incident", now.ticket, now.first_answer_at)
+                self.talk.show_ticket(now, replies, due, rating or "")
                 if not replies and rating is None:
                     self.talk.note.setText(say("This help desk tells nothing back here; its answers come by mail."))
 
@@ -190,14 +190,6 @@ class TicketsWindow(QWidget):
 
         self._bridge.background(ask, while_alive(self, lambda _: self.refresh()), self._failed)
 
-    def _due(self, mine: Mine) -> str:
-        at = mine.ticket.due_at
-        if at is None or mine.ticket.state in ("solved", "closed"):
-            return ""
-        if at < datetime.now(UTC):
-            return say("overdue since {when}", when=moment(at))
-        return say("due {when}", when=moment(at))
-
     def _act(self, verb: Callable[[Mine], object]) -> None:
         mine = self._chosen()
         if mine is not None:
@@ -211,7 +203,7 @@ class TicketsWindow(QWidget):
         if mine is None:
             return
         self.talk.note.setText(say("Sending…"))
-        send = lambda: self._session.submit(self._session.new_reply(mine, text))  # noqa: E731
+        send = lambda: self._session.submit(self._session.answers.new(mine, text))  # noqa: E731
         self._bridge.background(send, None, while_alive(self, partial(self._not_sent, text)), in_order=True)
 
     def _not_sent(self, text: str, error: Exception) -> None:
@@ -221,7 +213,7 @@ class TicketsWindow(QWidget):
     def _reply_with_files(self, text: str) -> None:
         mine = self._chosen()
         if mine is not None:
-            make = partial(self._session.new_reply, mine, text)
+            make = partial(self._session.answers.new, mine, text)
 
             def made(draft: Draft) -> None:
                 self.form_wanted.emit(draft)

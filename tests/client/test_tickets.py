@@ -62,7 +62,7 @@ def test_a_reply_goes_the_way_of_every_report_and_is_read_offline(
 ) -> None:
     ref = sent(session)
     (tmp_path / "otra.txt").write_text("más datos", "utf-8")
-    draft = session.new_reply(session.tickets.find(ref.id), "Es la del segundo piso")
+    draft = session.answers.new(session.tickets.find(ref.id), "Es la del segundo piso")
     draft.add_file(tmp_path / "otra.txt")
     assert session.send_now(session.submit(draft)).state == "sent"
     session.tickets.open(session.tickets.find(ref.id))

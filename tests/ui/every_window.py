@@ -126,7 +126,7 @@ def tickets(session: Session, bridge: Bridge) -> TicketsWindow:
     replies = (Reply("1", "ana", True, NOW, SUBJECT), Reply("2", "Marta López", False, NOW, SUBJECT * 5, files))
     mine = Mine("folder", ticket, 0, 2)
     session.tickets.__dict__.update(list=lambda: (mine,), replies=lambda _mine: replies)
-    session.__dict__["figures"] = lambda: None
+    session.answers.__dict__["figures"] = lambda: None
     window = TicketsWindow(session, bridge)
     window.show()
     until(lambda: window.list.count() == 1)

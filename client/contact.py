@@ -1,0 +1,62 @@
+"""Other ways to reach the help desk: a card that the organisation sets, shown where the desk itself is not enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from client.sla import ServiceLevel, SlaFault, calendar
+from uploader.setting import setting
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """The section ``[contact]`` of settings or policy. Empty fields are not shown."""
+
+    phone: str = setting("Telephone", help="+57 601 234 5678", default="")
+    phone_hours: str = setting(
+        "Hours of the telephone", help="As the hours of the help desk. Empty: not said.", default="", rare=True
+    )
+    time_zone: str = setting(
+        "Time zone of the telephone", help="America/Bogota. Empty: as here.", default="", rare=True
+    )
+    whatsapp: str = setting("WhatsApp", help="The number with its country, as +57 300 123 4567.", default="")
+    chat: str = setting("Address of the chat", kind="url", default="")
+    mail: str = setting("E-mail", default="")
+    link: str = setting("Web page", kind="url", default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way. ``kind`` is phone, whatsapp, chat, mail or link; ``url`` opens it. ``open``: None: nobody said when."""
+
+    kind: str
+    text: str
+    url: str
+    open: bool | None = None
+
+
+def ways(card: Contact, at: datetime) -> tuple[Way, ...]:
+    """What the card offers at this moment, in its own order; addresses that are none are left out."""
+    found = []
+    if card.phone.strip():
+        digits = "".join(c for c in card.phone if c.isdigit() or c == "+")
+        found.append(Way("phone", card.phone.strip(), f"tel:{digits}", _is_open(card, at)))
+    if card.whatsapp.strip():
+        found.append(Way("whatsapp", card.whatsapp.strip(), ""))
+    for kind in ("chat", "link"):
+        address = str(getattr(card, kind)).strip()
+        if address.startswith(("https://", "http://")):
+            found.append(Way(kind, address.partition("://")[2].rstrip("/"), address))
+    if "@" in card.mail:
+        found.append(Way("mail", card.mail.strip(), f"mailto:{card.mail.strip()}"))
+    return tuple(found)
+
+
+def _is_open(card: Contact, at: datetime) -> bool | None:
+    if not card.phone_hours.strip():
+        return None
+    try:
+        return calendar(ServiceLevel(hours=card.phone_hours, time_zone=card.time_zone)).is_open(at)
+    except SlaFault:
+        return None

@@ -1,0 +1,118 @@
+"""What the organisation promises and offers, in words: when an answer is due, what is covered, who else to ask.
+
+It reads settings and, at most once in a while, the manifest of warranties. A mistake in them is logged once, and shows
+nothing: a report is written all the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from client.contact import Way, ways
+from client.coverage import Cover, CoverageFault, covers_of, this_device
+from client.settings import Settings
+from client.sla import Promise, SlaFault, calendar, promise
+from client.words import moment, say, say_n
+from uploader.inbox import OwnTicket
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """Any thread; ``covers`` reads files."""
+
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        self._settings = settings
+        self._told: set[str] = set()
+
+    def promised(self, kind: str, priority: str, at: datetime | None = None) -> Promise | None:
+        """What the desk promises for a report that is sent now; None: nothing."""
+        level = self._settings().sla
+        if not level.promises:
+            return None
+        try:
+            return promise(level, kind, priority, at or datetime.now(UTC))
+        except SlaFault as fault:
+            self._tell(f"sla: {fault}")
+            return None
+
+    def promise_words(self, kind: str, priority: str) -> str:
+        """“Answer within 4 business hours”; empty when nothing is promised."""
+        found = self.promised(kind, priority)
+        if found is None or found.answer is None:
+            return ""
+        return say("Answer within {time}", time=self._duration(found.answer))
+
+    def due(self, kind: str, ticket: OwnTicket, answered_at: datetime | None) -> tuple[str, bool]:
+        """When the next step of a ticket is due, in words, and whether it is late: the desk's own date, else ours."""
+        if ticket.state in ("solved", "closed"):
+            return "", False
+        at = ticket.due_at or (ticket.first_answer_due_at if answered_at is None else None)
+        if at is None:
+            found = self.promised(kind, _ours(ticket.priority), ticket.created_at)
+            at = None if found is None else found.answer_at if answered_at is None else found.solution_at
+        if at is None:
+            return "", False
+        if at < datetime.now(UTC):
+            return say("overdue since {when}", when=moment(at)), True
+        return say("due {when}", when=moment(at)), False
+
+    def covers(self) -> tuple[Cover, ...]:
+        """What holds for this device today, or did once; the longest first."""
+        section = self._settings().coverage
+        if not section.file.strip():
+            return ()
+        try:
+            return covers_of(Path(section.file.strip()).expanduser(), this_device(section))
+        except CoverageFault as fault:
+            self._tell(f"coverage: {fault}")
+            return ()
+
+    def cover_words(self) -> str:
+        """One line on the best of them; empty when there is none."""
+        found, today = self.covers(), datetime.now().astimezone().date()
+        holding = next((cover for cover in found if cover.holds(today)), None)
+        if holding is not None:
+            if holding.ends is None:
+                return say("Covered by {plan}", plan=holding.plan)
+            return say("Covered by {plan} until {date}", plan=holding.plan, date=holding.ends.isoformat())
+        over = next((cover for cover in found if cover.ends is not None), None)
+        if over is None or over.ends is None:
+            return ""
+        return say("{plan} ended on {date}", plan=over.plan, date=over.ends.isoformat())
+
+    def fields(self) -> dict[str, str]:
+        """What of this a ticket carries: shown in the form before."""
+        words = self.cover_words()
+        return {say("Coverage"): words} if words else {}
+
+    def ways(self) -> tuple[Way, ...]:
+        """Other ways to reach the desk."""
+        return ways(self._settings().contact, datetime.now(UTC))
+
+    def _duration(self, wanted: timedelta) -> str:
+        always = not self._settings().sla.hours.strip()
+        day = timedelta(days=1) if always else calendar(self._settings().sla).day
+        if wanted >= day and wanted % day == timedelta():
+            n = wanted // day
+            return say_n("{n} day", "{n} days", n) if always else say_n("{n} business day", "{n} business days", n)
+        hours, minutes = divmod(round(wanted.total_seconds() / 60), 60)
+        if minutes:
+            total = 60 * hours + minutes
+            return say_n("{n} minute", "{n} minutes", total)
+        if always:
+            return say_n("{n} hour", "{n} hours", hours)
+        return say_n("{n} business hour", "{n} business hours", hours)
+
+    def _tell(self, words: str) -> None:
+        if words not in self._told:
+            self._told.add(words)
+            log.warning("%s", words)
+
+
+def _ours(priority: str) -> str:
+    """A desk's own word for a priority, if it is one of ours; else the middle."""
+    return priority if priority in ("high", "medium", "low") else "medium"

@@ -1,0 +1,46 @@
+"""The foot of the report form: where it goes and when an answer is due, in one line, and what can be done."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from client.session import Session
+from client.ui import look
+from client.ui.buttons import PrimaryButton, QuietButton
+from client.ui.pieces import OneLine
+from client.ui.report_words import desk_word
+from client.words import say
+
+
+class FormFoot(QWidget):
+    def __init__(self, session: Session, phrases: look.Phrases) -> None:
+        super().__init__()
+        self._session = session
+        self._target = OneLine("faint")
+        self.keep, self.send = QuietButton(), PrimaryButton("send")
+        row = QHBoxLayout()
+        row.setSpacing(look.S)
+        row.addStretch()
+        row.addWidget(self.keep)
+        row.addWidget(self.send)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(look.XL, look.S, look.XL, look.M)
+        column.setSpacing(look.S)
+        column.addWidget(self._target)
+        column.addLayout(row)
+        phrases.tell(self.keep.setText, lambda: say("Save draft"))
+        phrases.tell(self.send.setText, lambda: say("Send"))
+        phrases.tell(self.send.setToolTip, lambda: look.key_name("Ctrl+Return"))
+
+    def tell(self, stage: str, desk: str, kind: str, priority: str) -> None:
+        """``stage`` as the form has it; ``desk`` as the draft names it."""
+        self.send.setEnabled(stage == "writing")
+        if stage == "waiting":
+            self._target.setText(say("Goes as soon as all is collected…"))
+        elif stage == "sending":
+            self._target.setText(say("Sending…"))
+        else:
+            name = desk or self._session.settings.report.desk or self._session.places.desk_names()[0]
+            promised = self._session.service.promise_words(kind, priority)
+            to = say("To {desk}", desk=desk_word(name))
+            self._target.setText(f"{to} · {promised}" if promised else to)

@@ -1,0 +1,22 @@
+"""Going on by WhatsApp: asked first, handed over, never called sent, for what happens there nobody tells us."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QWidget
+
+from client.ui.question import ask_once
+from client.words import say
+from uploader.handover import whatsapp_url
+
+
+def ask_and_open(window: QWidget, number: str, text: str) -> None:
+    """Shows what will be handed over and to whom; opens WhatsApp with it when the user agrees."""
+    more = say(
+        "WhatsApp opens with these words for {number}; you send them there yourself: {words}", number=number, words=text
+    )
+    url = whatsapp_url(number, text)
+    ask_once(window, say("Hand over"), say("Go on by WhatsApp?"), more, partial(QDesktopServices.openUrl, QUrl(url)))

@@ -1,0 +1,172 @@
+"""Before the ticket: articles that may solve it, and one's own open tickets about the same, while the subject is typed.
+
+It never gets in the way: it asks in the background, once the typing has paused, and an answer that comes too late for
+other words is dropped.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QTimer, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QHBoxLayout, QTextBrowser, QVBoxLayout, QWidget
+
+from client.draft import Draft
+from client.session import Session
+from client.tickets import Mine
+from client.ui import look
+from client.ui.alive import while_alive
+from client.ui.bridge import Bridge
+from client.ui.buttons import LinkButton, QuietButton
+from client.ui.pieces import Label
+from client.ui.placing import bring_up
+from client.ui.report_fields import ReportFields
+from client.words import say
+from uploader.inbox import Article
+
+PAUSE_MS = 500
+LEAST_SIGNS = 6
+MOST_ARTICLES, MOST_TICKETS = 3, 2
+
+Found = tuple[tuple[Article, ...], tuple[Mine, ...]]
+
+
+class HelpBefore(QWidget):
+    """``solved`` when an article was all that was needed; ``became_reply`` when the draft now answers a ticket."""
+
+    solved = Signal()
+    became_reply = Signal()
+    changed = Signal()
+
+    def __init__(
+        self, session: Session, bridge: Bridge, draft: Draft, fields: ReportFields, phrases: look.Phrases
+    ) -> None:
+        super().__init__()
+        self._session, self._bridge, self._draft, self._fields = session, bridge, draft, fields
+        self._asked = ""
+        self._view: QWidget | None = None
+        self._title, self._own = Label("faint", "small"), Label("faint", "small")
+        self.solve = QuietButton("check")
+        self._rows = QVBoxLayout()
+        self._mine = QVBoxLayout()
+        self._build()
+        phrases.tell(self._title.setText, lambda: say("This may help"))
+        phrases.tell(self._own.setText, lambda: say("You have already reported"))
+        phrases.tell(self.solve.setText, lambda: say("That solved it"))
+        self.solve.clicked.connect(self._solved)
+        self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
+        self._timer.timeout.connect(self._ask)
+        if session.settings.articles.suggest and draft.report.reply_to is None:
+            fields.subject.textChanged.connect(lambda _: self._timer.start())
+        self.hide()
+
+    def _build(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(look.XS)
+        for layout in (self._rows, self._mine):
+            layout.setSpacing(0)
+            layout.setContentsMargins(-look.S, 0, 0, 0)
+        head = QHBoxLayout()
+        head.addWidget(self._title, 1)
+        head.addWidget(self.solve)
+        column.addLayout(head)
+        column.addLayout(self._rows)
+        column.addWidget(self._own)
+        column.addLayout(self._mine)
+        self.solve.hide()
+
+    def _ask(self) -> None:
+        words = self._fields.subject.text().strip()
+        if words == self._asked:
+            return
+        self._asked = words
+        if len(words) < LEAST_SIGNS:
+            self._show(words, ((), ()))
+            return
+
+        def work() -> Found:
+            return self._session.articles.find(words, self._draft.report.desk), self._session.tickets.similar(
+                words, MOST_TICKETS
+            )
+
+        self._bridge.background(work, while_alive(self, partial(self._show, words)), lambda _: None)
+
+    def _show(self, words: str, found: Found) -> None:
+        if words != self._asked:
+            return
+        articles, tickets = found
+        _refill(self._rows, [self._row("file-text", a.title, a.excerpt, partial(self._open, a))
+                             for a in articles[:MOST_ARTICLES]])  # fmt: skip
+        _refill(self._mine, [self._row("inbox", f"{m.ticket.id}  {m.ticket.subject}", say("Answer there instead"),
+                                       partial(self._answer_there, m)) for m in tickets])  # fmt: skip
+        self._title.setVisible(bool(articles))
+        self._own.setVisible(bool(tickets))
+        self.setVisible(bool(articles or tickets))
+        self.changed.emit()
+
+    @staticmethod
+    def _row(icon: str, title: str, tip: str, act: object) -> LinkButton:
+        row = LinkButton(icon)
+        row.setText(title if len(title) <= 58 else title[:57] + "…")
+        row.setToolTip(tip)
+        row.setAccessibleName(title)
+        row.setAccessibleDescription(tip)
+        row.clicked.connect(act)
+        return row
+
+    def _solved(self) -> None:
+        self._session.answers.count_spared()
+        self.solved.emit()
+
+    def _answer_there(self, mine: Mine) -> None:
+        """What was written becomes an answer to the ticket that is already open."""
+        values = self._fields.values()
+        text = "\n\n".join(part for part in (values["summary"].strip(), values["description"].strip()) if part)
+        self._session.answers.turn(self._draft, mine, text)
+        self._fields.become_reply(self._draft.report)
+        self.hide()
+        self.became_reply.emit()
+
+    def _open(self, article: Article) -> None:
+        """A page in the browser; a file of this machine in a window of ours, which loads nothing."""
+        if article.text:
+            self._view = _reader(article)
+            bring_up(self._view)
+        elif article.url.startswith(("https://", "http://")):
+            QDesktopServices.openUrl(QUrl(article.url))
+        self.solve.show()
+        self.changed.emit()
+
+
+def _reader(article: Article) -> QWidget:
+    view = _Page()
+    view.setWindowTitle(article.title)
+    view.setAccessibleName(article.title)
+    view.setMarkdown(f"# {article.title}\n\n{article.text}")
+    view.setOpenExternalLinks(False)
+    view.resize(look.sized(520), look.sized(440))
+    return view
+
+
+class _Page(QTextBrowser):
+    def loadResource(self, kind: int, name: QUrl | str) -> object:
+        """No picture, no style from elsewhere."""
+        return None
+
+
+def _refill(layout: QVBoxLayout, rows: list[LinkButton]) -> None:
+    while (item := layout.takeAt(0)) is not None:
+        if (widget := item.widget()) is not None:
+            widget.hide()
+            widget.setParent(None)
+            widget.deleteLater()
+    for row in rows:
+        line = QHBoxLayout()
+        line.addWidget(row)
+        line.addStretch()
+        holder = QWidget()
+        line.setContentsMargins(0, 0, 0, 0)
+        holder.setLayout(line)
+        layout.addWidget(holder)

@@ -1,0 +1,90 @@
+"""What the organisation offers beside the ticket, in faint lines: what is covered, and who else can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+
+from client.contact import Way
+from client.session import Session
+from client.ui import look
+from client.ui.alive import while_alive
+from client.ui.bridge import Bridge
+from client.ui.buttons import LinkButton
+from client.ui.pieces import Label
+from client.words import say
+
+ICONS = {"phone": "phone", "whatsapp": "message-circle", "chat": "message-circle", "mail": "mail",
+         "link": "external-link"}  # fmt: skip
+
+
+MOST_SIGNS = 26
+"""Of one way: two of them stand side by side in the narrowest form."""
+
+
+class ServiceRow(QWidget):
+    """Hidden while there is nothing to say. ``words`` is what is handed over to WhatsApp, after it asked."""
+
+    def __init__(self, session: Session, bridge: Bridge, phrases: look.Phrases, words: Callable[[], str]) -> None:
+        super().__init__()
+        self._session, self._bridge, self._words = session, bridge, words
+        self._cover, self._ask = Label("faint", "small", wrap=True), Label("faint", "small")
+        self._ways = QGridLayout()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(look.XS)
+        self._ways.setSpacing(0)
+        self._ways.setContentsMargins(-look.S, 0, 0, 0)
+        column.addWidget(self._cover)
+        column.addWidget(self._ask)
+        column.addLayout(self._ways)
+        phrases.tell(self._ask.setText, lambda: say("Or reach the help desk by"))
+        phrases.tell(lambda _: self.refresh(), lambda: "")
+
+    def refresh(self) -> None:
+        """Reads it in the background."""
+        work = lambda: (self._session.service.cover_words(), self._session.service.ways())  # noqa: E731
+        self._bridge.background(work, while_alive(self, lambda found: self._show(*found)))
+
+    def _show(self, cover: str, ways: tuple[Way, ...]) -> None:
+        while (item := self._ways.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        for number, way in enumerate(ways):
+            button = LinkButton(ICONS[way.kind])
+            closed = f" ({say('closed now')})" if way.open is False else ""
+            button.setText((way.text if len(way.text) <= MOST_SIGNS else way.text[: MOST_SIGNS - 1] + "…") + closed)
+            button.setAccessibleName(f"{way_word(way)}: {way.text}{closed}")
+            button.setToolTip(way_word(way))
+            act = partial(self._to_whatsapp, way) if way.kind == "whatsapp" else partial(_open, way)
+            button.clicked.connect(act)
+            self._ways.addWidget(button, number // 2, number % 2, Qt.AlignmentFlag.AlignLeft)
+        self._ways.setColumnStretch(1, 1)
+        self._cover.setText(cover)
+        self._cover.setVisible(bool(cover))
+        self._ask.setVisible(bool(ways))
+        self.setVisible(bool(cover or ways))
+
+    def _to_whatsapp(self, way: Way) -> None:
+        from client.ui.hand_over import ask_and_open
+
+        ask_and_open(self.window(), way.text, self._words().strip())
+
+
+def way_word(way: Way) -> str:
+    return {
+        "phone": say("Telephone"),
+        "whatsapp": say("WhatsApp"),
+        "chat": say("Chat"),
+        "mail": say("E-mail"),
+        "link": say("Web page"),
+    }[way.kind]
+
+
+def _open(way: Way) -> None:
+    QDesktopServices.openUrl(QUrl(way.url))
