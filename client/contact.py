@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from client.sla import ServiceLevel, SlaFault, calendar
+from client.sla import Promises, SlaFault, calendar
 from uploader.setting import setting
 
 
@@ -57,6 +57,6 @@ def _is_open(card: Contact, at: datetime) -> bool | None:
     if not card.phone_hours.strip():
         return None
     try:
-        return calendar(ServiceLevel(hours=card.phone_hours, time_zone=card.time_zone)).is_open(at)
+        return calendar(Promises(hours=card.phone_hours, time_zone=card.time_zone)).is_open(at)
     except SlaFault:
         return None

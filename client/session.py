@@ -22,10 +22,10 @@ from client.paths import Paths
 from client.places import DEFAULT, Places
 from client.polling import Polling
 from client.report import Delivery, DeliveryChanged, Event, Problem, Report, Sent, Way
-from client.service import Service
 from client.settings import Settings
 from client.shared import Shared, opener
 from client.state import State
+from client.support import Support
 from client.sweeping import Sweeping
 from client.tickets import Tickets
 from client.version import program_version
@@ -67,7 +67,7 @@ class Session:
         self._online, self._metered, self._allowed = True, False, set[str]()
         self.sweeping = Sweeping(self.shelf, self.shared, self.places, self.recall, self.remember)
         self.tickets = Tickets(paths.data / "tickets.sqlite", self.places, self._tell)
-        self.service = Service(lambda: self.settings)
+        self.support = Support(lambda: self.settings)
         self.articles = Articles(paths.data / "articles.sqlite", self.places, lambda: self.settings.articles.folder)
         self.answers = Answers(self.tickets, self.new_draft, self.recall, self.remember)
         self.polling = Polling(self.tickets, self.places.desk_names)
@@ -168,7 +168,7 @@ class Session:
         blocking = tuple(p for p in self.problems(draft) if p.blocking)
         if blocking:
             raise NotReady(blocking)
-        if draft.report.reply_to is None and (fields := self.service.fields()):
+        if draft.report.reply_to is None and (fields := self.support.fields()):
             draft.set(fields={**fields, **draft.report.fields})
         if any(way == "link" for way in self.ways(draft).values()):  # another default must not take over half way
             draft.set(share=self.places.share_name(draft.report.share))

@@ -21,7 +21,7 @@ from client import policy
 from client.contact import Contact
 from client.coverage import Coverage
 from client.rules import PLACES, Rule, fault_in, holding, judge, ruled
-from client.sla import ServiceLevel
+from client.sla import Promises
 from client.toml_text import TomlFault, at, line_of, read_toml
 from client.words import LANGUAGES, say
 from uploader.setting import Setting, setting, settings_of
@@ -120,7 +120,7 @@ SECTIONS: dict[str, type] = {
     "sharing": SharedLinks,
     "security": Security,
     "articles": Knowledge,
-    "sla": ServiceLevel,
+    "sla": Promises,
     "contact": Contact,
     "coverage": Coverage,
 }
@@ -153,7 +153,7 @@ class Settings:
     sharing: SharedLinks = field(default_factory=SharedLinks)
     security: Security = field(default_factory=Security)
     articles: Knowledge = field(default_factory=Knowledge)
-    sla: ServiceLevel = field(default_factory=ServiceLevel)
+    sla: Promises = field(default_factory=Promises)
     contact: Contact = field(default_factory=Contact)
     coverage: Coverage = field(default_factory=Coverage)
     desks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)

@@ -22,7 +22,7 @@ Span = tuple[time, time]
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceLevel:
+class Promises:
     """The section ``[sla]`` of settings or policy. All empty: nothing is promised."""
 
     answer: str = setting(
@@ -111,7 +111,7 @@ class Promise:
     solution_at: datetime | None
 
 
-def calendar(level: ServiceLevel) -> Calendar:
+def calendar(level: Promises) -> Calendar:
     """Raises: SlaFault."""
     holidays = set()
     for word in re.split(r"[,;\s]+", level.holidays.strip()):
@@ -129,7 +129,7 @@ def calendar(level: ServiceLevel) -> Calendar:
     return Calendar(_week(level.hours), zone, frozenset(holidays))
 
 
-def promise(level: ServiceLevel, kind: str, priority: str, begin: datetime) -> Promise:
+def promise(level: Promises, kind: str, priority: str, begin: datetime) -> Promise:
     """What the desk promises for such a report that arrives at ``begin``. Raises: SlaFault."""
     opened = calendar(level)
     answer = _wanted(level.answer, kind, priority, opened.day)

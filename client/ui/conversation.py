@@ -207,7 +207,7 @@ class _Inner(QWidget):
     def fit(self) -> None:
         layout = self.layout()
         if layout is not None:
-            self.setMinimumHeight(layout.totalHeightForWidth(self.width()))
+            self.setMinimumHeight(max(layout.totalHeightForWidth(self.width()), 0))
 
 
 class _Message(QWidget):

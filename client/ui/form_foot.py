@@ -41,6 +41,6 @@ class FormFoot(QWidget):
             self._target.setText(say("Sending…"))
         else:
             name = desk or self._session.settings.report.desk or self._session.places.desk_names()[0]
-            promised = self._session.service.promise_words(kind, priority)
+            promised = self._session.support.promise_words(kind, priority)
             to = say("To {desk}", desk=desk_word(name))
             self._target.setText(f"{to} · {promised}" if promised else to)

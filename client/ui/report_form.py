@@ -35,7 +35,7 @@ from client.ui.pieces import Caution, Divider
 from client.ui.placing import bring_up, grow, place
 from client.ui.report_fields import ReportFields
 from client.ui.report_words import told, trouble_words
-from client.ui.service_row import ServiceRow
+from client.ui.support_row import SupportRow
 from client.words import say
 
 SAVE_MS = 250
@@ -68,7 +68,7 @@ class ReportForm(QWidget):
         self._phrases = look.Phrases(self)
         self.fields = ReportFields(draft.report, self._phrases)
         self.help = HelpBefore(session, bridge, draft, self.fields, self._phrases)
-        self.service = ServiceRow(session, bridge, self._phrases, self.fields.subject.text)
+        self.support = SupportRow(session, bridge, self._phrases, self.fields.subject.text)
         self.strip = AttachmentStrip(bridge, self._phrases)
         self.diagnostics = DiagnosticsRow(session, bridge, draft, monitors, self._phrases)
         self.warning = Caution()
@@ -127,7 +127,7 @@ class ReportForm(QWidget):
         form.addWidget(self.strip)
         form.addWidget(self.diagnostics)
         form.addWidget(self.warning)
-        form.addWidget(self.service)
+        form.addWidget(self.support)
         form.addStretch()
         self._scroll = QScrollArea()
         self._scroll.setWidget(self._inner)

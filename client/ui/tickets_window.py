@@ -167,7 +167,7 @@ class TicketsWindow(QWidget):
             now = self._chosen()
             if now is not None and (now.desk, now.ticket.key) == key:
                 replies, rating = found
-                due, _ = self._session.service.due("incident", now.ticket, now.first_answer_at)
+                due, _ = self._session.support.due("incident", now.ticket, now.first_answer_at)
                 self.talk.show_ticket(now, replies, due, rating or "")
                 if not replies and rating is None:
                     self.talk.note.setText(say("This help desk tells nothing back here; its answers come by mail."))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.sla import ServiceLevel, SlaFault, calendar, promise
+from client.sla import Promises, SlaFault, calendar, promise
 
 BOGOTA = ZoneInfo("America/Bogota")
-OFFICE = ServiceLevel(
+OFFICE = Promises(
     answer="high=4h; medium=8h; low=3d; incident/high=1h; suggestion=5d", solution="high=2d",
     hours="mon-fri 08:00-12:00 14:00-18:00; sat 09:00-12:00", time_zone="America/Bogota", holidays="2026-12-25",
 )  # fmt: skip
@@ -43,14 +43,14 @@ def test_a_solution_may_be_promised_for_some_and_not_for_others() -> None:
 
 
 def test_nothing_said_is_nothing_promised_and_always_open() -> None:
-    assert not ServiceLevel().promises
-    always = ServiceLevel(answer="*=90m")
+    assert not Promises().promises
+    always = Promises(answer="*=90m")
     begin = datetime(2026, 11, 28, 23, 50, tzinfo=UTC)
     assert promise(always, "claim", "low", begin).answer_at == begin + timedelta(minutes=90)
 
 
 def test_the_day_on_which_the_clock_is_changed_counts_as_it_is_lived() -> None:
-    madrid = ServiceLevel(answer="*=24h", hours="mon-sun 00:00-24:00", time_zone="Europe/Madrid")
+    madrid = Promises(answer="*=24h", hours="mon-sun 00:00-24:00", time_zone="Europe/Madrid")
     begin = datetime(2026, 10, 24, 22, 0, tzinfo=UTC)  # midnight in Madrid; the night has 25 hours
     assert promise(madrid, "claim", "low", begin).answer_at == begin + timedelta(hours=24)
 
@@ -78,6 +78,6 @@ def test_what_has_passed_until_it_is_due_is_what_was_promised(began_s: int, minu
     ],
 )
 def test_a_text_that_cannot_be_read_is_named(changes: dict[str, str], named: str) -> None:
-    level = ServiceLevel(**({"answer": "high=4h"} | changes))
+    level = Promises(**({"answer": "high=4h"} | changes))
     with pytest.raises(SlaFault, match=named):
         promise(level, "claim", "high", at("2026-11-30T08:00"))

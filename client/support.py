@@ -21,7 +21,7 @@ from uploader.inbox import OwnTicket
 log = logging.getLogger(__name__)
 
 
-class Service:
+class Support:
     """Any thread; ``covers`` reads files."""
 
     def __init__(self, settings: Callable[[], Settings]) -> None:

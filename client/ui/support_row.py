@@ -26,7 +26,7 @@ MOST_SIGNS = 26
 """Of one way: two of them stand side by side in the narrowest form."""
 
 
-class ServiceRow(QWidget):
+class SupportRow(QWidget):
     """Hidden while there is nothing to say. ``words`` is what is handed over to WhatsApp, after it asked."""
 
     def __init__(self, session: Session, bridge: Bridge, phrases: look.Phrases, words: Callable[[], str]) -> None:
@@ -47,7 +47,7 @@ class ServiceRow(QWidget):
 
     def refresh(self) -> None:
         """Reads it in the background."""
-        work = lambda: (self._session.service.cover_words(), self._session.service.ways())  # noqa: E731
+        work = lambda: (self._session.support.cover_words(), self._session.support.ways())  # noqa: E731
         self._bridge.background(work, while_alive(self, lambda found: self._show(*found)))
 
     def _show(self, cover: str, ways: tuple[Way, ...]) -> None:
