@@ -98,15 +98,26 @@ class Places:
         """Keeps a secret of a desk or share. ``first`` is its main one. Raises: NoKeychain."""
         secrets.keep(name if first else f"{name}.{field}", secret, self._plain())
 
-    def sign_in(self, name: str, show: Callable[[str], None]) -> None:
-        """Signs in to a share in a browser, which ``show`` opens, and keeps what it gives. Blocks until it is done.
+    def sign_in(self, what: str, name: str, show: Callable[[str], None]) -> None:
+        """Signs in to a "desk" or "share" in a browser, which ``show`` opens, and keeps what it gives. Blocks.
 
         Raises: UploaderError; NoKeychain.
         """
-        share = self.share(name)
-        declared = settings_of(type(share))
-        for field, value in share.sign_in(show).items():
+        place = self.desk(name) if what == "desk" else self.share(name)
+        declared = settings_of(type(place))
+        for field, value in place.sign_in(show).items():
             secrets.keep(secret_name(name, declared, field), Secret(value), self._plain())
+
+    def signs_in(self, what: str, name: str) -> bool:
+        """Whether a browser lets people in to this "desk" or "share"; nothing is asked of the service."""
+        if what == "share":
+            return self.abilities(name).signs_in
+        values = self._settings().desks.get(self.desk_name(name), {})
+        try:
+            can = desk_kind(str(values.get("kind", DEFAULT))).abilities.signs_in
+        except InvalidField:
+            return False
+        return can and values.get("mode", "account") == "account"
 
     def abilities(self, share: str = "") -> ShareAbilities:
         """What this share, else the chosen one, can do; nothing is asked of the keychain or the service."""

@@ -15,6 +15,7 @@ DESKS: dict[str, str] = {
     "folder": "uploader.desks.folder:FolderDesk",
     "redmine": "uploader.desks.redmine:Redmine",
     "rt": "uploader.desks.rt:RequestTracker",
+    "zendesk": "uploader.desks.zendesk:Zendesk",
 }
 SHARES: dict[str, str] = {
     "azure": "uploader.shares.azure:Azure",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from uploader.errors import InvalidField, Refused
+from uploader.errors import InvalidField, OutcomeUnknown, Refused, UploaderError
+from uploader.journal import Journal
 from uploader.setting import setting
 from uploader.ticket import Desk, Ticket
 from uploader.wire import Wire
@@ -95,3 +96,31 @@ def http_address(text: str) -> str:
     if not found.startswith(("https://", "http://")) or not found.partition("://")[2]:
         raise Refused("“{host}” is no web address; it begins with https://", host=text[:40])
     return found
+
+
+def once_unseen(journal: Journal, step: str, service: str, do: Callable[[], str]) -> str:
+    """``journal.once`` for a service that cannot be asked whether a lost request arrived: the person is asked.
+
+    What the service surely did not do is simply tried again. Sending it again is the person's answer.
+    """
+
+    def act() -> str:
+        try:
+            return do()
+        except OutcomeUnknown:
+            raise
+        except UploaderError as error:
+            if not error.values.get("status", "").startswith("5"):
+                journal.forget(step)
+            raise
+
+    def ask() -> None:
+        if journal.result(f"{step}/asked") is None:
+            journal.once(f"{step}/asked", lambda: "yes")
+            raise Refused(
+                "the answer of {service} got lost, and it cannot be asked; if no confirmation comes by e-mail, "
+                "send it again", service=service,
+            )  # fmt: skip
+        journal.forget(f"{step}/asked")
+
+    return journal.once(step, act, ask)

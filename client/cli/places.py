@@ -58,11 +58,13 @@ def credentials(arguments: argparse.Namespace, session: Session, adapter: Desk |
         return ok(arguments, say("The password was removed.") if removed else say("There was no password."))
     if not wanted:
         raise usage(say("“{name}” needs no password", name=arguments.name))
-    if what == "share" and session.places.abilities(arguments.name).signs_in and sys.stdin.isatty():
-        for part in wanted[1:]:  # what the browser does not give: a secret of the app
-            if not getattr(adapter, part.name) and (typed := _typed(part)):
-                session.places.login(arguments.name, Secret(typed), part.name, first=False)
-        session.places.sign_in(arguments.name, _show)
+    if session.places.signs_in(what, arguments.name) and sys.stdin.isatty():
+        for part in wanted:
+            if part.name == "refresh_token" or getattr(adapter, part.name):
+                continue
+            if typed := _typed(part):  # what the browser does not give: a secret of the app
+                session.places.login(arguments.name, Secret(typed), part.name, first=part is wanted[0])
+        session.places.sign_in(what, arguments.name, _show)
         return ok(arguments, say("You are signed in."))
     given = {part.name: _typed(part) for part in wanted}
     for part in wanted:

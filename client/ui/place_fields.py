@@ -95,7 +95,7 @@ class PlaceField(QWidget):
             self._add_rare(column, rare, values)
         self._add_lock(column, self._lock)
         row = QHBoxLayout()
-        if self._what == "share" and self._session.places.abilities(self.name).signs_in:
+        if self._session.places.signs_in(self._what, self.name):
             sign_in = PlainButton()
             self._phrases.tell(sign_in.setText, lambda: say("Sign in…"))
             sign_in.clicked.connect(self._sign_in)
@@ -227,7 +227,7 @@ class PlaceField(QWidget):
         def show(url: str) -> None:
             self._bridge.later(lambda: QDesktopServices.openUrl(QUrl(url)))
 
-        self._bridge.background(partial(self._session.places.sign_in, self.name, show), done, fails)
+        self._bridge.background(partial(self._session.places.sign_in, self._what, self.name, show), done, fails)
 
     def _tell(self, words: str, tone: Literal["ok", "bad", "quiet"]) -> None:
         self.result.set_tone(tone)

@@ -15,6 +15,7 @@ from client.session import Session
 from tests.client.keychain import FileKeychain
 from tests.servers.gdrive import DriveServer
 from tests.servers.oauth import Browser
+from tests.servers.zendesk import ZendeskServer
 from uploader.shares.gdrive import GoogleDrive
 
 
@@ -54,6 +55,23 @@ def test_the_apps_secret_is_asked_for_once_and_the_browser_gives_the_rest(
         arguments = argparse.Namespace(what="login", name="drive", json=True)
         places.credentials(arguments, session, session.places.share("drive"), "share")
     assert asked == ["Client secret: "]
-    assert keychain.kept().keys() == {"drive", "drive.client_secret"}
+    assert keychain.kept().keys() == {"drive", "drive.refresh_token"}
     session.places.check("share", "drive")
     assert server.provider.refreshed
+
+
+def test_a_desk_with_a_browser_lets_people_in_the_same_way(
+    session: Session, keychain: FileKeychain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ZendeskServer()
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(places, "_show", Browser().open)
+    session.change({"desks.mesa.kind": "zendesk", "desks.mesa.url": server.url, "desks.mesa.client_id": "client-1"})
+    assert session.places.signs_in("desk", "mesa")
+    arguments = argparse.Namespace(what="login", name="mesa", json=True)
+    places.credentials(arguments, session, session.places.desk("mesa"), "desk")
+    assert keychain.kept().keys() == {"mesa"}
+    session.places.check("desk", "mesa")
+    session.change({"desks.mesa.mode": "relay"})
+    assert not session.places.signs_in("desk", "mesa")
+    server.stop()
