@@ -23,6 +23,7 @@ from client.places import DEFAULT, Places
 from client.polling import Polling
 from client.report import Delivery, DeliveryChanged, Event, Problem, Report, Sent, Way
 from client.settings import Settings
+from client.setup import Setup
 from client.shared import Shared, opener
 from client.state import State
 from client.support import Support
@@ -67,6 +68,7 @@ class Session:
         self._online, self._metered, self._allowed = True, False, set[str]()
         self.sweeping = Sweeping(self.shelf, self.shared, self.places, self.recall, self.remember)
         self.tickets = Tickets(paths.data / "tickets.sqlite", self.places, self._tell)
+        self.setup = Setup(self.places)
         self.support = Support(lambda: self.settings)
         self.articles = Articles(paths.data / "articles.sqlite", self.places, lambda: self.settings.articles.folder)
         self.answers = Answers(self.tickets, self.new_draft, self.recall, self.remember)

@@ -108,6 +108,8 @@ def texts_said() -> dict[str, list[str]]:
                     add(word, path, node)
             elif name in ERRORS and words:
                 add(words[-1], path, node)
+            elif name == "Step" and path.name == "probe.py" and len(words) > 1:
+                add(words[1], path, node)
             elif name in SCREEN_ERRORS:
                 for word in words:
                     add(word, path, node)

@@ -16,15 +16,20 @@ from client.paths import Paths
 from client.places import DEFAULT
 from client.session import Session
 from client.settings import OPTIONS, from_text
+from client.setup import address_of, step_words
 from client.version import program_version
 from client.words import detail, reason, say
+from uploader.probe import walk
 from uploader.setting import Secret, Setting, settings_of
 from uploader.ticket import Desk, Share
 
+WAY = ("proxy", "dns", "connection", "certificate")
+"""Steps that may work again by themselves."""
+
 
 def add_desk(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("list", "check", "login", "logout"))
-    parser.add_argument("name", nargs="?", default="")
+    parser.add_argument("what", choices=("list", "find", "check", "login", "logout"))
+    parser.add_argument("name", nargs="?", default="", help=say("a name from the settings; for find: an address"))
 
 
 def desk(arguments: argparse.Namespace, paths: Paths) -> Result:
@@ -32,7 +37,40 @@ def desk(arguments: argparse.Namespace, paths: Paths) -> Result:
     if arguments.what == "list":
         known, chosen = session.settings.desks, session.settings.report.desk
         return list_places(arguments, "desks", session.places.desk_names(), known, chosen)
+    if arguments.what == "find":
+        return _find(arguments, session)
+    if arguments.what == "check":
+        return _walk(arguments, session)
     return credentials(arguments, session, session.places.desk(arguments.name), "desk")
+
+
+def _find(arguments: argparse.Namespace, session: Session) -> Result:
+    """Which desk lives at an address."""
+    if not arguments.name:
+        raise usage(say("say where: testigo desk find ADDRESS"))
+    found = session.setup.recognise(arguments.name)
+    if not found.kind:
+        why = found.trouble or say("no help desk that we know answers there")
+        raise Failure("not_found", why, outcome.REFUSED)
+    if not arguments.json:
+        print(f"{found.kind}  {detail(found.title, {})}")
+        for name, value in found.values.items():
+            print(f"  {name} = {value}")
+    return {"ok": True, "detail": detail(found.title, {}), "kind": found.kind, "settings": dict(found.values)}, 0
+
+
+def _walk(arguments: argparse.Namespace, session: Session) -> Result:
+    """Each step of the way to a desk; the first that fails decides."""
+    desk = session.places.desk(arguments.name)
+    steps = tuple(walk(address_of({"url": getattr(desk, "url", "")}), desk.check))
+    if not arguments.json:
+        for step in steps:
+            print(f"{'✓' if step.ok else '✗'} {step_words(step)}")
+    failed = next((step for step in steps if not step.ok), None)
+    words = step_words(failed) if failed else say("It works.")
+    listed = [{"id": step.name, "ok": step.ok, "detail": step_words(step)} for step in steps]
+    code = outcome.DONE if failed is None else outcome.SAVED if failed.name in WAY else outcome.REFUSED
+    return {"ok": failed is None, "detail": words, "steps": listed}, code
 
 
 def list_places(arguments: argparse.Namespace, key: str, names: tuple[str, ...], known: Any, chosen: str) -> Result:

@@ -10,7 +10,7 @@ from client.session import Session
 from client.settings import OPTIONS, SettingsFault
 from client.ui import look
 from client.ui.bridge import Bridge
-from client.ui.buttons import LinkButton
+from client.ui.buttons import LinkButton, PlainButton
 from client.ui.icons import icon
 from client.ui.pieces import Caution, Label
 from client.ui.place_fields import PlaceField
@@ -28,6 +28,7 @@ class SettingsWindow(QWidget):
     """``changed`` after every change that is written, also by another program."""
 
     changed = Signal()
+    connect_wanted = Signal()
 
     def __init__(self, session: Session, bridge: Bridge) -> None:
         super().__init__(None)
@@ -159,6 +160,13 @@ class SettingsWindow(QWidget):
             form.addWidget(field)
 
     def _add_places(self, form: QVBoxLayout, phrases: look.Phrases) -> None:
+        if not self._session.settings.lock("report.desk"):
+            connect, row = PlainButton(), QHBoxLayout()
+            phrases.tell(connect.setText, lambda: say("Connect a help desk…"))
+            connect.clicked.connect(self.connect_wanted)
+            row.addWidget(connect)
+            row.addStretch()
+            form.addLayout(row)
         for what in PLACES:
             place = PlaceField(what, self._session, self._bridge, phrases)  # type: ignore[arg-type]
             place.changed.connect(self._changed)

@@ -60,6 +60,20 @@ class Windows(QObject):
         if key and isinstance(window, TicketsWindow):
             window.choose(desk, key)
 
+    def connect_desk(self) -> None:
+        """A new wizard each time it is wanted."""
+        from client.ui.desk_wizard import DeskWizard
+
+        def make() -> QWidget:
+            window = DeskWizard(self._session, self._bridge)
+            window.connected.connect(lambda _: self.settings_changed.emit())
+            return window
+
+        if (old := self._made.get("wizard")) is not None and not old.isVisible():
+            del self._made["wizard"]
+            old.deleteLater()
+        self._show("wizard", make)
+
     def history(self) -> None:
         from client.ui.history_window import HistoryWindow
 
@@ -71,6 +85,7 @@ class Windows(QObject):
         def make() -> QWidget:
             window = SettingsWindow(self._session, self._bridge)
             window.changed.connect(self.settings_changed)
+            window.connect_wanted.connect(self.connect_desk)
             return window
 
         self._show("settings", make)

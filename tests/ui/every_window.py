@@ -22,6 +22,7 @@ from client.shared import Entry
 from client.tickets import Mine
 from client.ui.bridge import Bridge
 from client.ui.consent import Consent
+from client.ui.desk_wizard import DeskWizard
 from client.ui.editor import Editor
 from client.ui.history_window import HistoryWindow
 from client.ui.home_window import HomeWindow
@@ -37,6 +38,7 @@ from client.ui.tray import MENU, retitle
 from client.words import say
 from tests.ui.pictures import noise
 from uploader.inbox import OwnTicket, RemoteFile, Reply
+from uploader.probe import Step as WayStep
 from uploader.ticket import TicketRef
 
 NOW = datetime.now(UTC)
@@ -135,6 +137,16 @@ def tickets(session: Session, bridge: Bridge) -> TicketsWindow:
     return window
 
 
+def wizard(session: Session, bridge: Bridge) -> DeskWizard:
+    window = DeskWizard(session, bridge)
+    window.show()
+    window._fill("rt", {"url": "/x"})
+    window._show_steps(
+        (WayStep("connection", True), WayStep("dns", False, "{host} does not answer", (("host", "T-000093"),)))
+    )
+    return window
+
+
 def history(session: Session, bridge: Bridge) -> HistoryWindow:
     items = (
         Item("a", "sent", NOW, SUBJECT, "incident", "high", "T-000093", "file:///x", ("registro.txt", "b.png")),
@@ -195,6 +207,7 @@ WINDOWS: dict[str, Callable[[Session, Bridge], QWidget]] = {
     "links": links,
     "tickets": tickets,
     "tickets-none": TicketsWindow,
+    "wizard": wizard,
     "links-none": LinksWindow,
     **{f"settings-{page}": settings(page) for page in PAGES},
     "home": home,

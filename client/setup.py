@@ -1,0 +1,118 @@
+"""Connecting a desk without documentation: an address is typed, the desk is recognised, tried, and kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from client.places import Places, secret_name
+from client.settings import Settings
+from client.words import detail, reason, say
+from uploader.catalog import DESKS, desk_kind
+from uploader.errors import UploaderError
+from uploader.probe import Step, walk
+from uploader.seen import Seen
+from uploader.setting import Secret, Setting, build, settings_of
+from uploader.ticket import Choice
+from uploader.wire import Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What lives at an address. ``kind`` empty: nobody we know; ``trouble`` then says why, if something failed."""
+
+    kind: str
+    values: Mapping[str, str]
+    title: str
+    trouble: str = ""
+
+
+class Setup:
+    """Any thread; what asks a service blocks."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    def recognise(self, typed: str) -> Recognised:
+        """Which desk answers at this address, asking each kind in turn; nothing but public pages is read."""
+        with Wire() as wire:
+            seen = Seen(wire, typed)
+            for kind in DESKS:
+                found = desk_kind(kind)
+                values = found.recognise(seen)
+                if values is not None:
+                    return Recognised(kind, values, found.title)
+            trouble = reason(seen.trouble) if seen.trouble and seen.get() is None else ""
+        return Recognised("", {}, "", trouble)
+
+    def declared(self, kind: str) -> tuple[Setting, ...]:
+        return settings_of(desk_kind(kind))
+
+    def try_out(self, kind: str, values: Mapping[str, object]) -> tuple[Step, ...]:
+        """Each step of the way to the desk, up to the first that fails. ``values`` hold secrets as ``Secret``."""
+        try:
+            desk = build(desk_kind(kind), values)
+        except UploaderError as error:
+            return (Step("settings", False, error.text, tuple(error.values.items())),)
+        return tuple(walk(address_of(values), desk.check))
+
+    def choices(self, kind: str, values: Mapping[str, object], field: str) -> tuple[Choice, ...]:
+        """The remote list for one field, with what is filled in so far. Raises: UploaderError."""
+        filled = {part.name: values.get(part.name, "") for part in self.declared(kind) if part.required}
+        return build(desk_kind(kind), {**filled, **values}).choices(field)
+
+    def signs_in(self, kind: str) -> bool:
+        """Whether the desk gives its secrets in a browser."""
+        return bool(kind) and desk_kind(kind).abilities.signs_in
+
+    def sign_in(self, kind: str, values: Mapping[str, object], show: Callable[[str], None]) -> Mapping[str, str]:
+        """Secrets by the name of their setting; blocks until the user is done. Raises: UploaderError."""
+        filled = {part.name: values.get(part.name, "") for part in self.declared(kind) if part.required}
+        return build(desk_kind(kind), {**filled, **values}).sign_in(show)
+
+    def name_for(self, kind: str, values: Mapping[str, object], settings: Settings) -> str:
+        """A name of its own for the settings: the host's, else the kind's."""
+        host = re.sub(r"^https?://|[:/].*$", "", str(values.get("url", "")))
+        base = re.sub(r"[^\w-]+", "-", host.rpartition("@")[2]).strip("-") or kind
+        name, number = base, 1
+        while name in settings.desks or name == "folder":
+            number += 1
+            name = f"{base}-{number}"
+        return name
+
+    def changes(self, name: str, kind: str, values: Mapping[str, object], *, chosen: bool) -> dict[str, object]:
+        """What the settings shall hold; secrets are kept in the keychain here. Raises: NoKeychain."""
+        declared = self.declared(kind)
+        written: dict[str, object] = {f"desks.{name}.kind": kind}
+        for part in declared:
+            value = values.get(part.name)
+            if part.kind == "secret":
+                if isinstance(value, Secret) and value:
+                    first = secret_name(name, declared, part.name) == name
+                    self._places.login(name, value, part.name, first=first)
+            elif value not in (None, "", part.default):
+                written[f"desks.{name}.{part.name}"] = value
+        return written | ({"report.desk": name} if chosen else {})
+
+
+def address_of(values: Mapping[str, object]) -> str:
+    """The web address among a desk's settings; empty when it has none."""
+    text = str(values.get("url", "")).strip()
+    return "" if not text or "@" in text else text if "://" in text else f"https://{text}"
+
+
+def step_words(step: Step) -> str:
+    """The step's name and what it says, for a person."""
+    names = {
+        "proxy": say("Proxy"),
+        "dns": say("Name"),
+        "connection": say("Connection"),
+        "certificate": say("Certificate"),
+        "login": say("Login"),
+        "right": say("Right"),
+        "settings": say("Settings"),
+        "service": say("Help desk"),
+    }
+    said = detail(step.text, dict(step.values)) if step.text else say("good")
+    return f"{names[step.name]}: {said}"

@@ -1,0 +1,297 @@
+"""Connecting the company's help desk: type its address, fill in what it wants to know, see each step work, done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QKeyEvent
+from PySide6.QtWidgets import QCompleter, QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+
+from client.secrets import NoKeychain
+from client.session import Session
+from client.settings import OPTIONS, SettingsFault
+from client.setup import Recognised, step_words
+from client.ui import look
+from client.ui.alive import while_alive
+from client.ui.bridge import Bridge
+from client.ui.buttons import LinkButton, PlainButton, PrimaryButton, QuietButton
+from client.ui.pieces import Choice, Divider, Label, Panel, StateLabel
+from client.ui.placing import grow
+from client.ui.setting_fields import SettingField, fill_choice
+from client.words import detail, reason, say
+from uploader.probe import Step
+from uploader.setting import Secret
+from uploader.ticket import Choice as Entry
+
+MINE = ("general.name", "general.mail")
+"""What every desk wants to know of the user; asked once, with the first desk."""
+
+
+class DeskWizard(QWidget):
+    """``connected(name)`` when a desk was kept."""
+
+    connected = Signal(str)
+
+    def __init__(self, session: Session, bridge: Bridge) -> None:
+        super().__init__(None)
+        self._session, self._bridge = session, bridge
+        self._phrases = look.Phrases(self)
+        self._kind, self._values = "", dict[str, object]()
+        self._works = False
+        self.address, self.look_up = QLineEdit(), PlainButton()
+        self.found, self.kind = Label(wrap=True), Choice()
+        self.fields: list[SettingField] = []
+        self._form, self._steps = QVBoxLayout(), QVBoxLayout()
+        self.note = Label("quiet", wrap=True)
+        self.sign_in, self.cancel, self.go = LinkButton("external-link"), QuietButton(), PrimaryButton()
+        self._build()
+        self._speak()
+        self.look_up.clicked.connect(self._recognise)
+        self.address.returnPressed.connect(self._recognise)
+        self.kind.activated.connect(lambda _: self._choose(str(self.kind.currentData())))
+        self.sign_in.clicked.connect(self._sign_in)
+        self.cancel.clicked.connect(self.close)
+        self.go.clicked.connect(self._go_on)
+        self._show_state()
+        self.resize(look.sized(520), look.sized(300))
+        self.setMinimumSize(look.sized(420), look.sized(260))
+
+    # -- within -----------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self._inner = QWidget()
+        column = self._column = QVBoxLayout(self._inner)
+        column.setContentsMargins(look.XL, look.XL, look.XL, look.L)
+        column.setSpacing(look.M)
+        self._intro, self._address_label = Label("quiet", wrap=True), Label()
+        self._address_label.setBuddy(self.address)
+        row = QHBoxLayout()
+        row.setSpacing(look.S)
+        row.addWidget(self.address, 1)
+        row.addWidget(self.look_up)
+        column.addWidget(self._intro)
+        column.addWidget(self._address_label)
+        column.addLayout(row)
+        column.addWidget(self.found)
+        column.addWidget(self.kind, 0, Qt.AlignmentFlag.AlignLeft)
+        self._panel = Panel()
+        inner = QVBoxLayout(self._panel)
+        inner.setContentsMargins(look.L, look.L, look.L, look.L)
+        inner.setSpacing(look.M)
+        self._form.setSpacing(look.M)
+        inner.addLayout(self._form)
+        inner.addWidget(self.sign_in, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self._panel)
+        self._steps.setSpacing(look.XS)
+        column.addLayout(self._steps)
+        column.addWidget(self.note)
+        column.addStretch()
+        scroll = self._scroll = QScrollArea()
+        scroll.setWidget(self._inner)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._foot = QWidget()
+        foot = QHBoxLayout(self._foot)
+        foot.setContentsMargins(look.XL, look.M, look.XL, look.M)
+        foot.addStretch()
+        foot.addWidget(self.cancel)
+        foot.addWidget(self.go)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(scroll, 1)
+        whole.addWidget(Divider())
+        whole.addWidget(self._foot)
+
+    def _speak(self) -> None:
+        tell, name = self._phrases.tell, self._phrases.name
+        tell(self.setWindowTitle, lambda: say("Connect a help desk"))
+        tell(self._intro.setText, lambda: say("Where does your company take reports? An address of its web page, or "
+                                              "the e-mail of the help desk."))  # fmt: skip
+        tell(self._address_label.setText, lambda: say("Address"))
+        name(self.address, lambda: say("Address"))
+        tell(self.look_up.setText, lambda: say("Find"))
+        tell(self.kind.setAccessibleName, lambda: say("Kind of service"))
+        tell(self.sign_in.setText, lambda: say("Sign in…"))
+        tell(self.cancel.setText, lambda: say("Cancel"))
+        titles = self._session.places.titles("desk")
+        words = {"": lambda: say("Choose the kind of help desk…")}
+        words |= {kind: partial(detail, title, {}) for kind, title in titles.items() if kind != "folder"}
+        fill_choice(self.kind, words, self._phrases)
+        tell(lambda _: self._show_state(), lambda: "")
+
+    def _show_state(self) -> None:
+        known = bool(self._kind)
+        self._panel.setVisible(known)
+        self.go.setText(say("Use this help desk") if self._works else say("Check"))
+        self.go.setEnabled(known)
+        self.sign_in.setVisible(known and self._signs_in())
+        self.kind.setVisible(bool(self.found.text()) and not self._recognised)
+        QTimer.singleShot(0, while_alive(self, self._grow))
+
+    _recognised = False
+
+    def _signs_in(self) -> bool:
+        return self._session.setup.signs_in(self._kind)
+
+    def _recognise(self) -> None:
+        typed = self.address.text().strip()
+        if not typed:
+            self.address.setFocus()
+            return
+        self.found.setText(say("Looking…"))
+        self.look_up.setEnabled(False)
+        work = partial(self._session.setup.recognise, typed)
+        self._bridge.background(work, while_alive(self, self._show_found), while_alive(self, self._failed))
+
+    def _show_found(self, found: Recognised) -> None:
+        self.look_up.setEnabled(True)
+        self._recognised = bool(found.kind)
+        if found.kind:
+            self.found.setText(say("This is {title}.", title=detail(found.title, {})))
+            self._fill(found.kind, found.values)
+            return
+        why = f"{found.trouble.rstrip('.')}. " if found.trouble else ""
+        self.found.setText(why + say("It was not recognised. If you know what it is, choose it."))
+        self._kind = ""
+        self.kind.setCurrentIndex(0)
+        self._show_state()
+
+    def _choose(self, kind: str) -> None:
+        if kind:
+            typed = self.address.text().strip()
+            self._fill(kind, {"url": typed if "://" in typed else f"https://{typed}"} if "@" not in typed else {})
+
+    def _fill(self, kind: str, values: Mapping[str, str]) -> None:
+        self._kind, self._values, self._works = kind, dict(values), False
+        _empty(self._form)
+        _empty(self._steps)
+        self.note.setText("")
+        self.fields = []
+        for declared in self._session.setup.declared(kind):
+            if not declared.rare:
+                default = "" if declared.default is None or declared.kind == "secret" else declared.default
+                self._add(declared.name, declared, values.get(declared.name, default))
+        for key in MINE:
+            section, _, name = key.partition(".")
+            if not getattr(getattr(self._session.settings, section), name):
+                self._add(key, OPTIONS[key], "")
+        first = next((f for f in self.fields if f.key not in values), None)
+        if first is not None:
+            first.control.setFocus(Qt.FocusReason.TabFocusReason)
+        self._show_state()
+
+    def _add(self, key: str, declared: object, value: object) -> None:
+        field = SettingField(key, declared, value, "", self._phrases)  # type: ignore[arg-type]
+        field.changed.connect(self._take)
+        self.fields.append(field)
+        self._form.addWidget(field)
+
+    def _take(self, key: str, value: object) -> None:
+        field = next(field for field in self.fields if field.key == key)
+        self._values[key] = Secret(str(value)) if field.setting.kind == "secret" else value
+        if self._works:
+            self._works = False
+            self._show_state()
+
+    def _wanted(self) -> dict[str, object]:
+        return {key: value for key, value in self._values.items() if "." not in key and value not in ("", None)}
+
+    def _go_on(self) -> None:
+        for field in self.fields:  # what is still being typed counts
+            if isinstance(field.control, QLineEdit) and field.control.hasFocus():
+                field.control.editingFinished.emit()
+        if self._works:
+            self._keep()
+            return
+        self.note.setText(say("Checking…"))
+        self.go.setEnabled(False)
+        work = partial(self._session.setup.try_out, self._kind, self._wanted())
+        self._bridge.background(work, while_alive(self, self._show_steps), while_alive(self, self._failed))
+
+    def _show_steps(self, steps: tuple[Step, ...]) -> None:
+        _empty(self._steps)
+        for step in steps:
+            line = StateLabel("ok" if step.ok else "bad")
+            line.setWordWrap(True)
+            line.setText(step_words(step))
+            self._steps.addWidget(line)
+        self._works = all(step.ok for step in steps)
+        self.note.setText(say("It works.") if self._works else say("Correct this and check again."))
+        self._offer_lists()
+        QTimer.singleShot(50, while_alive(self, lambda: self._scroll.ensureWidgetVisible(self.note)))
+        self._show_state()
+        if self._works:
+            self.go.setFocus()
+
+    def _offer_lists(self) -> None:
+        """What the desk lets choose from is offered while typing: queues, projects, kinds."""
+        wanted, kind = self._wanted(), self._kind
+        for field in self.fields:
+            if isinstance(field.control, QLineEdit) and field.setting.kind == "text" and "." not in field.key:
+                work = partial(self._session.setup.choices, kind, wanted, field.key)
+                self._bridge.background(work, while_alive(self, partial(_offer, field.control)), lambda _: None)
+
+    def _sign_in(self) -> None:
+        self.note.setText(say("Go on in the browser…"))
+
+        def show(url: str) -> None:
+            self._bridge.later(lambda: QDesktopServices.openUrl(QUrl(url)))
+
+        def done(given: Mapping[str, str]) -> None:
+            self._values |= {name: Secret(value) for name, value in given.items()}
+            self.note.setText(say("You are signed in."))
+
+        work = partial(self._session.setup.sign_in, self._kind, self._wanted(), show)
+        self._bridge.background(work, while_alive(self, done), while_alive(self, self._failed))
+
+    def _keep(self) -> None:
+        mine = {key: value for key, value in self._values.items() if key in MINE and value}
+        try:
+            name = self._session.setup.name_for(self._kind, self._values, self._session.settings)
+            changes = self._session.setup.changes(name, self._kind, self._wanted(), chosen=True)
+            self._session.change({**changes, **mine})
+        except (NoKeychain, SettingsFault, OSError) as error:
+            self._failed(error)
+            return
+        self._session.polling.start()
+        self.connected.emit(name)
+        self.close()
+
+    def _failed(self, error: Exception) -> None:
+        self.look_up.setEnabled(True)
+        self.note.setText(reason(error))
+        self._show_state()
+
+    def _grow(self) -> None:
+        self._column.activate()
+        column = self._column
+        height = column.totalHeightForWidth(self.width()) if column.hasHeightForWidth() else column.sizeHint().height()
+        grow(self, height + 1 + self._foot.sizeHint().height())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        else:
+            super().keyPressEvent(event)
+
+
+def _offer(field: QLineEdit, entries: tuple[Entry, ...]) -> None:
+    if entries:
+        completer = QCompleter([entry.value for entry in entries], field)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        field.setCompleter(completer)
+        field.setToolTip("\n".join(f"{entry.value}  {entry.title}".strip() for entry in entries[:20]))
+
+
+def _empty(layout: QVBoxLayout) -> None:
+    while (item := layout.takeAt(0)) is not None:
+        if (widget := item.widget()) is not None:
+            widget.hide()
+            widget.setParent(None)
+            widget.deleteLater()

@@ -1,0 +1,107 @@
+"""A person without documentation connects a real desk, reports, is answered, answers and rates, all in the windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import keyring
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit
+
+from client.session import Session
+from client.ui.bridge import Bridge
+from client.ui.desk_wizard import DeskWizard
+from client.ui.report_form import ReportForm
+from client.ui.tickets_window import TicketsWindow
+from tests.client.keychain import FileKeychain
+from tests.servers.rt import RtServer
+from tests.ui.every_window import running_session, until
+from uploader.ticket import TicketRef
+
+
+@pytest.fixture
+def world(app: QApplication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[Session, Bridge]]:
+    monkeypatch.setenv("TESTIGO_TEST_KEYCHAIN", str(tmp_path / "keychain.json"))
+    before = keyring.get_keyring()
+    keyring.set_keyring(FileKeychain())
+    with running_session() as (session, bridge):
+        yield session, bridge
+    keyring.set_keyring(before)
+
+
+def type_into(window: DeskWizard, key: str, words: str) -> None:
+    field = next(field for field in window.fields if field.key == key)
+    assert isinstance(field.control, QLineEdit)
+    field.control.setFocus()
+    field.control.clear()
+    QTest.keyClicks(field.control, words)
+    QTest.keyClick(field.control, Qt.Key.Key_Tab)
+
+
+def report(session: Session, bridge: Bridge) -> TicketRef:
+    form = ReportForm(session, bridge, session.new_draft(), tuple)
+    form.show()
+    form.fields.subject.setText("La pantalla parpadea")
+    form.fields.description.setPlainText("Desde hoy, cada minuto.")
+    sent: list[str] = []
+    form.sent.connect(sent.append)
+    form.submit()
+    until(lambda: sent)
+    assert session.send_now(sent[0]).state == "sent"
+    ref = session.delivery(sent[0]).ticket
+    assert ref is not None
+    return ref
+
+
+def test_request_tracker_from_its_address_to_the_rating(world: tuple[Session, Bridge], rt: RtServer) -> None:
+    session, bridge = world
+    session.change({"report.diagnostics": "none"})
+    wizard = DeskWizard(session, bridge)
+    wizard.show()
+    QTest.keyClicks(wizard.address, rt.url)
+    QTest.keyClick(wizard.address, Qt.Key.Key_Return)
+    until(lambda: wizard.fields, "it was not recognised")
+    assert "Request Tracker" in wizard.found.text()
+    type_into(wizard, "token", "1-99-wrong")
+    type_into(wizard, "general.mail", "ana@example.test")
+    wizard.go.click()
+    until(lambda: "again" in wizard.note.text())
+    type_into(wizard, "token", rt.tokens["ana"])
+    type_into(wizard, "queue", "Nope")
+    wizard.go.click()
+    until(lambda: any("Nope" in label.text() for label in wizard.findChildren(QLabel)))
+    type_into(wizard, "queue", "General")
+    wizard.go.click()
+    until(lambda: wizard.note.text() == "It works.")
+    kept: list[str] = []
+    wizard.connected.connect(kept.append)
+    wizard.go.click()
+    assert kept == ["127-0-0-1"]
+
+    ref = report(session, bridge)
+    window = TicketsWindow(session, bridge)
+    window.show()
+    until(lambda: window.list.count() >= 1)
+    rt.ask("POST", f"ticket/{ref.id}/correspond", {"Content": "¿Qué monitor es?", "ContentType": "text/plain"})
+    session.tickets.look("127-0-0-1")
+    window.choose("127-0-0-1", ref.id)
+    until(lambda: "La pantalla parpadea" in window.talk.subject.text())
+    until(lambda: "¿Qué monitor es?" in " ".join(label.accessibleName() for label in window.talk.findChildren(QLabel)))
+    window.talk.text.setPlainText("Es el de la izquierda")
+    window.talk.send.click()
+    until(lambda: any(d.state == "queued" for d in session.deliveries()))
+    session.outbox.send_all()
+    for delivery in session.deliveries(sent=0):
+        session.send_now(delivery.report_id)
+    rt.ask("PUT", f"ticket/{ref.id}", {"Status": "resolved"})
+    session.tickets.look("127-0-0-1")
+    until(window.talk.rating.isVisible)
+    window.talk.rating.stars[3].click()
+    window.talk.rating.send.click()
+    until(lambda: session.tickets.find(ref.id).score == 4)
+    said = rt.ask("GET", f"ticket/{ref.id}/history?fields=Type&per_page=50")["items"]
+    assert sum(event["Type"] == "Correspond" for event in said) == 2
+    window.close()
