@@ -39,7 +39,7 @@ class DeskWizard(QWidget):
         self._session, self._bridge = session, bridge
         self._phrases = look.Phrases(self)
         self._kind, self._values = "", dict[str, object]()
-        self._works = False
+        self._works, self._walked = False, tuple[Step, ...]()
         self.address, self.look_up = QLineEdit(), PlainButton()
         self.found, self.kind = Label(wrap=True), Choice()
         self.fields: list[SettingField] = []
@@ -122,7 +122,7 @@ class DeskWizard(QWidget):
         words = {"": lambda: say("Choose the kind of help desk…")}
         words |= {kind: partial(detail, title, {}) for kind, title in titles.items() if kind != "folder"}
         fill_choice(self.kind, words, self._phrases)
-        tell(lambda _: self._show_state(), lambda: "")
+        tell(lambda _: self._show_steps(self._walked) if self._walked else self._show_state(), lambda: "")
 
     def _show_state(self) -> None:
         known = bool(self._kind)
@@ -167,7 +167,7 @@ class DeskWizard(QWidget):
             self._fill(kind, {"url": typed if "://" in typed else f"https://{typed}"} if "@" not in typed else {})
 
     def _fill(self, kind: str, values: Mapping[str, str]) -> None:
-        self._kind, self._values, self._works = kind, dict(values), False
+        self._kind, self._values, self._works, self._walked = kind, dict(values), False, ()
         _empty(self._form)
         _empty(self._steps)
         self.note.setText("")
@@ -214,6 +214,7 @@ class DeskWizard(QWidget):
         self._bridge.background(work, while_alive(self, self._show_steps), while_alive(self, self._failed))
 
     def _show_steps(self, steps: tuple[Step, ...]) -> None:
+        self._walked = steps
         _empty(self._steps)
         for step in steps:
             line = StateLabel("ok" if step.ok else "bad")

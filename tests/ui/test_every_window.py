@@ -32,6 +32,7 @@ from tests.ui.every_window import SECTIONS, SUBJECT, WHY, WINDOWS, opened, runni
 from tests.ui.every_window import report_form as make_form
 
 OWN = [
+    r"⟦httpš://\S+⟧",
     "T-93 · Resuelta · Alta|Marta López",
     SUBJECT,
     r"(?:⟦çáptüré-1···⟧|capture-1)\.png",
