@@ -12,6 +12,7 @@ from client.paths import Paths
 from client.settings import Settings
 from uploader.catalog import DESKS, SHARES, desk_kind, share_kind
 from uploader.errors import InvalidField
+from uploader.remote import pairs
 from uploader.setting import Secret, Setting, build, settings_of
 from uploader.ticket import Desk, Share, ShareAbilities
 
@@ -61,6 +62,24 @@ class Places:
         if name not in ("", wanted) and self._settings().lock(f"report.{what}"):
             raise InvalidField(what, "your organisation allows only “{wanted}”", wanted=wanted)
         return name or wanted
+
+    def ruled_desk(self, kind: str, priority: str) -> str:
+        """The desk that the rules of the settings want for such a report; empty: the chosen one.
+
+        The closest rule counts: kind/priority, then kind, then priority. Raises: InvalidField.
+        """
+        rules = pairs(self._settings().report.rules, "rules")
+        found = next((rules[key] for key in (f"{kind}/{priority}", kind, priority) if key in rules), "")
+        if found and found not in (*self._settings().desks, DEFAULT):
+            known = ", ".join(self._settings().desks)
+            raise InvalidField("rules", "the settings name no “{wanted}”; there is {known}", wanted=found, known=known)
+        return found
+
+    def with_field(self, desk: str, name: str, value: str) -> dict[str, object]:
+        """What the settings shall hold so that every ticket of this desk fills in this field of the desk's."""
+        known = str(self._settings().desks.get(desk, {}).get("fields", "")).strip().rstrip(";")
+        added = f"{name}={value.replace(';', ',')}"
+        return {f"desks.{desk}.fields": f"{known}; {added}" if known else added}
 
     def desk_name(self, name: str = "") -> str:
         """The name under which this desk, else the chosen one, will be found again."""

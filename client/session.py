@@ -154,7 +154,7 @@ class Session:
         for attachment in report.attachments:
             found += file_problems(attachment)
         try:
-            self.places.desk(report.desk)
+            self.places.desk(report.desk or self.places.ruled_desk(report.kind, report.priority))
         except UploaderError as error:
             found.append(Problem("desk_unready", blocking=True, detail=words.reason(error)))
         large = [name for name, way in self.ways(draft).items() if way == "link"]
@@ -170,6 +170,8 @@ class Session:
         blocking = tuple(p for p in self.problems(draft) if p.blocking)
         if blocking:
             raise NotReady(blocking)
+        if not draft.report.desk and (desk := self.places.ruled_desk(draft.report.kind, draft.report.priority)):
+            draft.set(desk=desk)
         if draft.report.reply_to is None and (fields := self.support.fields()):
             draft.set(fields={**fields, **draft.report.fields})
         if any(way == "link" for way in self.ways(draft).values()):  # another default must not take over half way
@@ -244,6 +246,14 @@ class Session:
         with self._amended(report_id) as (draft, state):
             self._give_up(draft.report, state, draft.report.attachments)
             draft.set(share=share)
+
+    def fill_in(self, report_id: str, name: str, value: str) -> None:
+        """Goes on with a field that the desk wants, and remembers it for the next reports. Raises: KeyError; Busy."""
+        with self._amended(report_id) as (draft, _):
+            draft.set(fields={**draft.report.fields, name: value})
+            desk = self.places.desk_name(draft.report.desk)
+        with suppress(settings.SettingsFault, OSError):  # a desk that policy locks: this report has it all the same
+            self.change(self.places.with_field(desk, name, value))
 
     def paste_link(self, report_id: str, name: str, text: str) -> None:
         """Goes on with a link to this attachment that a person made by hand. Raises: KeyError; Busy; InvalidField."""

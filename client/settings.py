@@ -59,6 +59,10 @@ class Recording:
 @dataclass(frozen=True, slots=True)
 class Reporting:
     desk: str = setting("Help desk", help="Empty: the folder on this computer.", default="")
+    rules: str = setting(
+        "Other help desks for some reports", help="suggestion=ideas; incident/high=oncall. Empty: all to the same one.",
+        default="", rare=True,
+    )  # fmt: skip
     share: str = setting("Share for large files", help="Empty: the folder on this computer.", default="")
     diagnostics: str = setting(
         "Diagnostics",

@@ -163,6 +163,14 @@ def _of_reports() -> dict[str, tuple[str, str]]:
             say("Your report is saved. Sign in again in the settings, then try again."),
         ),
         "invalid_field": (say("Something in the settings or the report is missing"), say("Correct it and try again.")),
+        "field_wanted": (
+            say("The help desk wants to know more"),
+            say("Fill it in; it is remembered for the next time."),
+        ),
+        "file_refused": (
+            say("The help desk does not take a file"),
+            say("Your report is saved. Choose a share for large files, or leave the file out."),
+        ),
         "too_large": (say("A file is too large"), say("Choose a share for large files, or leave the file out.")),
         "share_unreachable": (
             say("The place for large files does not answer"),

@@ -262,6 +262,9 @@ def add_outbox(parser: argparse.ArgumentParser) -> None:
         "what", nargs="?", default="list", choices=("list", "show", "send", "retry", "pause", "paste", "discard")
     )
     parser.add_argument("id", nargs="?", default="", metavar="ID")
+    parser.add_argument(
+        "--field", action="append", default=[], metavar="K=V", help=say("what the help desk wants to know")
+    )
 
 
 def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
@@ -280,6 +283,8 @@ def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
         except KeyError as error:
             raise Failure("not_found", say("there is no report {id}", id=report_id), outcome.USAGE) from error
         return _listed(arguments, [shown]), outcome.DONE
+    for field in arguments.field:
+        session.fill_in(report_id, *_field(field))
     if what in ("send", "retry"):
         return _send(arguments, session, waiting)
     if what == "paste":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from client.session import Session
@@ -10,6 +12,7 @@ from client.ui.buttons import PrimaryButton, QuietButton
 from client.ui.pieces import OneLine
 from client.ui.report_words import desk_word
 from client.words import say
+from uploader.errors import UploaderError
 
 
 class FormFoot(QWidget):
@@ -40,6 +43,8 @@ class FormFoot(QWidget):
         elif stage == "sending":
             self._target.setText(say("Sending…"))
         else:
+            with suppress(UploaderError):
+                desk = desk or self._session.places.ruled_desk(kind, priority)
             name = desk or self._session.settings.report.desk or self._session.places.desk_names()[0]
             promised = self._session.support.promise_words(kind, priority)
             to = say("To {desk}", desk=desk_word(name))

@@ -29,7 +29,7 @@ from client.ui.speed import Speed
 from client.words import detail, explain, moment, say, say_n, size
 
 SHOWN_SENT = 1000
-TOLD_BY_DESK = ("refused", "invalid_field", "too_large")
+TOLD_BY_DESK = ("refused", "invalid_field", "too_large", "field_wanted", "file_refused")
 """Codes whose own sentence says more than ours does."""
 
 
@@ -219,6 +219,8 @@ class OutboxWindow(QWidget):
                 (say("Open the page"), "Space", partial(QDesktopServices.openUrl, QUrl(page))),
                 (say("Paste the link…"), "Return", partial(self._paste, key, error.attachment)),
             ]
+        if error is not None and error.code == "field_wanted" and (field := error.values.get("field", "")):
+            found[0] = (say("Fill in “{field}”…", field=field), "Return", partial(self._fill_in, key, field))
         if error is not None and error.attachment:
             without = partial(self._try, self._session.leave_out, key, error.attachment)
             found.append((say("Send without “{name}”", name=shortened(error.attachment)), "", without))
@@ -241,6 +243,17 @@ class OutboxWindow(QWidget):
         if not isinstance(error, KeyError | Busy):
             self._foot.setText(trouble_words(error))
         self.refresh()
+
+    def _fill_in(self, key: str, field: str) -> None:
+        """Asks for what the desk wants to know."""
+        box = QInputDialog(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setWindowTitle(say("Fill in “{field}”…", field=field))
+        box.setLabelText(field)
+        box.setOkButtonText(say("Use it"))
+        box.setCancelButtonText(say("Cancel"))
+        box.textValueSelected.connect(partial(self._try, self._session.fill_in, key, field))
+        box.open()
 
     def _paste(self, key: str, name: str) -> None:
         """Asks for the link that the person made by hand."""

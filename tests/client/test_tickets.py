@@ -12,8 +12,9 @@ from client.cli import run as testigo
 from client.paths import open_paths
 from client.polling import LONGEST_S, SOON_S, next_wait_s
 from client.report import Event, TicketNews
-from client.session import Session
+from client.session import NotReady, Session
 from client.tickets import Looked
+from tests.servers.redmine import RedmineServer
 from tests.servers.rt import RtServer
 from uploader.errors import UploaderError
 from uploader.ticket import TicketRef
@@ -145,3 +146,31 @@ def test_asking_slows_down_while_nothing_happens_and_hurries_after_news() -> Non
     assert waits[-1] == LONGEST_S
     assert next_wait_s(LONGEST_S, Looked(changed=True), lambda: 0.5) == SOON_S
     assert next_wait_s(SOON_S, None, lambda: 0.0) < next_wait_s(SOON_S, None, lambda: 0.999)
+
+
+def test_a_field_that_the_desk_wants_is_asked_for_and_remembered(
+    redmine: RedmineServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = open_paths(None, None)
+    desk = f'[desks.rm]\nkind = "redmine"\nurl = "{redmine.url}"\nproject = "estricto"\n'
+    paths.settings_file.write_text(f'[general]\nmail = "ana@example.test"\n{desk}', "utf-8")
+    monkeypatch.setenv("TESTIGO_SECRET_RM", redmine.keys["ana"])
+    session = Session(paths)
+    delivery = session.send_now(session.submit(session.new_draft(summary="No imprime")))
+    assert delivery.state == "needs_you"
+    assert delivery.last_error is not None
+    assert delivery.last_error.code == "field_wanted"
+    session.fill_in(delivery.report_id, "Activo", "PC-42")
+    assert session.send_now(delivery.report_id).state == "sent"
+    assert session.send_now(session.submit(session.new_draft(summary="Tampoco hoy"))).state == "sent"
+
+
+def test_rules_send_some_reports_to_another_desk(session: Session) -> None:
+    session.change({"report.rules": "suggestion=folder; claim/high=folder"})
+    for kind, priority, desk in (("suggestion", "low", "folder"), ("claim", "high", "folder"), ("claim", "low", "")):
+        draft = session.new_draft(summary="x", kind=kind, priority=priority)
+        report_id = session.submit(draft)
+        assert session.report(report_id).desk == desk
+    session.change({"report.rules": "claim=nowhere"})
+    with pytest.raises(NotReady):
+        session.submit(session.new_draft(summary="x", kind="claim"))
