@@ -132,7 +132,7 @@ def until(at: datetime, now: datetime | None = None) -> str:
 def explain(code: str) -> tuple[str, str]:
     """Title and advice for an error's code: what happened, and what to do now. What is safe comes with both."""
     unexpected = (say("Something unexpected happened"), say("Nothing is lost. The log has the details."))
-    return _of_reports().get(code) or _of_the_program().get(code) or unexpected
+    return _of_reports().get(code) or _of_files().get(code) or _of_the_program().get(code) or unexpected
 
 
 def _of_reports() -> dict[str, tuple[str, str]]:
@@ -172,6 +172,11 @@ def _of_reports() -> dict[str, tuple[str, str]]:
             say("Your report is saved. Choose a share for large files, or leave the file out."),
         ),
         "too_large": (say("A file is too large"), say("Choose a share for large files, or leave the file out.")),
+    }
+
+
+def _of_files() -> dict[str, tuple[str, str]]:
+    return {
         "share_unreachable": (
             say("The place for large files does not answer"),
             say("Your report is saved. It will be sent by itself when the connection is back."),
