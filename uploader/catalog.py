@@ -13,6 +13,7 @@ from uploader.ticket import Desk, Share
 
 DESKS: dict[str, str] = {
     "folder": "uploader.desks.folder:FolderDesk",
+    "jira": "uploader.desks.jira:JiraServiceManagement",
     "redmine": "uploader.desks.redmine:Redmine",
     "rt": "uploader.desks.rt:RequestTracker",
     "zendesk": "uploader.desks.zendesk:Zendesk",

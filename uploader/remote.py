@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from uploader.errors import InvalidField, OutcomeUnknown, Refused, UploaderError
 from uploader.journal import Journal
 from uploader.setting import setting
-from uploader.ticket import Desk, Ticket
+from uploader.ticket import Desk, SharedFile, Ticket
 from uploader.wire import Wire
 
 PRIORITIES = ("high", "medium", "low")
@@ -124,3 +125,17 @@ def once_unseen(journal: Journal, step: str, service: str, do: Callable[[], str]
         journal.forget(f"{step}/asked")
 
     return journal.once(step, act, ask)
+
+
+def late_links(ticket: Ticket, journal: Journal) -> tuple[SharedFile, ...]:
+    """What goes as a link since the ticket was made, and so is not in its text: for desks whose files come after it.
+
+    To be asked before the ticket is made, in every run.
+    """
+    told = json.loads(journal.once("links", lambda: json.dumps([file.name for file in ticket.links])))
+    return tuple(file for file in ticket.links if file.name not in told)
+
+
+def telling(ticket: Ticket, file: SharedFile, key: str) -> Ticket:
+    """A reply that tells of one such file."""
+    return replace(ticket, reply_to=key, description="", links=(file,), attachments=())
