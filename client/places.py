@@ -19,6 +19,9 @@ from uploader.ticket import Desk, Share, ShareAbilities
 DEFAULT = "folder"
 """The name of the desk and of the share that work with nothing configured."""
 
+SIGN_IN_MODES = ("account", "Google", "Microsoft")
+"""Of a desk that can be entered in several ways: those by browser."""
+
 
 class Places:
     """Where reports and large files go. ``recall`` and ``remember`` keep small facts (see ``Session``)."""
@@ -133,10 +136,11 @@ class Places:
             return self.abilities(name).signs_in
         values = self._settings().desks.get(self.desk_name(name), {})
         try:
-            can = desk_kind(str(values.get("kind", DEFAULT))).abilities.signs_in
+            kind = desk_kind(str(values.get("kind", DEFAULT)))
         except InvalidField:
             return False
-        return can and values.get("mode", "account") == "account"
+        usual = next((part.default for part in settings_of(kind) if part.name == "mode"), SIGN_IN_MODES[0])
+        return kind.abilities.signs_in and values.get("mode", usual) in SIGN_IN_MODES
 
     def abilities(self, share: str = "") -> ShareAbilities:
         """What this share, else the chosen one, can do; nothing is asked of the keychain or the service."""

@@ -162,7 +162,8 @@ class Tickets:
         before = self._known(desk, ticket.key)
         old = {reply.key for reply in self.replies(before)} if before else set[str]()
         seen_at = before.ticket.updated_at if before and not old else None
-        new = [r for r in talk.replies if not r.mine and r.key not in old and (not seen_at or r.written_at > seen_at)]
+        theirs = [r for r in talk.replies if not r.mine and not r.automatic and r.key not in old]
+        new = [r for r in theirs if not seen_at or r.written_at > seen_at]
         solved = talk.ticket.state in OVER and (before is None or before.ticket.state not in OVER)
         mine = self._keep(desk, talk.ticket, talk.replies, len(new))
         if new or solved:
@@ -240,7 +241,7 @@ class Tickets:
         self, desk: str, ticket: OwnTicket, replies: tuple[Reply, ...] | None = None, unread: int = 0
     ) -> Mine:  # fmt: skip
         packed = msgspec.json.encode(replies) if replies is not None else None
-        answers = [reply.written_at for reply in replies or () if not reply.mine]
+        answers = [reply.written_at for reply in replies or () if not reply.mine and not reply.automatic]
         first = min(answers).isoformat() if answers else None
         solved = ticket.updated_at.isoformat() if ticket.state in OVER else None
         with self._open() as database:

@@ -12,6 +12,7 @@ from uploader.errors import InvalidField
 from uploader.ticket import Desk, Share
 
 DESKS: dict[str, str] = {
+    "email": "uploader.desks.email:MailDesk",
     "folder": "uploader.desks.folder:FolderDesk",
     "jira": "uploader.desks.jira:JiraServiceManagement",
     "redmine": "uploader.desks.redmine:Redmine",

@@ -60,7 +60,7 @@ def open_pools(proxy: str, admit: Callable[[socket.socket], None], stall_s: floa
 
     # What it logs below an error are addresses, and ours are secrets.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
-    options: dict[str, Any] = {"maxsize": 8, "blocksize": BLOCK_BYTES, "ssl_context": _trust()}
+    options: dict[str, Any] = {"maxsize": 8, "blocksize": BLOCK_BYTES, "ssl_context": trust()}
     if proxy:
         user = urlsplit(proxy)
         headers = None
@@ -76,7 +76,7 @@ def open_pools(proxy: str, admit: Callable[[socket.socket], None], stall_s: floa
 
 
 @cache
-def _trust() -> SSLContext:
+def trust() -> SSLContext:
     """What the operating system trusts, the company's own authorities included."""
     import ssl
 

@@ -57,7 +57,10 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One message of a ticket. ``text`` is plain text, made from whatever the desk holds. ``mine``: the user's own."""
+    """One message of a ticket. ``text`` is plain text, made from whatever the desk holds. ``mine``: the user's own.
+
+    ``automatic``: a machine wrote it (an acknowledgement, an absence): it is shown, and is nobody's answer.
+    """
 
     key: str
     author: str
@@ -65,6 +68,7 @@ class Reply:
     written_at: datetime
     text: str
     files: tuple[RemoteFile, ...] = ()
+    automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,9 @@ class _Message(QWidget):
         column.setContentsMargins(look.M, look.S, look.M, look.S)
         column.setSpacing(look.XS)
         who = OneLine("faint", "small")
-        who.setText(f"{say('You') if reply.mine else reply.author} · {moment(reply.written_at)}")
+        author = say("You") if reply.mine else reply.author
+        author = say("{name} (automatic answer)", name=author) if reply.automatic else author
+        who.setText(f"{author} · {moment(reply.written_at)}")
         column.addWidget(who)
         if reply.text:
             column.addWidget(_text(reply.text))

@@ -30,7 +30,7 @@ class Request(NamedTuple):
 
 
 class TcpProxy(Proxy):
-    """In front of a server that does not speak HTTP (SFTP): each fault is for one connection.
+    """In front of a server that does not speak HTTP (SFTP, mail, chat): each fault is for one connection.
 
     The request is what the client sends, the reply what the server sends; ``match`` is asked with empty words.
     """
@@ -39,6 +39,8 @@ class TcpProxy(Proxy):
         super().__init__(target_port)
         self.sent_bytes = 0
         """From clients to the server, over all connections."""
+        self.received_bytes = 0
+        """The other way."""
 
     def _serve(self, client: Side, server: Side) -> None:
         fault = self.take("", "")
@@ -53,7 +55,11 @@ class TcpProxy(Proxy):
                 if not came:
                     return
                 if side is server:
-                    if not down.pass_on(came, fault.cut_reply_after_bytes):
+                    before = down.passed_bytes
+                    goes_on = down.pass_on(came, fault.cut_reply_after_bytes)
+                    with self._lock:
+                        self.received_bytes += down.passed_bytes - before
+                    if not goes_on:
                         return
                     continue
                 before = up.passed_bytes

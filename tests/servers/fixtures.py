@@ -12,6 +12,7 @@ import pytest
 
 from tests.servers.azurite import AzuriteServer, start_azurite
 from tests.servers.fault_proxy import FaultProxy, TcpProxy
+from tests.servers.mail import MailServer, start_mail
 from tests.servers.moto import start_moto
 from tests.servers.network import Network
 from tests.servers.nginx import start_nginx
@@ -94,6 +95,11 @@ def redmine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedmineServer]
 @pytest.fixture(scope="session")
 def rt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtServer]:
     yield from lend(start_rt, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
+    yield from lend(start_mail, tmp_path_factory)
 
 
 @pytest.fixture

@@ -45,16 +45,9 @@ def with_patience(act: Callable[[], Any]) -> Any:
     return act()
 
 
-class RemoteDeskSuite(DeskSuite):
-    """Subclasses give ``server_url`` (a fixture), ``at(url)``: the desk reached under that address; ``every(desk)``:
-    all tickets that the service holds, as ``DeskSuite.tickets`` wants them."""
-
-    own_faults: ClassVar[dict[str, Fault]] = {}
-    """A failure that this service alone has: 200 with an error inside, for example."""
-    secret_words: tuple[str, ...] = ()
-
-    def at(self, url: str) -> Desk:
-        raise NotImplementedError
+class FarDeskSuite(DeskSuite):
+    """What holds whatever is spoken on the way. Subclasses give ``desk`` by way of ``begin``, and ``every(desk)``: all
+    tickets that the service holds, as ``DeskSuite.tickets`` wants them."""
 
     def every(self, desk: Desk) -> list[dict[str, Any]]:
         raise NotImplementedError
@@ -62,11 +55,56 @@ class RemoteDeskSuite(DeskSuite):
     def tickets(self, desk: Desk) -> list[dict[str, Any]]:
         return [ticket for ticket in self.every(desk) if ticket["id"] not in self._before]
 
-    @pytest.fixture
-    def desk(self, server_url: str) -> Desk:
-        desk = self.at(server_url)
+    def begin(self, desk: Desk) -> Desk:
+        """What the service holds now is none of this test's."""
         self._before = {ticket["id"] for ticket in self.every(desk)}
         return desk
+
+    def test_a_wrong_password_is_named_as_such(self, desk: Desk, tmp_path: Path) -> None:
+        secret = [part.name for part in settings_of(type(desk)) if part.kind == "secret"]
+        if not secret:
+            pytest.skip("this kind of desk lets everybody in")
+        with pytest.raises(AuthFailed):
+            self.refused(desk).submit(make_ticket(tmp_path), MemoryJournal(), quiet)
+        with pytest.raises(AuthFailed):
+            self.refused(desk).check()
+        assert self.tickets(desk) == []
+
+    def refused(self, desk: Desk) -> Desk:
+        """The same desk with a secret that does not hold."""
+        import dataclasses
+
+        wrong = {part.name: Secret("wrong-secret-000") for part in settings_of(type(desk)) if part.kind == "secret"}
+        return dataclasses.replace(desk, **wrong)  # type: ignore[type-var]
+
+    def test_no_secret_is_logged_or_told(self, desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.DEBUG):
+            desk.submit(make_ticket(tmp_path), MemoryJournal(), quiet)
+            try:
+                self.refused(desk).check()
+            except UploaderError as error:
+                said = f"{error} {error.values}"
+            else:
+                said = ""
+        said += " ".join(record.getMessage() for record in caplog.records)
+        for part in settings_of(type(desk)):
+            if part.kind == "secret" and (secret := getattr(desk, part.name)):
+                assert secret.reveal() not in said
+                assert "wrong-secret-000" not in said
+
+
+class RemoteDeskSuite(FarDeskSuite):
+    """Subclasses give ``server_url`` (a fixture), and ``at(url)``: the desk reached under that address."""
+
+    own_faults: ClassVar[dict[str, Fault]] = {}
+    """A failure that this service alone has: 200 with an error inside, for example."""
+
+    def at(self, url: str) -> Desk:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def desk(self, server_url: str) -> Desk:
+        return self.begin(self.at(server_url))
 
     @pytest.fixture
     def proxy(self, server_url: str, fault_proxy: Callable[[str], FaultProxy]) -> FaultProxy:
@@ -89,7 +127,7 @@ class RemoteDeskSuite(DeskSuite):
         for where, ticket, answer in sent:
             with subtests.test(where):
                 (found,) = [each for each in held if each["report_id"] == ticket.report_id]
-                assert found["id"] == answer.id
+                assert found["id"] == (answer.key or answer.id)
                 assert sorted(content for _, content in found["files"]) == contents(ticket)
 
     def test_a_wish_to_wait_an_hour_is_passed_on_and_not_slept_through(self, proxy: FaultProxy, tmp_path: Path) -> None:
@@ -99,23 +137,6 @@ class RemoteDeskSuite(DeskSuite):
             self.at(proxy.url).submit(make_ticket(tmp_path), MemoryJournal(), quiet)
         assert caught.value.retry_after_s == 3600
 
-    def test_a_wrong_password_is_named_as_such(self, desk: Desk, tmp_path: Path) -> None:
-        secret = [part.name for part in settings_of(type(desk)) if part.kind == "secret"]
-        if not secret:
-            pytest.skip("this kind of desk lets everybody in")
-        with pytest.raises(AuthFailed):
-            self.refused(desk).submit(make_ticket(tmp_path), MemoryJournal(), quiet)
-        with pytest.raises(AuthFailed):
-            self.refused(desk).check()
-        assert self.tickets(desk) == []
-
-    def refused(self, desk: Desk) -> Desk:
-        """The same desk with a secret that does not hold."""
-        import dataclasses
-
-        wrong = {part.name: Secret("wrong-secret-000") for part in settings_of(type(desk)) if part.kind == "secret"}
-        return dataclasses.replace(desk, **wrong)  # type: ignore[type-var]
-
     def test_nobody_there_is_told_and_nothing_is_lost(self, proxy: FaultProxy, tmp_path: Path) -> None:
         through, journal = self.at(proxy.url), MemoryJournal()
         proxy.next(Fault(answer=Answer(503)), lambda method, path: True, times=None)
@@ -124,30 +145,14 @@ class RemoteDeskSuite(DeskSuite):
         with pytest.raises(UploaderError):
             through.check()
 
-    def test_no_secret_is_logged_or_told(self, desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-        with caplog.at_level(logging.DEBUG):
-            desk.submit(make_ticket(tmp_path), MemoryJournal(), quiet)
-            try:
-                self.refused(desk).check()
-            except UploaderError as error:
-                said = f"{error} {error.values}"
-            else:
-                said = ""
-        said += " ".join(record.getMessage() for record in caplog.records)
-        for part in settings_of(type(desk)):
-            if part.kind == "secret" and (secret := getattr(desk, part.name)):
-                assert secret.reveal() not in said
-                assert "wrong-secret-000" not in said
-
 
 def fresh(folder: Path, **changes: Any) -> Ticket:
     """A ticket of its own, as every report is."""
     return make_ticket(folder, report_id=f"20261121-101500-{secrets.token_hex(5)}", **changes)
 
 
-class InboxSuite:
-    """What every way back must do. Subclasses of a ``RemoteDeskSuite`` also inherit this one, and give what an agent
-    and another user can do at the service."""
+class TalkSuite:
+    """What every way back must do, whatever is spoken on the way. Subclasses give what an agent can do."""
 
     def agent_replies(self, key: str, html: str, files: list[tuple[str, bytes]]) -> None:
         raise NotImplementedError
@@ -166,7 +171,7 @@ class InboxSuite:
         assert isinstance(desk, Inbox)
         ref = self.sent(desk, tmp_path)
         key, first = ref.key or ref.id, desk.news("")
-        (mine,) = [ticket for ticket in first.tickets if ticket.id == ref.id]
+        (mine,) = [ticket for ticket in first.tickets if ticket.key == key]
         assert mine.subject == "Ñandú 🐦 no carga"
         assert mine.state == "open"
         assert mine.updated_at.tzinfo is not None
@@ -186,33 +191,9 @@ class InboxSuite:
         assert isinstance(desk, Inbox)
         ref = self.sent(desk, tmp_path)
         talk = desk.conversation(ref.key or ref.id)
-        assert talk.ticket.id == ref.id
+        assert talk.ticket.key == (ref.key or ref.id)
         assert "Línea <dos> & tres" in talk.replies[0].text
         assert talk.replies[0].mine
-
-    def test_a_reply_arrives_once_whatever_happens_to_any_one_request(
-        self, desk: Desk, proxy: FaultProxy, tmp_path: Path, subtests: Any
-    ) -> None:
-        through = self.at(proxy.url)  # type: ignore[attr-defined]
-        ref = self.sent(desk, tmp_path)
-        key = ref.key or ref.id
-        before, requests = self.count_replies(key), 0
-        for name, fault in {"none": None, **FAULTS}.items():
-            for number in range(max(requests, 1)):
-                journal, counted = MemoryJournal(), iter(range(1000))
-                files = (attachment(tmp_path, "otra.png", b"\x89PNG other", "image/png"),)
-                answer = fresh(tmp_path, description=f"Sigue igual ({name})", links=(), reply_to=key, attachments=files)
-                begun = len(proxy.requests)
-                if fault:
-                    proxy.next(fault, lambda method, path, nth=number, c=counted: next(c) == nth)
-                with_patience(lambda a=answer, j=journal: through.reply(a, j, quiet))
-                requests = requests or len(proxy.requests) - begun
-                before += 1
-                with subtests.test(f"{name}, request {number + 1}"):
-                    assert self.count_replies(key) == before
-        talk = desk.conversation(key)  # type: ignore[attr-defined]
-        assert "Sigue igual" in talk.replies[-1].text
-        assert [file.name for file in talk.replies[-1].files] == ["otra.png"]
 
     @pytest.mark.parametrize("name", ["../../x.txt", "captura ñ.png"])
     def test_a_file_of_an_agent_comes_byte_for_byte(self, desk: Desk, tmp_path: Path, name: str) -> None:
@@ -238,7 +219,7 @@ class InboxSuite:
         assert isinstance(desk, Inbox)
         ref = self.sent(desk, tmp_path)
         self.agent_solves(ref.key or ref.id)
-        (mine,) = [ticket for ticket in desk.news("").tickets if ticket.id == ref.id]
+        (mine,) = [ticket for ticket in desk.news("").tickets if ticket.key == (ref.key or ref.id)]
         assert mine.state in ("solved", "closed")
 
     def test_what_the_desk_lets_users_do_can_be_done(self, desk: Desk, tmp_path: Path) -> None:
@@ -261,3 +242,31 @@ class InboxSuite:
             self.agent_solves(key)
             desk.rate(key, 5, "muy bien")
             desk.rate(key, 5, "muy bien")
+
+
+class InboxSuite(TalkSuite):
+    """Subclasses of a ``RemoteDeskSuite`` also inherit this one."""
+
+    def test_a_reply_arrives_once_whatever_happens_to_any_one_request(
+        self, desk: Desk, proxy: FaultProxy, tmp_path: Path, subtests: Any
+    ) -> None:
+        through = self.at(proxy.url)  # type: ignore[attr-defined]
+        ref = self.sent(desk, tmp_path)
+        key = ref.key or ref.id
+        before, requests = self.count_replies(key), 0
+        for name, fault in {"none": None, **FAULTS}.items():
+            for number in range(max(requests, 1)):
+                journal, counted = MemoryJournal(), iter(range(1000))
+                files = (attachment(tmp_path, "otra.png", b"\x89PNG other", "image/png"),)
+                answer = fresh(tmp_path, description=f"Sigue igual ({name})", links=(), reply_to=key, attachments=files)
+                begun = len(proxy.requests)
+                if fault:
+                    proxy.next(fault, lambda method, path, nth=number, c=counted: next(c) == nth)
+                with_patience(lambda a=answer, j=journal: through.reply(a, j, quiet))
+                requests = requests or len(proxy.requests) - begun
+                before += 1
+                with subtests.test(f"{name}, request {number + 1}"):
+                    assert self.count_replies(key) == before
+        talk = desk.conversation(key)  # type: ignore[attr-defined]
+        assert "Sigue igual" in talk.replies[-1].text
+        assert [file.name for file in talk.replies[-1].files] == ["otra.png"]

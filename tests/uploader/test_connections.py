@@ -8,13 +8,12 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
+from tests.servers.certificate import self_signed
 from uploader.errors import FileChanged
 from uploader.source import PlainSource, Window
 from uploader.ticket import Attachment
@@ -53,30 +52,11 @@ def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         ours.load_cert_chain(certificate)
         server.socket = ours.wrap_socket(server.socket, server_side=True)
         trusted = ssl.create_default_context(cafile=str(certificate))
-        monkeypatch.setattr("uploader.connections._trust", lambda: trusted)
+        monkeypatch.setattr("uploader.connections.trust", lambda: trusted)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"{'https' if request.param == 'TLS' else 'http'}://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
-
-
-def self_signed(folder: Path) -> Path:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - timedelta(hours=1),
-                                now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=True)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    place = folder / "certificate.pem"
-    place.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + made.public_bytes(pem))
-    return place
 
 
 def window(folder: Path, on_block: Callable[[int], None]) -> Window:

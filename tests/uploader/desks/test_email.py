@@ -1,0 +1,387 @@
+"""E-mail, by a real provider's parts: aiosmtpd takes mail in, Dovecot keeps it and shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+import email
+import email.policy
+import ssl
+import threading
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.fault_proxy import Fault, TcpProxy
+from tests.servers.mail import PASSWORD, MailServer
+from tests.servers.oauth import Browser
+from tests.uploader.desk_suite import attachment, make_ticket
+from tests.uploader.line_suite import LineDeskSuite, LineInboxSuite
+from tests.uploader.remote_suite import TalkSuite, fresh
+from uploader.desks.email import MailDesk
+from uploader.errors import (
+    AuthFailed,
+    FileRefused,
+    Gone,
+    InvalidField,
+    NoSpace,
+    OutcomeUnknown,
+    Refused,
+    Temporary,
+    TooLarge,
+    Untrusted,
+)
+from uploader.journal import MemoryJournal
+from uploader.setting import Secret
+from uploader.ticket import Desk, TicketRef, quiet
+
+
+@pytest.fixture(autouse=True)
+def provider(mail: MailServer, request: pytest.FixtureRequest) -> MailServer:
+    mail.empty()
+    if request.instance is not None:
+        request.instance.mail = mail
+    return mail
+
+
+def desk_at(ports: dict[str, int], **changes: Any) -> MailDesk:
+    values: dict[str, Any] = {
+        "address": "soporte@desk.test", "server": f"127.0.0.1:{ports['bare']}", "security": "none",
+        "imap": f"127.0.0.1:{ports['imap']}", "imap_security": "none", "sender": "ana@desk.test",
+        "password": Secret(PASSWORD), "stall_s": 2.0,
+    }  # fmt: skip
+    return MailDesk(**(values | changes))
+
+
+def read(content: bytes) -> EmailMessage:
+    found = email.message_from_bytes(content, policy=email.policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def answer(key: str, subject: str, html: str = "", files: list[tuple[str, bytes]] | None = None, **heads: str) -> bytes:
+    """What an agent's program, or a robot, sends."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "Berta Agente <berta@desk.test>", "ana@desk.test", subject
+    mail["Message-ID"] = email.utils.make_msgid(domain="desk.test")
+    if key:
+        mail["In-Reply-To"] = mail["References"] = key
+    for name, value in heads.items():
+        mail[name.replace("_", "-")] = value
+    mail.set_content(html, subtype="html")
+    for name, content in files or []:
+        mail.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
+    return mail.as_bytes(policy=email.policy.SMTP)
+
+
+class TestMail(LineDeskSuite, TalkSuite, LineInboxSuite):
+    submits_on = "bare"
+    mail: MailServer
+
+    @pytest.fixture
+    def ports(self) -> dict[str, int]:
+        return {name: self.mail.ports[name] for name in ("bare", "imap")}
+
+    def reach(self, ports: dict[str, int]) -> MailDesk:
+        return desk_at(ports)
+
+    def every(self, desk: Desk) -> list[dict[str, Any]]:
+        """Each mail once, as most desks do with one of the same Message-ID."""
+        found = dict[str, dict[str, Any]]()
+        for content in self.mail.box("soporte"):
+            mail = read(content)
+            if "In-Reply-To" in mail:
+                continue
+            plain = mail.get_body(("plain",))
+            assert plain is not None
+            files = [(part.get_filename(), part.get_payload(decode=True)) for part in mail.iter_attachments()]
+            found[str(mail["Message-ID"])] = {
+                "id": str(mail["Message-ID"]), "report_id": str(mail["X-Testigo-Report"]), "files": files,
+                "subject": str(mail["Subject"]), "text": plain.get_content(),
+            }  # fmt: skip
+        return list(found.values())
+
+    def agent_replies(self, key: str, html: str, files: list[tuple[str, bytes]]) -> None:
+        self.mail.deliver("ana@desk.test", answer(key, "Re: [#77] Ñandú 🐦 no carga", html, files))
+
+    def agent_solves(self, key: str) -> None:
+        self.mail.deliver("ana@desk.test", answer(key, "[#77] Resuelto: Ñandú 🐦 no carga", "<p>Listo</p>"))
+
+    def count_replies(self, key: str) -> int:
+        mails = [read(content) for content in self.mail.box("soporte")]
+        return len({mail["Message-ID"] for mail in mails if key in str(mail["References"] or "")})
+
+    def sent_twice(self, key: str) -> bool:
+        return [read(content)["Message-ID"] for content in self.mail.box("soporte")].count(key) > 1
+
+    def lost_250(self, lines: dict[str, TcpProxy], folder: Path) -> tuple[MemoryJournal, Any, TicketRef]:
+        """The server has the mail, and its last answer got lost."""
+        line = lines["bare"]
+        self.through(lines).submit(fresh(folder), MemoryJournal(), quiet)
+        ticket, journal = fresh(folder), MemoryJournal()
+        line.next(Fault(cut_reply_after_bytes=line.received_bytes - len("50 2.0.0 Ok: queued as 4C1234\r\n")))
+        with pytest.raises(OutcomeUnknown):
+            self.through(lines).submit(ticket, journal, quiet)
+        (found,) = [each for each in self.every(self.through(lines)) if each["report_id"] == ticket.report_id]
+        return journal, ticket, TicketRef(ticket.report_id, "", found["id"], unconfirmed=True)
+
+    def test_after_a_lost_answer_the_desks_own_word_says_that_it_arrived(
+        self, lines: dict[str, TcpProxy], tmp_path: Path
+    ) -> None:
+        journal, ticket, ref = self.lost_250(lines, tmp_path)
+        robot = answer(ref.key, "[#91] Recibido", "<p>Gracias</p>", Auto_Submitted="auto-replied")
+        self.mail.deliver("ana@desk.test", robot, sender="")
+        assert self.through(lines).submit(ticket, journal, quiet) == ref
+        assert not self.sent_twice(ref.key)
+
+    def test_after_a_lost_answer_the_providers_own_copy_says_that_it_arrived(
+        self, lines: dict[str, TcpProxy], tmp_path: Path
+    ) -> None:
+        journal, ticket, ref = self.lost_250(lines, tmp_path)
+        sent = next(content for content in self.mail.box("soporte") if ref.key.encode() in content)
+        place = self.mail.folder / "mail/ana/.Sent/cur/from-the-provider:2,S"
+        place.write_bytes(sent)
+        assert self.through(lines).submit(ticket, journal, quiet) == ref
+        assert not self.sent_twice(ref.key)
+        place.unlink()
+
+    def test_nobody_knows_whether_it_arrived_so_it_goes_again_under_the_same_id(
+        self, lines: dict[str, TcpProxy], tmp_path: Path
+    ) -> None:
+        journal, ticket, ref = self.lost_250(lines, tmp_path)
+        assert self.through(lines).submit(ticket, journal, quiet) == ref
+        both = [content for content in self.mail.box("soporte") if ref.key.encode() in content]
+        bodies = {content.partition(b"Message-ID:")[2] for content in both}
+        assert (len(both), len(bodies)) == (2, 1)
+
+    def test_a_copy_lies_among_the_sent_mails_once(self, desk: MailDesk, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        copies = [p.read_bytes() for p in (self.mail.folder / "mail/ana/.Sent").glob("*/*")]
+        assert [ref.key.encode() in content for content in copies].count(True) == 1
+
+    def test_an_acknowledgement_brings_the_number_and_is_no_answer(self, desk: MailDesk, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        robot = answer(ref.key, "Re: [rt.example.org #4711] Ñandú", "<p>Recibido</p>", Auto_Submitted="auto-replied",
+                       Reply_To="x@evil.example")  # fmt: skip
+        self.mail.deliver("ana@desk.test", robot, sender="")
+        (mine,) = [ticket for ticket in desk.news("").tickets if ticket.key == ref.key]
+        assert (mine.id, mine.state) == ("4711", "open")
+        talk = desk.conversation(ref.key)
+        assert [reply.automatic for reply in talk.replies] == [False, True]
+        desk.reply(fresh(tmp_path, reply_to=ref.key, attachments=(), links=()), MemoryJournal(), quiet)
+        last = read(list(self.mail.box("soporte"))[-1])
+        assert last["To"] == "soporte@desk.test"
+        assert last["In-Reply-To"] == ref.key  # not the robot's
+        assert "[rt.example.org #4711]" in last["Subject"]
+        assert last["Auto-Submitted"] is None
+
+    def test_an_answer_that_names_only_the_number_belongs_to_it(self, desk: MailDesk, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        self.mail.deliver("ana@desk.test", answer(ref.key, "[#8123] Recibido", Auto_Submitted="auto-replied"))
+        self.mail.deliver("ana@desk.test", answer("", "[#8123] Una pregunta", "<p>¿Sigue?</p>"))
+        assert "¿Sigue?" in desk.conversation(ref.key).replies[-1].text
+
+    def test_the_answer_to_an_answer_belongs_to_the_same_ticket(self, desk: MailDesk, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        own = desk.reply(fresh(tmp_path, reply_to=ref.key), MemoryJournal(), quiet)
+        mark = desk.news("").mark
+        self.mail.deliver("ana@desk.test", answer(own, "Re: x", "<p>Ahora sí</p>"))
+        assert [ticket.key for ticket in desk.news(mark).tickets] == [ref.key]
+        assert [reply.mine for reply in desk.conversation(ref.key).replies] == [True, True, False]
+
+    def test_news_come_by_themselves_while_it_waits(self, desk: MailDesk, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        timer = threading.Timer(1, lambda: self.agent_replies(ref.key, "<p>hola</p>", []))
+        timer.start()
+        assert desk.wait(30, lambda: False)
+        timer.join()
+        assert not desk.wait(0.5, lambda: False)
+        assert not desk.wait(30, lambda: True)
+
+    def test_somebody_elses_mailbox_is_looked_through_anew(self, desk: MailDesk, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        assert ref.key in [ticket.key for ticket in desk.news("99.99999.98.99999").tickets]
+
+    @pytest.mark.parametrize(
+        "hostile",
+        [
+            b"Subject: =?utf-8?b?////?= =?no?q?x?=\r\nContent-Type: text/plain; charset=no-such\r\n\r\nhola \xff\xfe",
+            b"Subject: x\r\nContent-Type: text/html; charset=\"utf-16\"\r\n\r\n<p>hola</p>",
+            b"Subject: x\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n" * 60 + b"\r\nhola",
+            b"Subject: x\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: application/x;"
+            b" name*0*=utf-8''..%2f; name*1*=..%2fx%00.exe\r\nContent-Transfer-Encoding: base64\r\n\r\n=\xff==\r\n",
+            b"Subject: " + b"x" * 9000 + b"\r\nFrom: <<>,,\"\r\nContent-Type: ; ;\r\n\r\nhola",
+            b"Subject: x\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nhola",
+            b"Content-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!aG9sYQ",
+            b"Subject: x\r\nContent-Type: text/html\r\n\r\n" + b"<div><b>hola</b>" * 320_000,
+        ],
+        ids=["charset", "wrong charset", "nested", "names", "heads", "mail in mail", "base64", "5 MB"],
+    )  # fmt: skip
+    def test_hostile_mail_harms_nothing(self, desk: MailDesk, tmp_path: Path, hostile: bytes) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        self.mail.deliver("ana@desk.test", f"In-Reply-To: {ref.key}\r\n".encode() + hostile)
+        assert ref.key in [ticket.key for ticket in desk.news("").tickets]
+        last = desk.conversation(ref.key).replies[-1]
+        assert "<" not in last.text
+        assert len(last.text) < 300_000
+        for number, file in enumerate(last.files):
+            desk.fetch(file, tmp_path / f"file-{number}", quiet)
+        assert not {path.name for path in tmp_path.glob("**/*.exe")}
+
+
+@pytest.mark.parametrize(
+    ("departments", "to"),
+    [
+        ("high=+alta", "soporte+alta@desk.test"),
+        ("claim=reclamos@desk.test; high=+alta", "reclamos@desk.test"),
+        ("claim=reclamos@desk.test; claim/high=jefe@desk.test", "jefe@desk.test"),
+        ("low=+baja", "soporte@desk.test"),
+    ],
+)
+def test_kind_and_priority_choose_the_department(mail: MailServer, tmp_path: Path, departments: str, to: str) -> None:
+    ref = desk_at(mail.ports, departments=departments).submit(fresh(tmp_path), MemoryJournal(), quiet)
+    box = to.partition("@")[0].partition("+")[0]
+    (found,) = [content for content in mail.box(box) if ref.key.encode() in content]
+    assert read(found)["Delivered-To"] == to
+
+
+def test_the_limit_is_the_servers_less_what_the_encoding_costs(mail: MailServer, tmp_path: Path) -> None:
+    desk = desk_at(mail.ports)
+    most = desk.limits.total_bytes
+    assert most is not None and 18_900_000 < most < 19_160_000
+    fits = attachment(tmp_path, "fits.bin", bytes(most))
+    ref = desk.submit(fresh(tmp_path, attachments=(fits,)), MemoryJournal(), quiet)
+    (found,) = [content for content in mail.box("soporte") if ref.key.encode() in content[:1000]]
+    (part,) = read(found).iter_attachments()
+    assert part.get_payload(decode=True) == bytes(most)
+
+
+def test_what_is_too_large_goes_as_a_link_and_is_never_sent(mail: MailServer, tmp_path: Path) -> None:
+    files = (attachment(tmp_path, "small.bin", b"x"), attachment(tmp_path, "large.bin", bytes(20_000_000)))
+    with pytest.raises(FileRefused) as caught:
+        desk_at(mail.ports).submit(fresh(tmp_path, attachments=files), MemoryJournal(), quiet)
+    assert caught.value.attachment == "large.bin"
+
+
+def test_the_desks_own_server_takes_less(mail: MailServer, tmp_path: Path) -> None:
+    small, files = desk_at(mail.ports, address="small@desk.test"), (attachment(tmp_path, "a.bin", bytes(200_000)),)
+    journal = MemoryJournal()
+    with pytest.raises(FileRefused, match=r"a\.bin"):
+        small.submit(fresh(tmp_path, attachments=files), journal, quiet)
+    with pytest.raises(TooLarge):
+        small.submit(fresh(tmp_path, description="x" * 200_000, attachments=()), MemoryJournal(), quiet)
+    assert desk_at(mail.ports, largest_mb=1.0).limits.total_bytes < 600_000  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("to", "error"),
+    [("nobody", InvalidField), ("full", NoSpace), ("spam", Refused)],
+)
+def test_a_refusal_is_told_in_the_servers_words(
+    mail: MailServer, tmp_path: Path, to: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        desk_at(mail.ports, address=f"{to}@desk.test").submit(fresh(tmp_path), MemoryJournal(), quiet)
+
+
+def test_a_greylisted_mail_goes_later(mail: MailServer, tmp_path: Path) -> None:
+    desk, ticket, journal = desk_at(mail.ports, address="greylist@desk.test"), fresh(tmp_path), MemoryJournal()
+    with pytest.raises(Temporary, match="450"):
+        desk.submit(ticket, journal, quiet)
+    ref = desk.submit(ticket, journal, quiet)
+    assert [ref.key.encode() in content for content in mail.box("greylist")] == [True]
+
+
+@pytest.mark.parametrize(("security", "out", "back"), [("STARTTLS", "starttls", "imap"), ("TLS", "tls", "imaps")])
+class TestEncrypted:
+    def at(self, mail: MailServer, security: str, out: str, back: str, **changes: Any) -> MailDesk:
+        return desk_at(mail.ports, security=security, imap_security=security, **{
+            "server": f"127.0.0.1:{mail.ports[out]}", "imap": f"127.0.0.1:{mail.ports[back]}"} | changes)  # fmt: skip
+
+    def test_a_certificate_that_the_system_trusts(
+        self, mail: MailServer, security: str, out: str, back: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            "uploader.connections.trust", lambda: ssl.create_default_context(cafile=str(mail.certificate))
+        )
+        desk = self.at(mail, security, out, back)
+        desk.check()
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        assert desk.conversation(ref.key).replies[0].mine
+
+    def test_one_that_it_does_not_trust_gets_no_password(
+        self, mail: MailServer, security: str, out: str, back: str, tmp_path: Path
+    ) -> None:
+        with pytest.raises(Untrusted):
+            self.at(mail, security, out, back).check()
+        with pytest.raises(Untrusted):
+            desk_at(mail.ports, imap=f"127.0.0.1:{mail.ports[back]}", imap_security=security).news("")
+
+    def test_a_token_from_the_browser_lets_in(
+        self, mail: MailServer, security: str, out: str, back: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            "uploader.connections.trust", lambda: ssl.create_default_context(cafile=str(mail.certificate))
+        )
+        urls = (f"{mail.tokens.url}/authorize", f"{mail.tokens.url}/token")
+        values = {"password": Secret(""), "mode": "Google", "client_id": "client-1", "login_urls": urls}
+        given = self.at(mail, security, out, back, **values).sign_in(Browser().open)
+        desk = self.at(mail, security, out, back, **values, refresh_token=Secret(given["refresh_token"]))
+        desk.check()
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        assert desk.conversation(ref.key).replies[0].mine
+        mail.tokens.provider.access.clear()
+        with pytest.raises(AuthFailed):
+            desk.check()
+        desk.check()  # with a new token
+
+
+def test_a_server_that_offers_no_encryption_gets_no_password(mail: MailServer) -> None:
+    with pytest.raises(Refused, match="offers no encryption"):
+        desk_at(mail.ports, security="STARTTLS").check()
+
+
+def test_mail_in_the_clear_goes_to_this_machine_alone(mail: MailServer) -> None:
+    with pytest.raises(InvalidField, match="encryption"):
+        desk_at(mail.ports, server="mail.example.org").check()
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"server": "not a server"}, "server"),
+        ({"sender": "ana@desk.test\r\nBcc: x@y"}, "sender"),
+        ({"address": "soporte"}, "address"),
+        ({"departments": "high=a b@c"}, "departments"),
+        ({"departments": "high"}, "departments"),
+        ({"numbers": "("}, "numbers"),
+    ],
+)
+def test_a_wrong_setting_is_named(mail: MailServer, tmp_path: Path, changes: dict[str, str], name: str) -> None:
+    with pytest.raises(InvalidField) as caught:
+        desk = desk_at(mail.ports, **changes)
+        desk.submit(make_ticket(tmp_path), MemoryJournal(), quiet)
+        desk.check()
+    assert caught.value.name == name
+
+
+def test_without_incoming_mail_it_is_sent_and_nothing_is_read(mail: MailServer, tmp_path: Path) -> None:
+    desk = desk_at(mail.ports, imap="")
+    ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+    assert ref.unconfirmed
+    assert desk.news("x").mark == "x"
+    with pytest.raises(InvalidField, match="incoming"):
+        desk.conversation(ref.key)
+
+
+def test_a_conversation_that_is_not_there_is_told(mail: MailServer) -> None:
+    with pytest.raises(Gone):
+        desk_at(mail.ports).conversation("<20260101-000000-0000000000.testigo@desk.test>")
+
+
+def test_no_port_of_a_provider_gives_a_secret_away(mail: MailServer) -> None:
+    desk = dataclasses.replace(desk_at(mail.ports), password=Secret("wrong"))
+    with pytest.raises(AuthFailed) as caught:
+        desk.check()
+    assert "wrong" not in str(caught.value)
