@@ -159,7 +159,8 @@ class Shelf:
     def create(self, **values: Any) -> ReportFolder:
         """A new draft, complete on disk before it can be seen."""
         now = datetime.now(UTC)
-        report = Report(f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(5)}", now, **values)
+        moment = f"{now.microsecond * 4096 // 1_000_000:03x}"  # so that names sort as reports were begun
+        report = Report(f"{now:%Y%m%d-%H%M%S}-{moment}{secrets.token_hex(4)[1:]}", now, **values)
         making = ReportFolder(self.root / "drafts" / f".{report.id}")
         making.files.mkdir(parents=True)
         made = ReportFolder(self.root / "drafts" / report.id)

@@ -20,11 +20,29 @@ from client.lock import Busy, ProcessLock
 from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event, Report, ReportDamaged, State, Trouble
 from uploader.errors import Cancelled, FileChanged, Refused, Temporary, UploaderError
 from uploader.journal import Journal
+from uploader.ticket import LINK_ABOVE_BYTES
 
-RETRY_AFTER_S = (10, 60, 300, 1800, 7200, 21600)
-"""After the first failure, the second, …; the last one again and again."""
-JITTER = 0.2
+SOON_S, OFTEN_S = 10.0, 600.0
+"""After the first failure; then at a moment of its own within ten minutes, and from there every ten minutes."""
+HELD_S = 60.0
+"""How long a report is left alone that failed in a way nobody planned for."""
+SPREAD_S = 30.0
+"""Over which those who were cut off together come back."""
 UNREACHED = ("unreachable", "share_unreachable")
+
+
+def next_try_s(attempts: int, draw: Callable[[], float] = random.random) -> float:
+    """How long to wait after so many failures; ``draw`` gives 0 to 1.
+
+    The second wait takes every client to a moment of its own, and the same period keeps them apart: however long a
+    desk was away, those who come back are spread evenly (``tests/bench/bench_outage.py`` counts them).
+    """
+    if attempts <= 1:
+        return SOON_S * (0.5 + draw())
+    if attempts == 2:
+        return OFTEN_S * (0.02 + 0.98 * draw())
+    return OFTEN_S * (0.9 + 0.2 * draw())
+
 
 Deliver = Callable[[Report, Journal, Callable[[str, int, int], None]], Delivered]
 
@@ -41,6 +59,8 @@ class Outbox:
         self._busy: set[str] = set()
         self._cancelled: set[str] = set()
         self._held_until: dict[str, float] = {}
+        self._desk_until: dict[str, float] = {}
+        self._at_desk: dict[str, tuple[str, bool]] = {}
         self._closing = False
         self._threads: list[threading.Thread] = []
 
@@ -69,14 +89,14 @@ class Outbox:
         for folder in self._shelf.list("outbox"):
             self.make_due(folder.id)
 
-    def make_due(self, report_id: str) -> None:
-        """This report is tried at once, also when a person was needed before. What is being sent is left alone."""
+    def make_due(self, report_id: str, at: datetime | None = None) -> None:
+        """This report is tried at once (or ``at``), also when a person was needed. What is being sent is left alone."""
         folder = self._shelf.find(report_id, "outbox")
         if folder is None:
             return
         try:
             with self.held(report_id) as state:
-                state.not_before, state.needs_you = None, False
+                state.not_before, state.needs_you, state.tried_at = at, False, datetime.now(UTC)
                 folder.write_log(state)
         except (Busy, KeyError):
             return
@@ -84,14 +104,17 @@ class Outbox:
         self.poke()
 
     def send_unreached(self) -> None:
-        """What waits because somebody could not be reached is due now."""
+        """What waits because somebody could not be reached is due now, or within half a minute: a whole company may
+        have come back at this moment."""
+        self._desk_until.clear()
+        until = datetime.now(UTC) + timedelta(seconds=random.uniform(0, SPREAD_S))  # noqa: S311  # no secret
         for folder in self._shelf.list("outbox"):
             try:
                 error = folder.read_log().last_error
             except Damaged:
                 continue
             if error is not None and error.code in UNREACHED:
-                self.make_due(folder.id)
+                self.make_due(folder.id, until)
 
     def pause(self, report_id: str) -> None:
         """Stops the delivery that runs, or keeps one that waits from running; the report stays in the outbox.
@@ -176,6 +199,10 @@ class Outbox:
                         return
                     folder, due_s = self._next()
                 self._busy.add(folder.id)
+                with suppress(Damaged):
+                    report = folder.read()
+                    large = any(a.size_bytes > LINK_ABOVE_BYTES for a in report.attachments)
+                    self._at_desk[folder.id] = (report.desk, large)
             try:
                 with self._lock.held(0):
                     self._send(folder)
@@ -192,6 +219,7 @@ class Outbox:
         """The report is free again, and only now are its listeners told how it stands: they may act at once."""
         with self._wake:
             self._busy.discard(report_id)
+            self._at_desk.pop(report_id, None)
             self._cancelled.discard(report_id)
             self._wake.notify_all()
         folder = self._shelf.find(report_id, "outbox", "sent")
@@ -215,10 +243,25 @@ class Outbox:
             if state.needs_you:
                 continue
             wait_s = max(seconds_left(state, now), self._held_until.get(folder.id, 0) - time.monotonic())
+            if self._desk_until or self._at_desk:
+                wait_s = max(wait_s, self._desk_wait_s(folder))
             if wait_s <= 0:
                 return folder, 0
             soonest = wait_s if soonest is None else min(soonest, wait_s)
         return None, soonest
+
+    def _desk_wait_s(self, folder: ReportFolder) -> float:
+        """How long a report's desk is to be left alone: it asked for that, or is busy with an older report of ours.
+
+        A large file that is on its way to a share holds nobody up.
+        """
+        try:
+            desk = folder.read().desk
+        except Damaged:
+            return 0
+        if any(other == desk and not large for other, large in self._at_desk.values()):
+            return HELD_S  # woken before, when that one is done
+        return self._desk_until.get(desk, 0) - time.monotonic()
 
     def _send(self, folder: ReportFolder) -> None:
         if not folder.path.is_dir():  # another process delivered it between our look and our lock
@@ -236,10 +279,14 @@ class Outbox:
                 done = self._deliver(report, folder.journal(state), self._progress(report.id))
             except UploaderError as error:
                 self._failed(folder, state, error)
+                if isinstance(error, Temporary) and not isinstance(error, ShareUnreachable):
+                    left_s = seconds_left(state, datetime.now(UTC))
+                    self._desk_until[report.desk] = time.monotonic() + left_s  # for all that wait for it
                 return
             except OSError as error:
                 self._failed(folder, state, _unwritable(error))
                 return
+            self._desk_until.pop(report.desk, None)
             state.ticket, state.sent, state.last_error = done.ticket, done.sent, None
             state.sent_at, state.not_before, state.needs_you = datetime.now(UTC), None, False
             folder.write_log(state)
@@ -259,7 +306,7 @@ class Outbox:
             folder.write_log(state)
         else:
             after_s = error.retry_after_s if isinstance(error, Temporary) else None
-            if after_s is not None and after_s <= RETRY_AFTER_S[0]:
+            if after_s is not None and after_s <= SOON_S:
                 state.attempts = 1  # it came further: the next waits begin short again
             self._postpone(folder, trouble, after_s, state)
 
@@ -268,19 +315,18 @@ class Outbox:
     ) -> None:
         state = state or folder.read_log()
         if after_s is None:
-            plan = RETRY_AFTER_S[min(max(state.attempts, 1), len(RETRY_AFTER_S)) - 1]
-            after_s = plan * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # jitter is no secret
+            after_s = next_try_s(state.attempts)
         state.last_error, state.tried_at = trouble, datetime.now(UTC)
         state.not_before = state.tried_at + timedelta(seconds=after_s)
         folder.write_log(state)
 
     def _hold_back(self, folder: ReportFolder) -> None:
         """Postpones what went wrong in a way nobody planned for; in memory when even the disk refuses."""
-        self._held_until[folder.id] = time.monotonic() + RETRY_AFTER_S[1]
+        self._held_until[folder.id] = time.monotonic() + HELD_S
         try:
             self._postpone(folder, Trouble("failed", "an unexpected failure; the log has the details"))
         except (OSError, Damaged):
-            log.warning("%s is held back for %s s", folder.id, RETRY_AFTER_S[1])
+            log.warning("%s is held back for %s s", folder.id, HELD_S)
 
     def _progress(self, report_id: str) -> Callable[[str, int, int], None]:
         def progress(file: str, done_bytes: int, total_bytes: int) -> None:

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +14,11 @@ from client.delivery import Delivered, ShareRefused
 from client.draft import Draft
 from client.folder import Log, Shelf
 from client.lock import Busy, ProcessLock
-from client.outbox import RETRY_AFTER_S, Outbox, seconds_left
+from client.outbox import OFTEN_S, SOON_S, Outbox, next_try_s, seconds_left
 from client.report import DeliveryChanged, Event, Report, ReportDamaged
 from uploader.errors import Cancelled, Refused, Temporary, UploaderError
 from uploader.journal import Journal
-from uploader.ticket import TicketRef
+from uploader.ticket import Attachment, TicketRef
 
 Act = Callable[[Report, Journal], None]
 
@@ -42,8 +44,8 @@ class Bench:
             self.events.append(event)
             self.heard.notify_all()
 
-    def put(self, summary: str = "x") -> str:
-        return self.shelf.move(self.shelf.create(summary=summary), "outbox").id
+    def put(self, summary: str = "x", **values: Any) -> str:
+        return self.shelf.move(self.shelf.create(summary=summary, **values), "outbox").id
 
     def wait_for(self, report_id: str, *states: str) -> None:
         def there() -> bool:
@@ -84,9 +86,9 @@ def test_what_lies_there_at_the_start_is_sent(bench: Bench) -> None:
     assert not list(bench.shelf.list("outbox"))
 
 
-def test_a_slow_delivery_does_not_hold_up_the_next(bench: Bench) -> None:
+def test_a_large_file_on_its_way_does_not_hold_up_the_next_report(bench: Bench) -> None:
     go = threading.Event()
-    slow = bench.put("slow")
+    slow = bench.put("slow", attachments=(Attachment("film.mp4", Path("film.mp4"), 41_000_000, "video/mp4", "ab"),))
 
     def act(report: Report, journal: Journal) -> None:
         if report.id == slow:
@@ -102,8 +104,8 @@ def test_a_slow_delivery_does_not_hold_up_the_next(bench: Bench) -> None:
     bench.wait_for(slow, "sent")
 
 
-@pytest.mark.parametrize("failures", range(1, 8))
-def test_each_failure_waits_longer_by_the_plan(bench: Bench, failures: int) -> None:
+@pytest.mark.parametrize("failures", range(1, 5))
+def test_a_failure_is_followed_by_the_next_try_of_the_plan(bench: Bench, failures: int) -> None:
     bench.act = fail(Temporary("down"))
     report_id = bench.put()
     for _ in range(failures):
@@ -112,8 +114,57 @@ def test_each_failure_waits_longer_by_the_plan(bench: Bench, failures: int) -> N
     assert delivery.attempts == failures
     assert delivery.not_before is not None
     wait_s = (delivery.not_before - datetime.now(UTC)).total_seconds()
-    plan = RETRY_AFTER_S[min(failures, len(RETRY_AFTER_S)) - 1]
-    assert 0.75 * plan < wait_s < 1.25 * plan
+    assert next_try_s(failures, lambda: 0.0) - 1 < wait_s < next_try_s(failures, lambda: 1.0)
+
+
+def test_the_second_wait_is_anywhere_in_ten_minutes_and_from_there_it_is_every_ten_minutes() -> None:
+    assert next_try_s(1, lambda: 0.5) == SOON_S
+    assert next_try_s(2, lambda: 0.0) < OFTEN_S / 20
+    assert next_try_s(2, lambda: 1.0) == OFTEN_S
+    assert next_try_s(3, lambda: 0.5) == OFTEN_S
+    assert next_try_s(100, lambda: 0.5) == OFTEN_S
+
+
+def test_a_desk_that_is_away_is_asked_for_one_report_and_not_for_each(bench: Bench) -> None:
+    tried: list[str] = []
+
+    def away(report: Report, journal: Journal) -> None:
+        tried.append(report.summary)
+        raise Temporary("down", retry_after_s=3600)
+
+    bench.act = away
+    for number in range(20):
+        bench.put(f"{number:02}")
+    bench.outbox.start()
+    threading.Event().wait(1)
+    assert tried == ["00"]
+    bench.outbox.close()
+
+
+def test_after_an_outage_all_arrive_in_their_order_and_once(bench: Bench) -> None:
+    arrived: list[str] = []
+    up, since = threading.Event(), time.monotonic()
+
+    def limited(report: Report, journal: Journal) -> None:
+        if not up.is_set():
+            raise Temporary("down")
+        if len(arrived) >= 10 * (1 + (time.monotonic() - since) // 0.3):  # ten in 0.3 s, as a service counts them
+            raise Temporary("slow down", retry_after_s=0.3)
+        arrived.append(report.summary)
+
+    bench.act = limited
+    ids = [bench.put(f"{number:03}") for number in range(60)]
+    bench.outbox.start()
+    threading.Event().wait(0.3)
+    assert arrived == []
+    up.set()
+    bench.outbox.send_all()
+    bench.outbox.send_unreached()
+    for report_id in ids:
+        bench.wait_for(report_id, "sent")
+    assert arrived == sorted(arrived)
+    assert len(arrived) == len(ids)
+    bench.outbox.close()
 
 
 def test_the_services_own_wish_wins_over_the_plan(bench: Bench) -> None:
