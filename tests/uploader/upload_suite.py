@@ -31,8 +31,6 @@ PIECE = 5 * MIB
 BLOCKS = [hashlib.sha256(bytes([n])).digest() * 2048 for n in range(16)]
 LARGE = b"".join(BLOCKS[n * 7 % 16] + BLOCKS[n % 16] for n in range(106)) + b"end"
 """About 13 MiB: two whole pieces and a smaller one."""
-SHORT = LARGE[: PIECE + 300_000]
-"""A whole piece and a smaller one."""
 SMALL_PIECE = 4 * 320 * 1024
 """A multiple of what Microsoft and Google want, where nothing demands more."""
 
@@ -147,16 +145,20 @@ class UploadSuite(ShareSuite):
     def proxy(self, server_url: str, fault_proxy: Callable[[str], FaultProxy]) -> FaultProxy:
         return fault_proxy(server_url)
 
+    @pytest.fixture
+    def small_pieces(self, monkeypatch: pytest.MonkeyPatch) -> bytes:
+        """A file of one whole piece, as small as may be, and a smaller one."""
+        monkeypatch.setattr("uploader.ways.PIECE_BYTES", self.least_piece)
+        return LARGE[: self.least_piece + 300_000]
+
     @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
     def test_whatever_happens_to_any_one_request_the_file_is_there_once_and_whole(
-        self, proxy: FaultProxy, tmp_path: Path, fault: Fault, monkeypatch: pytest.MonkeyPatch
+        self, proxy: FaultProxy, tmp_path: Path, fault: Fault, small_pieces: bytes
     ) -> None:
         """Any one of each kind: what goes through the same code with the same outcome need not fail twice."""
-        monkeypatch.setattr("uploader.ways.PIECE_BYTES", self.least_piece)
-        content = LARGE[: self.least_piece + 300_000]
         share = self.at(proxy.url)
         before = self.count(share)
-        file = attachment(tmp_path, "grabación.mp4", content)
+        file = attachment(tmp_path, "grabación.mp4", small_pieces)
         share.put(file, MemoryJournal(), quiet)
         kinds: dict[object, int] = {}
         for number, request in enumerate(proxy.requests):
@@ -168,18 +170,18 @@ class UploadSuite(ShareSuite):
             proxy.next(fault, lambda method, path, nth=number, c=counted: next(c) == nth)
             link = self.put_with_patience(self.at(proxy.url), file, journal)  # one that has not signed in yet
             assert proxy.waiting == 0, f"request {number}"
-            assert self.read(link.url) == content, f"request {number}"
+            assert self.read(link.url) == small_pieces, f"request {number}"
             assert self.count(share) == before + done, f"request {number}"
 
     @pytest.mark.parametrize("fault", SLOW_LINES.values(), ids=SLOW_LINES.keys())
     def test_a_line_that_is_only_slow_or_late_is_waited_for_and_nothing_goes_twice(
-        self, proxy: FaultProxy, tmp_path: Path, fault: Fault
+        self, proxy: FaultProxy, tmp_path: Path, fault: Fault, small_pieces: bytes
     ) -> None:
         proxy.next(fault, times=None)
         share = self.at(proxy.url)
-        link = share.put(attachment(tmp_path, "video.mp4", SHORT), MemoryJournal(), quiet)
-        assert self.read(link.url) == SHORT
-        assert sum(request.body_bytes for request in proxy.requests) < 1.05 * len(SHORT)
+        link = share.put(attachment(tmp_path, "video.mp4", small_pieces), MemoryJournal(), quiet)
+        assert self.read(link.url) == small_pieces
+        assert sum(request.body_bytes for request in proxy.requests) < 1.05 * len(small_pieces)
         assert self.count(share) == 1
 
     def put_with_patience(self, share: UploadShare, file: Attachment, journal: MemoryJournal) -> Link:
@@ -330,9 +332,11 @@ class UploadSuite(ShareSuite):
 
     @pytest.mark.parametrize("fault", [FAULTS["the reply is lost"], Fault(answer=Answer(403))], ids=["lost", "refused"])
     def test_no_secret_is_in_an_error_or_its_log(
-        self, proxy: FaultProxy, tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: Fault
-    ) -> None:
+        self, proxy: FaultProxy, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,
+        fault: Fault,
+    ) -> None:  # fmt: skip
         """From any one request on everything fails. What an error was raised from is looked into as well."""
+        monkeypatch.setattr("uploader.flow.FIRST_WAIT_S", 0.0005)
         share, file, said = self.at(proxy.url), attachment(tmp_path, "video.mp4", b"short"), list[str]()
         journals = [FallibleJournal({}, 0, after=True)]
         with caplog.at_level(logging.DEBUG):

@@ -15,7 +15,7 @@ from tests.servers.fault_proxy import Fault, FaultProxy, TcpProxy
 from tests.servers.listing import shown
 from tests.servers.sshd import SftpServer
 from tests.uploader.desk_suite import attachment
-from tests.uploader.upload_suite import LARGE, PIECE, SHORT, SLOW_LINES, UploadSuite, killed_midway, small_and_quick
+from tests.uploader.upload_suite import LARGE, PIECE, SLOW_LINES, UploadSuite, killed_midway, small_and_quick
 from uploader.errors import AuthFailed, Cancelled, InvalidField, Refused, Unreachable, UploaderError
 from uploader.journal import MemoryJournal
 from uploader.setting import Secret
@@ -78,12 +78,12 @@ class TestSftp(UploadSuite):
 
     @pytest.mark.parametrize("fault", SLOW_LINES.values(), ids=SLOW_LINES.keys())
     def test_a_line_that_is_only_slow_or_late_is_waited_for_and_nothing_goes_twice(  # type: ignore[override]
-        self, line: TcpProxy, tmp_path: Path, fault: Fault
+        self, line: TcpProxy, tmp_path: Path, fault: Fault, small_pieces: bytes
     ) -> None:
         line.next(fault, times=None)
-        link = self.at(str(line.port)).put(attachment(tmp_path, "video.mp4", SHORT), MemoryJournal(), quiet)
-        assert self.read(link.url) == SHORT
-        assert line.sent_bytes < 1.05 * len(SHORT)
+        link = self.at(str(line.port)).put(attachment(tmp_path, "video.mp4", small_pieces), MemoryJournal(), quiet)
+        assert self.read(link.url) == small_pieces
+        assert line.sent_bytes < 1.05 * len(small_pieces)
 
     def test_a_damaged_byte_is_noticed(self, line: TcpProxy, tmp_path: Path) -> None:
         line.next(Fault(corrupt_request_at=PIECE))
