@@ -17,6 +17,7 @@ DESKS: dict[str, str] = {
     "jira": "uploader.desks.jira:JiraServiceManagement",
     "redmine": "uploader.desks.redmine:Redmine",
     "rt": "uploader.desks.rt:RequestTracker",
+    "servicenow": "uploader.desks.servicenow:ServiceNow",
     "zendesk": "uploader.desks.zendesk:Zendesk",
 }
 SHARES: dict[str, str] = {

@@ -253,7 +253,8 @@ class InboxSuite(TalkSuite):
         through = self.at(proxy.url)  # type: ignore[attr-defined]
         ref = self.sent(desk, tmp_path)
         key = ref.key or ref.id
-        before, requests = self.count_replies(key), 0
+        begin = before = self.count_replies(key)
+        requests = 0
         for name, fault in {"none": None, **FAULTS}.items():
             for number in range(max(requests, 1)):
                 journal, counted = MemoryJournal(), iter(range(1000))
@@ -270,3 +271,5 @@ class InboxSuite(TalkSuite):
         talk = desk.conversation(key)  # type: ignore[attr-defined]
         assert "Sigue igual" in talk.replies[-1].text
         assert [file.name for file in talk.replies[-1].files] == ["otra.png"]
+        arrived = [file for reply in talk.replies for file in reply.files if file.name == "otra.png"]
+        assert len(arrived) == before - begin, "equal names in different replies are different files"

@@ -1,0 +1,147 @@
+"""ServiceNow, a strict instance of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.oauth import Browser
+from tests.servers.servicenow import ServiceNowServer
+from tests.uploader.desk_suite import attachment
+from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from uploader.desks.servicenow import ServiceNow
+from uploader.errors import FieldWanted, FileRefused, Gone, InvalidField
+from uploader.journal import MemoryJournal
+from uploader.seen import Seen
+from uploader.setting import Secret
+from uploader.ticket import Desk, Link, SharedFile, quiet
+from uploader.wire import Wire
+
+
+class TestServiceNow(RemoteDeskSuite, InboxSuite):
+    producer = ""
+
+    @pytest.fixture
+    def server_url(self) -> Iterator[str]:
+        self.server = ServiceNowServer()
+        self.token = self.server.provider.sign_in()
+        yield self.server.url
+        self.server.stop()
+
+    def at(self, url: str, **changes: Any) -> ServiceNow:
+        values = {"client_id": "client-1", "refresh_token": Secret(self.token), "producer": self.producer, **changes}
+        return ServiceNow(url=url, **values)
+
+    def every(self, desk: Desk) -> list[dict[str, Any]]:
+        return [self._whole(record) for record in self.server.records.values()]
+
+    def _whole(self, record: Any) -> dict[str, Any]:
+        text = record.values["description"]
+        report = re.search(r"Testigo (\S+)", text)
+        return {"id": record.id, "report_id": report and report[1], "subject": record.values["short_description"],
+                "text": text, "files": [(file.name, file.content) for file in record.files]}  # fmt: skip
+
+    def agent_replies(self, key: str, html: str, files: list[tuple[str, bytes]]) -> None:
+        self.server.agent_replies(key, html, files)
+
+    def agent_solves(self, key: str) -> None:
+        self.server.agent_solves(key)
+
+    def count_replies(self, key: str) -> int:
+        return len(self.server.records[key].comments)
+
+    def test_signing_in_gives_what_a_report_needs(self, server_url: str, tmp_path: Path) -> None:
+        given = self.at(server_url, refresh_token=Secret("")).sign_in(Browser().open)
+        desk = self.at(server_url, refresh_token=Secret(given["refresh_token"]))
+        assert desk.submit(fresh(tmp_path), MemoryJournal(), quiet).id.startswith("INC")
+
+    def test_who_may_create_and_not_attach_sends_links_in_a_comment(self, desk: ServiceNow, tmp_path: Path) -> None:
+        self.server.may_attach = False
+        ticket, journal = fresh(tmp_path), MemoryJournal()
+        for _ in ticket.attachments:
+            with pytest.raises(FileRefused) as caught:
+                desk.submit(ticket, journal, quiet)
+            file = next(file for file in ticket.attachments if file.name == caught.value.attachment)
+            link = Link(f"https://files.example.org/{file.sha256[:8]}")
+            shared = SharedFile(file.name, file.size_bytes, file.media_type, file.sha256, link)
+            rest = tuple(other for other in ticket.attachments if other != file)
+            ticket = replace(ticket, attachments=rest, links=(*ticket.links, shared))
+        for _ in range(2):
+            ref = desk.submit(ticket, journal, quiet)
+        assert len(self.server.records) == 1
+        told = [comment["text"] for comment in self.server.records[ref.key].comments]
+        assert len(told) == 2
+        assert all(file.link.url in "".join(told) for file in ticket.links[1:])
+        assert ticket.links[0].link.url not in "".join(told)
+
+    def test_a_journal_that_is_not_shown_is_read_where_the_user_sees_it(self, desk: ServiceNow, tmp_path: Path) -> None:
+        self.server.shows_journal = False
+        self.test_a_file_of_an_agent_comes_byte_for_byte(desk, tmp_path, "captura ñ.png")
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        answer = fresh(tmp_path, description="Sigue\nigual", links=(), reply_to=ref.key, attachments=())
+        desk.reply(answer, MemoryJournal(), quiet)
+        self.server.agent_replies(ref.key, "<p>¿Y ahora?</p>", [])
+        talk = desk.conversation(ref.key).replies[1:]
+        assert [(reply.author, reply.mine) for reply in talk] == [("Lucía", True), ("Ana", False)]
+        assert "Sigue\nigual" in talk[0].text
+        assert talk[1].text == "¿Y ahora?"
+
+    def test_what_is_missing_is_named(self, server_url: str) -> None:
+        with pytest.raises(InvalidField, match="no table “nada”"):
+            self.at(server_url, table="nada").check()
+        with pytest.raises(InvalidField, match="no record producer “nada”"):
+            self.at(server_url, producer="nada").check()
+
+    def test_urgency_kind_and_fields_are_its_own(self, desk: ServiceNow, tmp_path: Path) -> None:
+        own = replace(desk, producer="", kinds="claim=hardware", fields="u_centro=42")
+        ref = own.submit(fresh(tmp_path, priority="low"), MemoryJournal(), quiet)
+        values = self.server.records[ref.key].values
+        assert (values["urgency"], values["category"], values["u_centro"]) == ("3", "hardware", "42")
+        assert values["caller_id"] == "u1"
+
+    def test_somebody_elses_record_is_not_there(self, desk: ServiceNow, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        self.server.records[ref.key].caller = "u2"
+        assert desk.news("").tickets == ()
+        with pytest.raises(Gone):
+            desk.conversation(ref.key)
+
+    def test_record_producers_can_be_chosen_from(self, desk: ServiceNow) -> None:
+        assert [(choice.value, choice.title) for choice in desk.choices("producer")] == [("p1", "Informar de un fallo")]
+
+    def test_articles_are_found_by_their_words(self, desk: ServiceNow) -> None:
+        (found,) = desk.articles("la impresora falla", "es")
+        assert (found.title, found.excerpt) == ("La impresora no imprime", "Reinicia la cola")
+        assert found.url == f"{desk.url}/sp?sys_kb_id=99&id=kb_article_view"
+        assert desk.articles("xyzzy", "es") == ()
+
+    def test_its_address_gives_it_away(self, server_url: str) -> None:
+        with Wire() as wire:
+            assert ServiceNow.recognise(Seen(wire, server_url + "/sp")) == {"url": server_url}
+
+
+class TestByRecordProducer(TestServiceNow):
+    """The same through the form that the portal itself uses."""
+
+    producer = "p1"
+
+    def test_a_variable_that_must_be_filled_in_is_named_before_anything_is_sent(
+        self, desk: ServiceNow, tmp_path: Path
+    ) -> None:
+        self.server.mandatory["u_centro"] = "Edificio"
+        with pytest.raises(FieldWanted) as caught:
+            desk.submit(fresh(tmp_path, fields={}), MemoryJournal(), quiet)
+        assert caught.value.name == "Edificio"
+        assert self.tickets(desk) == []
+        ref = replace(desk, fields="Edificio=B").submit(fresh(tmp_path, fields={}), MemoryJournal(), quiet)
+        assert self.server.records[ref.key].values["u_centro"] == "B"
+
+    def test_a_file_that_the_portal_would_take_travels_too(self, desk: ServiceNow, tmp_path: Path) -> None:
+        file = attachment(tmp_path, "a.txt", b"a", "text/plain")
+        ref = desk.submit(fresh(tmp_path, attachments=(file,)), MemoryJournal(), quiet)
+        assert [stored.kind for stored in self.server.records[ref.key].files] == ["text/plain"]

@@ -1,0 +1,378 @@
+"""ServiceNow: records of a table, or of a record producer, in the name of whoever signed in; their roles decide.
+
+The record is made first and its files follow, one a request. Many users may create an incident and not attach to it:
+such a file goes as a link in a comment. Source: ServiceNow's documentation, "Table API", "Attachment API", "Service
+Catalog API", "Knowledge Management REST API", "Authorization code grant workflow" (Xanadu to Australia, 2024 to 2026).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from uploader.body import mark, render
+from uploader.cargo import Cargo
+from uploader.errors import FieldWanted, FileRefused, InvalidField, OutcomeUnknown, Refused, UploaderError
+from uploader.inbox import (
+    MOST_TICKETS,
+    Article,
+    Conversation,
+    Inbox,
+    InboxAbilities,
+    Library,
+    News,
+    OwnTicket,
+    RemoteFile,
+    Reply,
+    State,
+)
+from uploader.journal import Journal
+from uploader.oauth import Client, error_in
+from uploader.plain_text import plain_text, tidy
+from uploader.remote import http_address, late_links, subject_of, telling
+from uploader.rest import Rest, moment, text_in, time_in
+from uploader.seen import Seen
+from uploader.setting import setting
+from uploader.signed_in_desk import SignedInDesk, SignedInRest
+from uploader.ticket import Attachment, Choice, DeskAbilities, Progress, SharedFile, Ticket, TicketRef
+from uploader.wire import Reply as Answer
+from uploader.wire import Wire, sort_out
+
+URGENCIES = {"high": "1", "medium": "2", "low": "3"}
+"""The priority is computed from urgency and impact, and never sent."""
+STATES: dict[str, State] = {"3": "waiting", "6": "solved", "7": "closed", "8": "closed"}
+"""Of incidents: 1 new, 2 in progress, 3 on hold, 6 resolved, 7 closed, 8 cancelled."""
+SUBJECT_CHARACTERS = 160
+LOOKED_AT = 50
+MINE = "caller_id=javascript:gs.getUserID()^ORopened_by=javascript:gs.getUserID()"
+SHOWN = "sys_id,number,short_description,description,state,active,urgency,due_date,sys_created_on,sys_updated_on," \
+        "correlation_id,sys_created_by"  # fmt: skip
+_HEAD = re.compile(r"^(\d\S+ \S+(?: [AP]M)?) - (.*) \([^()\n]*\)$", re.MULTILINE)
+"""Before each entry of a journal as a user sees it: when, who, and which journal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceNow(SignedInDesk, Inbox, Library):
+    title: ClassVar[str] = "ServiceNow"
+    abilities: ClassVar[DeskAbilities] = DeskAbilities(order="after", markup="plain", entry=("oauth",), signs_in=True)
+    inbox: ClassVar[InboxAbilities] = InboxAbilities()
+
+    url: str = setting("Address of ServiceNow", help="https://company.service-now.com", kind="url")
+    table: str = setting("Table", help="Where reports become records.", default="incident")
+    producer: str = setting(
+        "Record producer", help="Its sys_id. Empty: records are made in the table itself.", default="", rare=True
+    )
+
+    @classmethod
+    def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
+        found = seen.json("/api/now/table/incident")
+        known = isinstance(found, dict) and found.get("status") == "failure" and "detail" in (found.get("error") or {})
+        return {"url": seen.root} if known else None
+
+    def client(self) -> Client:
+        base = http_address(self.url)
+        return Client(self.title, f"{base}/oauth_auth.do", f"{base}/oauth_token.do", self.client_id, "useraccount",
+                      port=self.port)  # fmt: skip
+
+    def choices(self, field: str) -> tuple[Choice, ...]:
+        if field != "producer":
+            return ()
+        with self.open_wire() as wire:
+            found = self._rest(wire).read("GET", "sn_sc/servicecatalog/items", query={"sysparm_limit": "200"})
+        return tuple(Choice(text_in(item, "sys_id"), text_in(item, "name")) for item in _rows(found)
+                     if "producer" in text_in(item, "type"))  # fmt: skip
+
+    def check(self) -> None:
+        with self.open_wire() as wire:
+            rest = self._rest(wire)
+            if not self._me(rest):
+                raise Refused("{service} does not show you who you are; the account may lack a right",
+                              service=self.title)  # fmt: skip
+            try:
+                rest.read("GET", f"now/table/{self.table}", query={"sysparm_limit": "1"})
+            except Refused as error:
+                if error.code == "auth_failed":
+                    raise
+                raise InvalidField("table", "there is no table “{value}”, or you may not see it",
+                                   value=self.table) from error  # fmt: skip
+            if self.producer:
+                self._variables(rest)
+
+    def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
+        late = late_links(ticket, journal)
+        with self.open_wire() as wire:
+            rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
+            made = journal.once(
+                "create", partial(self._create, rest, ticket), partial(self._find, rest, ticket.report_id)
+            )
+            table, key, number = made.split(" ", 2)
+            self._attach(rest, table, key, cargo, journal, "")
+            self._tell(rest, table, key, ticket, late, journal)
+            cargo.arrived()
+        return TicketRef(number, self._page(table, key), key)
+
+    def _create(self, rest: Rest, ticket: Ticket) -> str:
+        values = {
+            "short_description": subject_of(ticket, SUBJECT_CHARACTERS),
+            "description": render(ticket, "plain"),
+            "urgency": self.priority_of(ticket, URGENCIES),
+            "correlation_id": ticket.report_id,
+        }
+        if kind := self.kind_of(ticket, {}):
+            values["category"] = kind
+        given = self.field_values(ticket)
+        if self.producer:
+            found = self._produce(rest, values, given)
+        else:
+            own = {name: value for name, value in given.items() if re.fullmatch(r"[a-z][a-z0-9_]*", name)}
+            if me := self._me(rest):
+                own["caller_id"] = text_in(me, "sys_id")
+            found = rest.create(
+                f"now/table/{self.table}", query={"sysparm_fields": "sys_id,number"},
+                content={**values, "contact_type": "self-service", **own},
+            )  # fmt: skip
+        made = found.get("result") or {}
+        key, number = text_in(made, "sys_id"), text_in(made, "number")
+        if not key:
+            raise OutcomeUnknown("{host} did not say which ticket it made", host=self.url)
+        return f"{text_in(made, 'table') or self.table} {key} {number or key}"
+
+    def _produce(self, rest: Rest, values: Mapping[str, str], given: Mapping[str, str]) -> dict[str, Any]:
+        """A variable that has a field's name fills that field. Source: "Populate record producer data"."""
+        sent = {name: value for name, value in values.items() if name != "category"}
+        for item in self._variables(rest):
+            name, label = text_in(item, "name"), text_in(item, "label")
+            if value := given.get(name) or given.get(label) or values.get(name):
+                sent[name] = value
+            elif item.get("mandatory") is True:
+                raise FieldWanted(label or name, "the help desk wants “{field}” to be filled in", field=label or name)
+        path = f"sn_sc/servicecatalog/items/{self.producer}/submit_producer"
+        return rest.create(path, content={"variables": sent})
+
+    def _variables(self, rest: Rest) -> list[dict[str, Any]]:
+        """Raises: InvalidField when the record producer is not there."""
+        try:
+            found = rest.read("GET", f"sn_sc/servicecatalog/items/{self.producer}").get("result") or {}
+        except Refused as error:
+            if error.code == "auth_failed":
+                raise
+            raise InvalidField("producer", "there is no record producer “{value}”, or you may not see it",
+                               value=self.producer) from error  # fmt: skip
+        return [item for item in found.get("variables") or [] if isinstance(item, dict)]
+
+    def _me(self, rest: Rest) -> dict[str, Any]:
+        query = {"sysparm_query": "sys_id=javascript:gs.getUserID()", "sysparm_fields": "sys_id,user_name,name",
+                 "sysparm_limit": "1"}  # fmt: skip
+        return next(iter(_rows(rest.read("GET", "now/table/sys_user", query=query))), {})
+
+    def _find(self, rest: Rest, report_id: str) -> str | None:
+        query = {"sysparm_query": f"{MINE}^ORDERBYDESCsys_created_on", "sysparm_limit": str(LOOKED_AT),
+                 "sysparm_fields": "sys_id,number,correlation_id,description"}  # fmt: skip
+        for item in _rows(rest.read("GET", f"now/table/{self.table}", query=query)):
+            if text_in(item, "correlation_id") == report_id or mark(report_id) in text_in(item, "description"):
+                return f"{self.table} {text_in(item, 'sys_id')} {text_in(item, 'number')}"
+        return None
+
+    def _attach(self, rest: Rest, table: str, key: str, cargo: Cargo, journal: Journal, step: str) -> None:
+        def attach(file: Attachment) -> str:
+            query = {"table_name": table, "table_sys_id": key, "file_name": cargo.name(file)}
+            head = {"Content-Type": file.media_type or "application/octet-stream"}
+            try:
+                told = rest.create("now/attachment/file", query=query, body=cargo.body(file), headers=head)
+            except Refused as error:
+                if error.code == "auth_failed":
+                    raise
+                raise FileRefused(file.name, "{service} does not take “{name}”; it goes as a link",
+                                  service=self.title, name=file.name) from error  # fmt: skip
+            return text_in(told, "result", "sys_id") or "sent"
+
+        def find(file: Attachment) -> str | None:
+            new = [f for f, _, _ in self._attached(rest, key) if f.key not in old]
+            return next((f.key for f in new if (f.name, f.size_bytes) == (cargo.name(file), file.size_bytes)), None)
+
+        old: list[str] = []
+        if step and cargo.files:  # a reply: files of the same name may be there already
+            told = journal.once(f"{step}there", lambda: " ".join(f.key for f, _, _ in self._attached(rest, key)))
+            old = told.split()
+        for file in cargo.files:
+            journal.once(step + cargo.step(file), partial(attach, file), partial(find, file))
+
+    def _attached(self, rest: Rest, key: str) -> list[tuple[RemoteFile, str, str]]:
+        """The files of a record, each with who attached it and when."""
+        query = {"sysparm_query": f"table_sys_id={key}^ORDERBYsys_created_on", "sysparm_limit": "500"}
+        rows = _rows(rest.read("GET", "now/attachment", query=query))
+        return [
+            (RemoteFile(text_in(row, "sys_id"), text_in(row, "file_name"), int(text_in(row, "size_bytes") or 0),
+                        text_in(row, "content_type")), text_in(row, "sys_created_by"), text_in(row, "sys_created_on"))
+            for row in rows
+        ]  # fmt: skip
+
+    def _tell(
+        self, rest: Rest, table: str, key: str, ticket: Ticket, late: tuple[SharedFile, ...], journal: Journal
+    ) -> None:
+        """Of each file that goes as a link since the record was made, in a comment of its own."""
+        for file in late:
+            text, words = render(telling(ticket, file, key), "plain"), file.link.url
+            journal.once(f"told/{file.name}", partial(self._comment, rest, table, key, text),
+                         partial(self._find_comment, rest, table, key, words))  # fmt: skip
+
+    def _comment(self, rest: Rest, table: str, key: str, text: str) -> str:
+        rest.change("PATCH", f"now/table/{table}/{key}", query={"sysparm_fields": "sys_id"}, content={"comments": text})
+        return "sent"
+
+    def _find_comment(self, rest: Rest, table: str, key: str, words: str) -> str | None:
+        return next((entry.key for entry in self._comments(rest, table, key, "") if words in entry.text), None)
+
+    def _comments(self, rest: Rest, table: str, key: str, me: str) -> list[Reply]:
+        """The journal's entries; where they are not shown, as they stand in the record for its reader."""
+        query = {"sysparm_query": f"element_id={key}^element=comments^ORDERBYsys_created_on", "sysparm_limit": "500",
+                 "sysparm_fields": "sys_id,value,sys_created_by,sys_created_on"}  # fmt: skip
+        try:
+            rows = _rows(rest.read("GET", "now/table/sys_journal_field", query=query))
+        except Refused as error:
+            if error.code == "auth_failed":
+                raise
+            rows = []
+        if rows:
+            return [
+                Reply(
+                    text_in(row, "sys_id"),
+                    text_in(row, "sys_created_by"),
+                    text_in(row, "sys_created_by") == me,
+                    moment(text_in(row, "sys_created_on")),
+                    _plain(text_in(row, "value")),
+                )
+                for row in rows
+            ]
+        asked = {"sysparm_fields": "comments", "sysparm_display_value": "true"}
+        told = text_in(rest.read("GET", f"now/table/{table}/{key}", query=asked), "result", "comments")
+        return _entries(told, text_in(self._me(rest), "name"))
+
+    # -- the way back -------------------------------------------------------------------------------------------
+
+    def news(self, mark: str) -> News:
+        """Not filtered by the mark at the service: times in its queries are those of the user's time zone."""
+        query = {"sysparm_query": f"{MINE}^ORDERBYDESCsys_updated_on", "sysparm_limit": "100",
+                 "sysparm_fields": SHOWN, "sysparm_display_value": "all"}  # fmt: skip
+        with self.open_wire() as wire:
+            rest, tickets = self._rest(wire), list[OwnTicket]()
+            for begin in range(0, MOST_TICKETS, 100):
+                asked = {**query, "sysparm_offset": str(begin)}
+                rows = _rows(rest.read("GET", f"now/table/{self.table}", query=asked))
+                found = [self._own(row) for row in rows]
+                tickets += [ticket for ticket in found if not mark or ticket.updated_at >= moment(mark)]
+                if len(rows) < 100 or len(tickets) < begin + 100:
+                    break
+        newest = max((ticket.updated_at for ticket in tickets), default=None)
+        return News(newest.isoformat() if newest else mark, tuple(tickets))
+
+    def conversation(self, key: str) -> Conversation:
+        with self.open_wire() as wire:
+            rest = self._rest(wire)
+            query = {"sysparm_fields": SHOWN, "sysparm_display_value": "all"}
+            found = rest.read("GET", f"now/table/{self.table}/{key}", query=query).get("result") or {}
+            me = text_in(found, "sys_created_by", "value")
+            comments = self._comments(rest, self.table, key, me)
+            attached = self._attached(rest, key)
+        own, text = self._own(found), tidy(text_in(found, "description", "value"))
+        talk = [Reply(f"record-{key}", me, True, own.created_at, text), *comments]
+        files: list[list[RemoteFile]] = [[] for _ in talk]
+        for file, author, when in attached:
+            files[_nearest(talk, author == me, when)].append(file)
+        replies = [Reply(r.key, r.author, r.mine, r.written_at, r.text, tuple(f)) for r, f in zip(talk, files)]
+        return Conversation(own, tuple(replies))
+
+    def _own(self, row: Mapping[str, Any]) -> OwnTicket:
+        key, state = text_in(row, "sys_id", "value"), STATES.get(text_in(row, "state", "value"), "open")
+        if text_in(row, "active", "value") == "false" and state != "solved":
+            state = "closed"
+        return OwnTicket(
+            text_in(row, "number", "value"), key, self._page(self.table, key),
+            text_in(row, "short_description", "value"), state, text_in(row, "state", "display_value"),
+            text_in(row, "urgency", "display_value"), moment(text_in(row, "sys_created_on", "value")),
+            moment(text_in(row, "sys_updated_on", "value")), due_at=time_in(text_in(row, "due_date", "value")),
+            may=() if state == "closed" else ("reply",),
+        )  # fmt: skip
+
+    def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
+        with self.open_wire() as wire:
+            login = {"Authorization": f"Bearer {self.login.token(wire)}"}
+            address = f"{self._base}/api/now/attachment/{file.key}/file"
+            with wire.stream(address, login) as (_, blocks), target.open("xb") as out:
+                for block in blocks:
+                    out.write(block)
+                    progress(out.tell(), file.size_bytes or out.tell())
+
+    def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
+        key, late = ticket.reply_to, late_links(ticket, journal)
+        with self.open_wire() as wire:
+            rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
+            done = journal.once("reply", partial(self._comment, rest, self.table, key, render(ticket, "plain")),
+                                partial(self._find_comment, rest, self.table, key, mark(ticket.report_id)))  # fmt: skip
+            self._attach(rest, self.table, key, cargo, journal, "reply/")
+            self._tell(rest, self.table, key, ticket, late, journal)
+            cargo.arrived()
+        return done
+
+    def articles(self, query: str, language: str) -> tuple[Article, ...]:
+        wanted = {"query": query, "language": language, "limit": "5"}
+        with self.open_wire() as wire:
+            found = self._rest(wire).read("GET", "sn_km_api/knowledge/articles", query=wanted).get("result") or {}
+        listed = [item for item in found.get("articles") or [] if isinstance(item, dict)]
+        return tuple(
+            Article(tidy(text_in(item, "title")), self._article(text_in(item, "link")),
+                    plain_text(text_in(item, "snippet")), text_in(item, "number"))
+            for item in listed[:5]
+        )  # fmt: skip
+
+    def _article(self, link: str) -> str:
+        return f"{self._base}/sp{link}" if link.startswith("?") else f"{self._base}/{link.lstrip('/')}"
+
+    @property
+    def _base(self) -> str:
+        return http_address(self.url)
+
+    def _page(self, table: str, key: str) -> str:
+        return f"{self._base}/sp?id=ticket&table={table}&sys_id={key}"
+
+    def _rest(self, wire: Wire) -> Rest:
+        return SignedInRest(wire, f"{self._base}/api", wrong=_wrong, account=self.login)
+
+
+def _wrong(answer: Answer) -> UploaderError:
+    error = error_in(answer)
+    words = (
+        " ".join(filter(None, (text_in(error, "message"), text_in(error, "detail")))) if isinstance(error, dict) else ""
+    )
+    if answer.status in (400, 403) and words.strip():
+        return Refused("{host} refused it: {why}", host=answer.host, why=" ".join(tidy(words).split())[:200])
+    return sort_out(answer)
+
+
+def _rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    listed = found.get("result")
+    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+
+def _plain(text: str) -> str:
+    """A comment may hold HTML between marks of its own. Source: ServiceNow's journal fields, "[code]" tags."""
+    return plain_text(re.sub(r"\[/?code\]", "", text)) if "[code]" in text else tidy(text)
+
+
+def _entries(shown: str, me: str) -> list[Reply]:
+    """The entries of a journal as its reader sees it, oldest first."""
+    heads = list(_HEAD.finditer(shown))
+    ends = [head.start() for head in heads[1:]] + [len(shown)]
+    found = [Reply(f"{head[1]} {head[2]}", head[2], head[2] == me, moment(head[1]), _plain(shown[head.end():end]))
+             for head, end in zip(heads, ends)]  # fmt: skip
+    return found[::-1]
+
+
+def _nearest(talk: list[Reply], mine: bool, when: str) -> int:
+    """Which message a file belongs to: that of the same side nearest in time, the earlier one of two."""
+    sides = [n for n, reply in enumerate(talk) if reply.mine is mine] or [0]
+    return min(sides, key=lambda n: (abs((talk[n].written_at - moment(when)).total_seconds()), n))
