@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from client.power import is_low
 from client.tickets import Looked, Tickets
 from uploader.errors import Refused, Temporary, UploaderError
 
@@ -33,13 +34,16 @@ def next_wait_s(before_s: float, looked: Looked | None, draw: Callable[[], float
 
 
 class Polling:
-    """One thread per desk that can be read back. ``nudge`` looks at once; ``rest`` stops asking (battery saver)."""
+    """One thread per desk that can be read back. ``nudge`` looks at once. While ``resting`` (the battery runs low)
+    nobody is asked by itself."""
 
-    def __init__(self, tickets: Tickets, desks: Callable[[], tuple[str, ...]]) -> None:
-        self._tickets, self._desks = tickets, desks
+    def __init__(
+        self, tickets: Tickets, desks: Callable[[], tuple[str, ...]], resting: Callable[[], bool] = is_low
+    ) -> None:
+        self._tickets, self._desks, self._resting = tickets, desks, resting
         self._wake = threading.Condition()
         self._nudged: set[str] = set()
-        self._resting = self._closing = False
+        self._closing = False
         self._threads: dict[str, threading.Thread] = {}
         self.faults: dict[str, UploaderError] = {}
         """Why a desk could not be asked the last time; empty: it could."""
@@ -56,12 +60,6 @@ class Polling:
         """Looks now: a window was opened, or something was sent. Empty: at all desks."""
         with self._wake:
             self._nudged |= {desk} if desk else set(self._threads)
-            self._wake.notify_all()
-
-    def rest(self, resting: bool) -> None:
-        """On battery saver nobody is asked, unless nudged."""
-        with self._wake:
-            self._resting = resting
             self._wake.notify_all()
 
     def close(self) -> None:
@@ -101,8 +99,10 @@ class Polling:
         with self._wake:
             while not self._closing and name not in self._nudged:
                 left = end - time.monotonic()
-                if left <= 0 and not self._resting:
-                    break
-                self._wake.wait(None if self._resting else left)
+                if left <= 0:
+                    if not self._resting():
+                        break
+                    left = LONGEST_S
+                self._wake.wait(left)
             self._nudged.discard(name)
             return not self._closing

@@ -26,6 +26,7 @@ from client.ui.question import ask_once
 from client.ui.report_words import desk_word, trouble_words
 from client.ui.rows import Row, RowList
 from client.ui.speed import Speed
+from client.ui.support_row import SupportRow
 from client.words import detail, explain, moment, say, say_n, size
 
 SHOWN_SENT = 1000
@@ -76,6 +77,8 @@ class OutboxWindow(QWidget):
     # -- within -----------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
+        self.support = SupportRow(self._session, self._bridge, self._phrases, lambda: "", cover=False)
+        self.support.setContentsMargins(look.L, 0, look.L, look.S)
         self._stack = QStackedLayout()
         self._stack.addWidget(self.list)
         self._stack.addWidget(self.empty)
@@ -89,6 +92,7 @@ class OutboxWindow(QWidget):
         whole.addWidget(Divider())
         whole.addWidget(self._bar)
         whole.addLayout(foot)
+        whole.addWidget(self.support)
 
     def show_all(self, drafts: tuple[Draft, ...], deliveries: tuple[Delivery, ...]) -> None:
         """Shows these instead of what was there."""
@@ -140,6 +144,7 @@ class OutboxWindow(QWidget):
         rows += [self._row(delivery) for delivery in waiting]
         self.list.show_rows(rows)
         self._stack.setCurrentWidget(self.list if rows else self.empty)
+        self.support.allow(any(d.last_error is not None and d.state != "sent" for d in waiting))
         self._show_actions()
 
     def _draft_row(self, draft: Draft) -> Row:

@@ -29,11 +29,21 @@ MOST_SIGNS = 26
 class SupportRow(QWidget):
     """Hidden while there is nothing to say. ``words`` is what is handed over to WhatsApp, after it asked."""
 
-    def __init__(self, session: Session, bridge: Bridge, phrases: look.Phrases, words: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        bridge: Bridge,
+        phrases: look.Phrases,
+        words: Callable[[], str],
+        *,
+        cover: bool = True,
+    ) -> None:
+        """``cover``: what is covered is told too."""
         super().__init__()
-        self._session, self._bridge, self._words = session, bridge, words
+        self._session, self._bridge, self._words, self._tells_cover = session, bridge, words, cover
         self._cover, self._ask = Label("faint", "small", wrap=True), Label("faint", "small")
         self._ways = QGridLayout()
+        self._allowed, self._has = True, False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.XS)
@@ -45,12 +55,19 @@ class SupportRow(QWidget):
         phrases.tell(self._ask.setText, lambda: say("Or reach the help desk by"))
         phrases.tell(lambda _: self.refresh(), lambda: "")
 
+    def allow(self, allowed: bool) -> None:
+        """Shows it only while there is a reason to (where a desk cannot be reached)."""
+        if allowed != self._allowed:
+            self._allowed = allowed
+            self.setVisible(allowed and self._has)
+
     def refresh(self) -> None:
         """Reads it in the background."""
         work = lambda: (self._session.support.cover_words(), self._session.support.ways())  # noqa: E731
         self._bridge.background(work, while_alive(self, lambda found: self._show(*found)))
 
     def _show(self, cover: str, ways: tuple[Way, ...]) -> None:
+        cover = cover if self._tells_cover else ""
         while (item := self._ways.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.hide()
@@ -68,7 +85,8 @@ class SupportRow(QWidget):
         self._cover.setText(cover)
         self._cover.setVisible(bool(cover))
         self._ask.setVisible(bool(ways))
-        self.setVisible(bool(cover or ways))
+        self._has = bool(cover or ways)
+        self.setVisible(self._allowed and self._has)
 
     def _to_whatsapp(self, way: Way) -> None:
         from client.ui.hand_over import ask_and_open

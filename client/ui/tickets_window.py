@@ -11,19 +11,20 @@ from PySide6.QtGui import QDesktopServices, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from client.draft import Draft
+from client.figures import Figures
 from client.report import DeliveryChanged, Event, TicketNews
 from client.session import Session
 from client.tickets import Mine
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
-from client.ui.buttons import LinkButton
 from client.ui.conversation import Conversation, state_words
 from client.ui.outbox_window import joined
 from client.ui.pieces import EmptyState, OneLine
 from client.ui.report_words import desk_word, trouble_words
 from client.ui.rows import Row, RowList
-from client.words import moment, say, say_n
+from client.ui.support_row import SupportRow
+from client.words import moment, number, say, say_n
 from uploader.inbox import RemoteFile, Reply
 
 OPENED = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".txt", ".log", ".md", ".csv", ".pdf", ".mp4", ".webm")
@@ -42,7 +43,7 @@ class TicketsWindow(QWidget):
         self.search, self.list = QLineEdit(), RowList()
         self.empty, self.none_chosen = EmptyState("inbox"), EmptyState("inbox")
         self.talk = Conversation(self._phrases)
-        self._foot, self.figures = OneLine("faint", "small"), LinkButton()
+        self._foot = OneLine("faint", "small")
         self._build()
         tell = self._phrases.tell
         tell(self.setWindowTitle, lambda: say("My tickets"))
@@ -75,6 +76,7 @@ class TicketsWindow(QWidget):
 
     def _build(self) -> None:
         self._wanted = ""
+        self._figures: Figures | None = None
         left = QWidget()
         left.setMinimumWidth(look.sized(210))
         column = QVBoxLayout(left)
@@ -89,6 +91,9 @@ class TicketsWindow(QWidget):
         foot.setContentsMargins(look.L, 0, look.S, look.S)
         foot.addWidget(self._foot, 1)
         column.addLayout(foot)
+        self.support = SupportRow(self._session, self._bridge, self._phrases, self._hand_over_words, cover=False)
+        self.support.setContentsMargins(look.L, 0, look.S, look.S)
+        column.addWidget(self.support)
         right = QWidget()
         self._right = QStackedLayout(right)
         self._right.addWidget(self.none_chosen)
@@ -118,7 +123,8 @@ class TicketsWindow(QWidget):
         self.talk.page_wanted.connect(self._open_page)
         self._bridge.happened.connect(self._on_event)
 
-    def _read(self, tickets: tuple[Mine, ...], figures: object) -> None:
+    def _read(self, tickets: tuple[Mine, ...], figures: Figures) -> None:
+        self._figures = figures
         self._tickets = {_key(mine.desk, mine.ticket.key): mine for mine in tickets}
         self._show_rows()
         if self._wanted in self._tickets:
@@ -136,9 +142,23 @@ class TicketsWindow(QWidget):
                 continue
             state, _ = state_words(mine)
             where = desk_word(mine.desk) if self._several else ""
-            detail = joined(state, ticket.id, moment(ticket.updated_at), where)
-            found.append(Row(key, ticket.subject, detail, say("New") if mine.unread else "", "accent"))
+            due, late = self._session.support.due("incident", ticket, mine.first_answer_at)
+            detail = joined(state, ticket.id, due if late else moment(ticket.updated_at), where)
+            mark = say("New") if mine.unread else say("Late") if late else ""
+            found.append(Row(key, ticket.subject, detail, mark, "accent" if mine.unread else "warn"))
         return found
+
+    def _figure_words(self) -> str:
+        """How soon this desk answers and solves, and how it was liked: as far as it is known."""
+        found = self._figures
+        if found is None:
+            return ""
+        parts = (
+            found.first_answer_h is not None and say("answer after {time} h", time=number(found.first_answer_h)),
+            found.solution_h is not None and say("solved after {time} h", time=number(found.solution_h)),
+            found.satisfaction is not None and f"{number(found.satisfaction)} ★",
+        )
+        return joined(*(part for part in parts if part))
 
     @property
     def _several(self) -> bool:
@@ -149,7 +169,7 @@ class TicketsWindow(QWidget):
         self.list.show_rows(rows)
         self._whole.setCurrentIndex(0 if self._tickets else 1)
         open_ones = sum(mine.ticket.state in ("open", "waiting") for mine in self._tickets.values())
-        self._foot.setText(say_n("{n} open ticket", "{n} open tickets", open_ones))
+        self._foot.setText(joined(say_n("{n} open ticket", "{n} open tickets", open_ones), self._figure_words()))
         self._show_chosen()
 
     def _chosen(self) -> Mine | None:
@@ -237,6 +257,11 @@ class TicketsWindow(QWidget):
 
         fetch = partial(self._session.tickets.fetch, mine, file, folder)
         self._bridge.background(fetch, while_alive(self, came), self._failed)
+
+    def _hand_over_words(self) -> str:
+        """What goes to WhatsApp: the number and the address of the ticket, no more."""
+        mine = self._chosen()
+        return "" if mine is None else f"{mine.ticket.id} {mine.ticket.url}".strip()
 
     def _open_page(self) -> None:
         mine = self._chosen()
