@@ -31,7 +31,9 @@ def figures(tickets: Iterable[tuple[Mine, int]], spared: int) -> Figures:
     listed = list(tickets)
     over = [(mine, answers) for mine, answers in listed if mine.ticket.state in OVER]
     first = [(m.first_answer_at - m.ticket.created_at).total_seconds() / 3600 for m, _ in listed if m.first_answer_at]
+    first = [hours for hours in first if hours >= 0]  # the desk's clock and ours may differ
     ends = [(m.solved_at - m.ticket.created_at).total_seconds() / 3600 for m, _ in over if m.solved_at]
+    ends = [hours for hours in ends if hours >= 0]
     scores = [mine.score for mine, _ in listed if mine.score is not None]
     return Figures(
         len(listed), len(listed) - len(over), len(over), _rounded(first, statistics.median),
