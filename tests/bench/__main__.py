@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from tests.conftest import ROOT
 
-BENCHES = ("capture", "overlay", "program", "recording", "diagnostics", "seal", "upload", "line", "outage")
+BENCHES = ("capture", "overlay", "program", "recording", "diagnostics", "seal", "upload", "line", "desks", "outage")
 NEEDED = {"Xvfb": "xvfb", "xdotool": "xdotool", "trayer": "trayer", "xwininfo": "x11-utils"}
 COMPARED = {"flameshot": "flameshot", "maim": "maim", "scrot": "scrot", "ffmpeg": "ffmpeg"}
 GOALS: tuple[tuple[str, str, float], ...] = (
@@ -44,6 +44,8 @@ GOALS: tuple[tuple[str, str, float], ...] = (
     ("upload", "sent again beyond the parts in flight, MB", 0),
     ("upload", "restart to first byte, s", 2),
     ("upload", "cancel, s", 1),
+    ("desks", "Request Tracker ours to curl", 1.3),
+    ("desks", "Redmine ours to curl", 1.3),
     ("outage", "worst peak to mean", 2),
 )
 """Bench, what, at most. Source: the goals of the project; recording as a ratio to ffmpeg x11grab veryfast."""
