@@ -14,6 +14,7 @@ from uploader.ticket import Desk, Share
 DESKS: dict[str, str] = {
     "email": "uploader.desks.email:MailDesk",
     "folder": "uploader.desks.folder:FolderDesk",
+    "freshdesk": "uploader.desks.freshdesk:Freshdesk",
     "jira": "uploader.desks.jira:JiraServiceManagement",
     "redmine": "uploader.desks.redmine:Redmine",
     "rt": "uploader.desks.rt:RequestTracker",
