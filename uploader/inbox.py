@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -160,3 +160,14 @@ class Library(ABC):
     @abstractmethod
     def articles(self, query: str, language: str) -> tuple[Article, ...]:
         """Five at most, best first."""
+
+
+def with_files(talk: list[Reply], attached: Iterable[tuple[RemoteFile, bool, datetime]]) -> tuple[Reply, ...]:
+    """The messages with the files of a service that keeps those at the ticket: each, with whether it is the user's own
+    and its time, goes to the message of the same side nearest in time, the earlier one of two."""
+    files: list[list[RemoteFile]] = [[] for _ in talk]
+    for file, mine, when in attached:
+        sides = [place for place, reply in enumerate(talk) if reply.mine is mine] or [0]
+        nearest = min(sides, key=lambda place: abs((talk[place].written_at - when).total_seconds()))
+        files[nearest].append(file)
+    return tuple(replace(reply, files=(*reply.files, *new)) for reply, new in zip(talk, files))

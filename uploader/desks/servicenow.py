@@ -29,6 +29,7 @@ from uploader.inbox import (
     RemoteFile,
     Reply,
     State,
+    with_files,
 )
 from uploader.journal import Journal
 from uploader.oauth import Client, error_in
@@ -280,11 +281,8 @@ class ServiceNow(SignedInDesk, Inbox, Library):
             attached = self._attached(rest, key)
         own, text = self._own(found), tidy(text_in(found, "description", "value"))
         talk = [Reply(f"record-{key}", me, True, own.created_at, text), *comments]
-        files: list[list[RemoteFile]] = [[] for _ in talk]
-        for file, author, when in attached:
-            files[_nearest(talk, author == me, when)].append(file)
-        replies = [Reply(r.key, r.author, r.mine, r.written_at, r.text, tuple(f)) for r, f in zip(talk, files)]
-        return Conversation(own, tuple(replies))
+        files = ((file, author == me, moment(when)) for file, author, when in attached)
+        return Conversation(own, with_files(talk, files))
 
     def _own(self, row: Mapping[str, Any]) -> OwnTicket:
         key, state = text_in(row, "sys_id", "value"), STATES.get(text_in(row, "state", "value"), "open")
@@ -370,9 +368,3 @@ def _entries(shown: str, me: str) -> list[Reply]:
     found = [Reply(f"{head[1]} {head[2]}", head[2], head[2] == me, moment(head[1]), _plain(shown[head.end():end]))
              for head, end in zip(heads, ends)]  # fmt: skip
     return found[::-1]
-
-
-def _nearest(talk: list[Reply], mine: bool, when: str) -> int:
-    """Which message a file belongs to: that of the same side nearest in time, the earlier one of two."""
-    sides = [n for n, reply in enumerate(talk) if reply.mine is mine] or [0]
-    return min(sides, key=lambda n: (abs((talk[n].written_at - moment(when)).total_seconds()), n))
