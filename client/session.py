@@ -33,6 +33,7 @@ from client.version import program_version
 from uploader.errors import UploaderError
 from uploader.journal import Journal
 from uploader.names import clean_name
+from uploader.proxy import use_pac
 from uploader.ticket import AS_SET, LINK_ABOVE_BYTES, Attachment, Link, Progress, Wishes
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ class Session:
 
     def remember_region(self, shot: Screenshot, region: Region) -> None:
         """What ``capture last`` takes again."""
-        rect = [region.x, region.y, region.width, region.height]
-        self.remember("last_region", {"screen": shot.monitor.name, "rect": rect})
+        place = [region.x, region.y, region.width, region.height]
+        self.remember("last_region", {"screen": shot.monitor.name, "rect": place})
 
     # -- drafts -----------------------------------------------------------------------------------------------
 
@@ -296,11 +297,10 @@ class Session:
         return self.shared.abandon(path, clean_name(path.name), self.places.share_name(share))
 
     def network_changed(self, *, online: bool, metered: bool) -> None:
-        """What the system says of the network. Back online, what waits for it is tried at once."""
-        back, self._metered = online and not self._online, metered
-        self._online = online
-        if back:
+        """What the system says of the network. Back online, what waits for it is tried soon."""
+        if online and not self._online:
             self.outbox.send_unreached()
+        self._metered, self._online = metered, online
 
     # -- diagnostics ------------------------------------------------------------------------------------------
 
@@ -316,14 +316,13 @@ class Session:
         """Collects and redacts; nothing is sent. Blocks for as long as the profile allows; run it in the background."""
         from client import diagnostics
 
-        desk_name = self.settings.report.desk or DEFAULT
         waiting = sum(1 for _ in self.shelf.list("outbox"))
         context = diagnostics.Context(
             version=program_version(),
             data_folder=self.paths.data,
             log_file=self.paths.log_file,
             monitors=monitors,
-            desk_name=desk_name,
+            desk_name=self.settings.report.desk or DEFAULT,
             check_desk=lambda: self.places.check("desk"),
             own_state={
                 "reports waiting": waiting,
@@ -344,7 +343,9 @@ class Session:
     # -- within -----------------------------------------------------------------------------------------------
 
     def _load(self) -> Settings:
-        return settings.load(self.paths.settings_file, self.paths.data / "settings.good.toml", self._flags)
+        found = settings.load(self.paths.settings_file, self.paths.data / "settings.good.toml", self._flags)
+        use_pac(found.network.pac)
+        return found
 
     def _deliver(self, report: Report, journal: Journal, progress: FileProgress) -> Delivered:
         self.reload()  # a policy may have come while it waited
@@ -356,9 +357,8 @@ class Session:
         opened = lambda: self.places.share(self.places.allowed("share", name))  # noqa: E731
         how = Sharing(opened, note, self._ruled(AS_SET), self._may_send, lambda: opener(self.paths.data))
         done = deliver(report, who, desk, how, journal, progress, self.shelf.root / "outbox" / report.id)
-        desk_name = self.places.desk_name(report.desk)
-        self.tickets.note_sent(desk_name, report, done.ticket)
-        self.polling.nudge(desk_name)
+        self.tickets.note_sent(self.places.desk_name(report.desk), report, done.ticket)
+        self.polling.nudge()
         return done
 
     def _ruled(self, wishes: Wishes) -> Wishes:

@@ -114,6 +114,13 @@ class Knowledge:
     suggest: bool = setting("Suggest articles before sending", kind="flag", default=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Network:
+    pac: str = setting(
+        "Proxy script (PAC)", help="Its address or file. Empty: the system's own proxy settings.", default="", rare=True
+    )
+
+
 SECTIONS: dict[str, type] = {
     "general": General,
     "hotkeys": Hotkeys,
@@ -127,6 +134,7 @@ SECTIONS: dict[str, type] = {
     "sla": Promises,
     "contact": Contact,
     "coverage": Coverage,
+    "network": Network,
 }
 OPTIONS: dict[str, Setting] = {
     f"{section}.{part.name}": part for section, owner in SECTIONS.items() for part in settings_of(owner)
@@ -160,6 +168,7 @@ class Settings:
     sla: Promises = field(default_factory=Promises)
     contact: Contact = field(default_factory=Contact)
     coverage: Coverage = field(default_factory=Coverage)
+    network: Network = field(default_factory=Network)
     desks: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     shares: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     values: tuple[Value, ...] = ()

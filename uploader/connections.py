@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import socket
 from collections.abc import Callable
 from functools import cache
@@ -18,22 +16,6 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 256 * 1024
 """What is written to a connection at once. A block that does not go within the wire's stall time is a stall: 4 kB/s is
 enough."""
-
-
-def proxy_for(url: str) -> str:
-    """The system's proxy for this address, with its credentials; empty: none."""
-    from urllib.request import getproxies, proxy_bypass
-
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(host).is_loopback:
-            return ""
-    proxies = getproxies()
-    if host == "localhost" or not proxies or proxy_bypass(host):
-        return ""
-    found = proxies.get(parts.scheme) or proxies.get("all") or ""
-    return found if "://" in found or not found else f"http://{found}"
 
 
 def open_pools(proxy: str, admit: Callable[[socket.socket], None], stall_s: float) -> PoolManager:

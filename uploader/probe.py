@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from uploader.connections import proxy_for
 from uploader.errors import AuthFailed, Gone, InvalidField, Unreachable, Untrusted, UploaderError
+from uploader.proxy import proxy_for
 
 CONNECT_S = 10.0
 

@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
-from uploader.connections import BLOCK_BYTES, open_pools, proxy_for
+from uploader.connections import BLOCK_BYTES, open_pools
 from uploader.errors import (
     AuthFailed,
     Gone,
@@ -31,6 +31,7 @@ from uploader.errors import (
     Untrusted,
     UploaderError,
 )
+from uploader.proxy import proxy_for
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager

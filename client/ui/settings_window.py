@@ -20,7 +20,7 @@ from client.words import reason, say
 
 PAGES = ("general", "hotkeys", "capture", "recording", "report", "sending", "sla")
 PLACES = ("desk", "share")
-ALSO = {"sharing": "sending", "articles": "report", "contact": "sla", "coverage": "sla"}
+ALSO = {"sharing": "sending", "articles": "report", "contact": "sla", "coverage": "sla", "network": "sending"}
 """Sections that have no page of their own, and where they stand."""
 
 
