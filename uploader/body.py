@@ -83,8 +83,10 @@ def read(text: str, markup: Markup) -> str:
         return plain_text(text)
     if markup == "textile":
         text = re.sub(r"<notextile>(.*?)</notextile>", lambda found: unescape(found[1]), text)
-    if markup == "markdown":
-        text = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text)
+    if markup == "markdown":  # it may hold HTML: escapes become references, which are no tags
+        text = re.sub(r"\\([!-/:-@\[-`{-~])", lambda found: f"&#{ord(found[1])};", text)
+        text = re.sub(r"<(https?://[^\s<>]+)>", lambda found: escape(found[1]), text)
+        return plain_text(text.replace("\n", "<br>"))
     if markup == "jira":
         text = re.sub(r"\\([*_?^~{}\[\]|!+#\\-])", r"\1", text)
     return tidy(text)
@@ -133,11 +135,11 @@ def _html(parts: tuple[str | Facts, ...]) -> str:
 
 
 def _markdown(parts: tuple[str | Facts, ...]) -> str:
-    """Source of what must be escaped: CommonMark 0.31, 2.4 (2024)."""
+    """Source of what must be escaped: CommonMark 0.31, 2.4 (2024); a line's first slash is an order at GitLab."""
 
     def text(words: str) -> str:
         safe = re.sub(r"([\\`*_{}\[\]<>()!|~$&@])", r"\\\1", words)
-        safe = re.sub(r"^(\s*)([-+#=])", r"\1\\\2", safe, flags=re.MULTILINE)
+        safe = re.sub(r"^(\s*)([-+#=/])", r"\1\\\2", safe, flags=re.MULTILINE)
         safe = re.sub(r"^(\s*\d+)([.])", r"\1\\\2", safe, flags=re.MULTILINE)
         return safe.replace("\t", "    ").replace("\n", "  \n")
 

@@ -15,6 +15,7 @@ DESKS: dict[str, str] = {
     "email": "uploader.desks.email:MailDesk",
     "folder": "uploader.desks.folder:FolderDesk",
     "freshdesk": "uploader.desks.freshdesk:Freshdesk",
+    "gitlab": "uploader.desks.gitlab:GitLab",
     "jira": "uploader.desks.jira:JiraServiceManagement",
     "redmine": "uploader.desks.redmine:Redmine",
     "rt": "uploader.desks.rt:RequestTracker",

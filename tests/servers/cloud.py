@@ -25,6 +25,8 @@ class Asked:
     headers: dict[str, str]
     body: bytes
     length: int
+    raw: str = ""
+    """The path as it was sent, before its escapes are undone."""
 
     @property
     def base(self) -> str:
@@ -103,7 +105,8 @@ def _answers_of(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(length)
-            asked = Asked(self.command, unquote(parts.path), dict(parse_qsl(parts.query, True)), headers, body, length)
+            query = dict(parse_qsl(parts.query, True))
+            asked = Asked(self.command, unquote(parts.path), query, headers, body, length, parts.path)
             with cloud.lock:
                 if not asked.whole:
                     cloud.keep(asked)
