@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from client.power import is_low
 from client.tickets import Looked, Tickets
@@ -94,8 +95,12 @@ class Polling:
         return looked, 0.0
 
     def _waited(self, name: str, wait_s: float) -> bool:
-        """False when it is over."""
+        """False when it is over. Where the desk tells of news by itself, it may end the waiting."""
         end = time.monotonic() + wait_s
+        if wait_s > 0 and not self._resting():
+            with suppress(UploaderError, OSError):
+                if self._tickets.wait(name, wait_s, lambda: self._closing or name in self._nudged):
+                    return not self._closing
         with self._wake:
             while not self._closing and name not in self._nudged:
                 left = end - time.monotonic()

@@ -152,6 +152,11 @@ class Tickets:
             database.execute("INSERT OR REPLACE INTO desk VALUES(?, ?, ?)", (desk, news.mark, _now()))
         return Looked(tuple(fresh), changed)
 
+    def wait(self, desk: str, seconds: float, stopped: Callable[[], bool]) -> bool:
+        """Blocks until the desk tells of news (True); at once False where it does not tell. Raises: UploaderError."""
+        inbox = self._inbox(desk)
+        return inbox.inbox.waits and inbox.wait(seconds, stopped)
+
     def _read_in(self, desk: str, inbox: Inbox, ticket: OwnTicket) -> Mine | None:
         """Keeps the conversation; the ticket when agents have written in it since, or it was solved."""
         try:

@@ -24,6 +24,8 @@ MOST_BYTES = 64 * 1024 * 1024
 """Of one answer."""
 DEEPEST = 60
 """Lists within lists: the parts of a mail that a stranger made. What lies deeper is read as if it lay here."""
+LOOK_S = 5.0
+"""How often a waiting line looks whether it is to be ended: rarely, so that a laptop sleeps."""
 IDLE_S = 28 * 60.0
 """Source: RFC 2177: "advised to terminate the IDLE and re-issue it at least every 29 minutes"."""
 BUSY = ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN")
@@ -138,7 +140,7 @@ class Mailbox:
         self._send(f"{tag} IDLE\r\n".encode())
         came = False
         while not came and not stopped() and (left := end - time.monotonic()) > 0:
-            if self._rest or self._pending() or select.select([self._line], [], [], min(left, 0.5))[0]:
+            if self._rest or self._pending() or select.select([self._line], [], [], min(left, LOOK_S))[0]:
                 _, words = self._read()
                 came = len(words) > 1 and words[1] in ("EXISTS", "RECENT")
         self._send(b"DONE\r\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,15 @@ def test_rules_send_some_reports_to_another_desk(session: Session) -> None:
     session.change({"report.rules": "claim=nowhere"})
     with pytest.raises(NotReady):
         session.submit(session.new_draft(summary="x", kind="claim"))
+
+
+def test_the_resident_program_is_told_soon_once_it_has_a_reason_to_look(session: Session, rt: RtServer) -> None:
+    told = threading.Event()
+    session.listen(lambda event: told.set() if isinstance(event, TicketNews) else None)
+    ref = sent(session)
+    session.tickets.look("helpdesk")
+    session.polling.start()
+    rt.ask("POST", f"ticket/{ref.id}/correspond", {"Content": "¿Sigue?", "ContentType": "text/plain"})
+    session.polling.nudge()
+    assert told.wait(60)
+    session.polling.close()
