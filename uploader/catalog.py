@@ -19,6 +19,7 @@ DESKS: dict[str, str] = {
     "jira": "uploader.desks.jira:JiraServiceManagement",
     "redmine": "uploader.desks.redmine:Redmine",
     "rt": "uploader.desks.rt:RequestTracker",
+    "salesforce": "uploader.desks.salesforce:Salesforce",
     "servicenow": "uploader.desks.servicenow:ServiceNow",
     "zendesk": "uploader.desks.zendesk:Zendesk",
 }

@@ -16,6 +16,7 @@ from tests.client.keychain import FileKeychain
 from tests.servers.gdrive import DriveServer
 from tests.servers.oauth import Browser
 from tests.servers.zendesk import ZendeskServer
+from uploader.desks.zendesk import Zendesk
 from uploader.shares.gdrive import GoogleDrive
 
 
@@ -64,6 +65,7 @@ def test_a_desk_with_a_browser_lets_people_in_the_same_way(
     session: Session, keychain: FileKeychain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = ZendeskServer()
+    monkeypatch.setitem(Zendesk.__init__.__kwdefaults__, "port", 0)
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.setattr(places, "_show", Browser().open)
     session.change({"desks.mesa.kind": "zendesk", "desks.mesa.url": server.url, "desks.mesa.client_id": "client-1"})

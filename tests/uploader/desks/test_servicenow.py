@@ -34,7 +34,13 @@ class TestServiceNow(RemoteDeskSuite, InboxSuite):
         self.server.stop()
 
     def at(self, url: str, **changes: Any) -> ServiceNow:
-        values = {"client_id": "client-1", "refresh_token": Secret(self.token), "producer": self.producer, **changes}
+        values = {
+            "client_id": "client-1",
+            "port": 0,
+            "refresh_token": Secret(self.token),
+            "producer": self.producer,
+            **changes,
+        }
         return ServiceNow(url=url, **values)
 
     def every(self, desk: Desk) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ class TestZendesk(RemoteDeskSuite, InboxSuite):
         self.server.stop()
 
     def at(self, url: str, **changes: Any) -> Zendesk:
-        values = {"client_id": "client-1", "refresh_token": Secret(self.token), **changes}
+        values = {"client_id": "client-1", "port": 0, "refresh_token": Secret(self.token), **changes}
         return Zendesk(url=url, **values)
 
     def every(self, desk: Desk) -> list[dict[str, Any]]:
