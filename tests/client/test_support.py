@@ -1,0 +1,102 @@
+"""What the organisation promises and offers, in words, and what of it a ticket carries."""
+
+from __future__ import annotations
+
+import json
+import socket
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from client import words
+from client.contact import Contact, ways
+from client.paths import open_paths
+from client.session import Session
+from uploader.errors import InvalidField
+from uploader.handover import whatsapp_url
+from uploader.inbox import OwnTicket
+
+NOW = datetime.now(UTC)
+
+
+def session_with(text: str) -> Session:
+    paths = open_paths(None, None)
+    paths.settings_file.write_text(text, "utf-8")
+    return Session(paths)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hours", "priority", "said"),
+    [
+        ("high=4h", "mon-fri 08:00-16:00", "high", "Answer within 4 business hours"),
+        ("high=8h", "mon-fri 08:00-16:00", "high", "Answer within 1 business day"),
+        ("*=90m", "", "low", "Answer within 90 minutes"),
+        ("low=2d", "", "low", "Answer within 2 days"),
+        ("high=4h", "", "low", ""),
+        ("high=soon", "", "high", ""),
+        ("", "", "high", ""),
+    ],
+)
+def test_the_promise_is_said_as_people_say_it(answer: str, hours: str, priority: str, said: str) -> None:
+    session = session_with(f'[sla]\nanswer = "{answer}"\nhours = "{hours}"\n')
+    assert session.support.promise_words("incident", priority) == said
+
+
+def test_the_promise_is_said_in_spanish_too() -> None:
+    session = session_with('[sla]\nanswer = "high=4h"\nhours = "mon-fri 08:00-16:00"\n')
+    words.speak("es")
+    try:
+        assert session.support.promise_words("incident", "high") == "Respuesta en 4 horas hábiles"
+    finally:
+        words.speak("en")
+
+
+def ticket(**changes: object) -> OwnTicket:
+    values = {"id": "7", "key": "7", "url": "", "subject": "x", "state": "open", "state_title": "", "priority": "high",
+              "created_at": NOW - timedelta(hours=5), "updated_at": NOW}  # fmt: skip
+    return OwnTicket(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_what_the_desk_says_of_its_due_date_wins_and_what_is_over_is_late() -> None:
+    support = session_with('[sla]\nanswer = "*=4h"\nsolution = "*=8h"\n').support
+    assert support.due("incident", ticket(), None)[1]  # 4 h were promised 5 h ago
+    assert not support.due("incident", ticket(), NOW)[1]  # answered: the solution is due in 3 h
+    assert not support.due("incident", ticket(due_at=NOW + timedelta(hours=1)), None)[1]
+    assert support.due("incident", ticket(state="solved", due_at=NOW - timedelta(hours=1)), None) == ("", False)
+
+
+def test_a_plan_that_holds_is_told_and_travels_in_the_ticket(tmp_path: Path) -> None:
+    manifest = tmp_path / "covers.toml"
+    manifest.write_text(f'[[cover]]\nplan = "Plus"\nhost = "{socket.gethostname()}"\nuntil = 2099-01-01\n', "utf-8")
+    session = session_with(f'[coverage]\nfile = "{manifest}"\n')
+    assert session.support.cover_words() == "Covered by Plus until 2099-01-01"
+    draft = session.new_draft(summary="x")
+    session.send_now(session.submit(draft))
+    (stored,) = session.paths.default_desk.glob("T-*/ticket.json")
+    assert json.loads(stored.read_text("utf-8"))["fields"]["Coverage"] == "Covered by Plus until 2099-01-01"
+
+
+def test_a_manifest_that_is_broken_keeps_nobody_from_reporting(tmp_path: Path) -> None:
+    (tmp_path / "covers.toml").write_text("[[cover", "utf-8")
+    session = session_with(f'[coverage]\nfile = "{tmp_path}/covers.toml"\n')
+    assert session.support.cover_words() == ""
+    assert session.send_now(session.submit(session.new_draft(summary="x"))).state == "sent"
+
+
+def test_the_card_offers_what_it_has_and_says_when_the_telephone_is_closed() -> None:
+    card = Contact(phone="+57 601 234 5678", phone_hours="mon 08:00-09:00", time_zone="America/Bogota",
+                   whatsapp="+57 300 123 4567", chat="javascript:alert(1)", mail="help@example.org")  # fmt: skip
+    found = ways(card, datetime(2026, 11, 30, 13, 30, tzinfo=UTC))  # Monday, 8:30 in Bogotá
+    assert [(way.kind, way.open) for way in found] == [("phone", True), ("whatsapp", None), ("mail", None)]
+    assert found[0].url == "tel:+576012345678"
+    assert ways(card, datetime(2026, 12, 1, 13, 30, tzinfo=UTC))[0].open is False
+    assert ways(Contact(), NOW) == ()
+
+
+def test_whatsapp_gets_digits_and_every_sign_of_the_words() -> None:
+    assert whatsapp_url("+57 (300) 123-4567", "T-1 #2 & más\n¿sí?") == (
+        "https://wa.me/573001234567?text=T-1%20%232%20%26%20m%C3%A1s%0A%C2%BFs%C3%AD%3F"
+    )
+    with pytest.raises(InvalidField):
+        whatsapp_url("300", "x")

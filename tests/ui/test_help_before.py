@@ -1,0 +1,98 @@
+"""While the subject is typed: articles, own open tickets, and what becomes of the draft."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
+
+from client.session import Session
+from client.ui.bridge import Bridge
+from client.ui.report_form import ReportForm
+from tests.ui.every_window import running_session, until
+from uploader.inbox import OwnTicket
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def world(app: QApplication, tmp_path: Path) -> Iterator[tuple[Session, Bridge]]:
+    (tmp_path / "vpn.md").write_text("# La VPN se corta\n\nReinicia el cliente. ![](http://x.org/a.png)\n", "utf-8")
+    with running_session() as (session, bridge):
+        session.change({"articles.folder": str(tmp_path), "report.diagnostics": "none"})
+        yield session, bridge
+
+
+def form_on(world: tuple[Session, Bridge], subject: str) -> ReportForm:
+    session, bridge = world
+    form = ReportForm(session, bridge, session.new_draft(), tuple)
+    form.show()
+    QTest.keyClicks(form.fields.subject, subject)
+    return form
+
+
+def rows(form: ReportForm) -> list[QPushButton]:
+    return [button for button in form.help.findChildren(QPushButton) if button.isVisible()]
+
+
+def test_an_article_that_solved_it_closes_the_draft_and_counts(world: tuple[Session, Bridge]) -> None:
+    session, _ = world
+    form = form_on(world, "la vpn se corta")
+    until(lambda: any("VPN" in row.text() for row in rows(form)))
+    rows(form)[0].click()
+    until(form.help.solve.isVisible)
+    assert "Reinicia" in form.help._view.toPlainText()  # type: ignore[union-attr]
+    form.help._view.close()  # type: ignore[union-attr]
+    form.help.solve.click()
+    assert session.answers.spared == 1
+    assert session.drafts() == ()
+    assert not form.isVisible()
+
+
+def test_nothing_is_suggested_for_words_that_say_too_little_or_when_it_is_off(world: tuple[Session, Bridge]) -> None:
+    session, _ = world
+    form = form_on(world, "vp")
+    QTest.qWait(800)
+    assert not form.help.isVisible()
+    session.change({"articles.suggest": False})
+    other = form_on(world, "la vpn se corta")
+    QTest.qWait(800)
+    assert not other.help.isVisible()
+
+
+def test_an_open_ticket_about_the_same_takes_what_was_written_as_an_answer(world: tuple[Session, Bridge]) -> None:
+    session, _ = world
+    known = OwnTicket("T-93", "93", "", "La impresora del pasillo no imprime", "open", "", "high", NOW, NOW)
+    session.tickets._keep("folder", known, ())
+    form = form_on(world, "otra vez la impresora no imprime")
+    form.fields.description.setPlainText("Desde las ocho.")
+    until(lambda: any("T-93" in row.text() for row in rows(form)))
+    next(row for row in rows(form) if "T-93" in row.text()).click()
+    report = form.draft.report
+    assert report.reply_to is not None
+    assert report.reply_to.key == "93"
+    assert report.description == "otra vez la impresora no imprime\n\nDesde las ocho."
+    assert not form.fields.kind.isVisible()
+    assert form.fields.subject.isReadOnly()
+
+
+def test_whatsapp_is_opened_only_after_the_words_were_shown(
+    world: tuple[Session, Bridge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, _ = world
+    opened: list[str] = []
+    monkeypatch.setattr("client.ui.hand_over.QDesktopServices.openUrl", lambda url: opened.append(url.toString()))
+    session.change({"contact.whatsapp": "+57 300 123 4567"})
+    form = form_on(world, "La pantalla parpadea")
+    until(lambda: [b for b in form.support.findChildren(QPushButton) if b.isVisible()])
+    form.support.findChildren(QPushButton)[0].click()
+    (box,) = form.findChildren(QMessageBox)
+    assert "La pantalla parpadea" in box.informativeText()
+    assert opened == []
+    next(button for button in box.buttons() if button.text() == "Hand over").click()
+    until(lambda: opened)
+    assert opened[0].startswith("https://wa.me/573001234567?text=La")
