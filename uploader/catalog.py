@@ -21,6 +21,7 @@ DESKS: dict[str, str] = {
     "rt": "uploader.desks.rt:RequestTracker",
     "salesforce": "uploader.desks.salesforce:Salesforce",
     "servicenow": "uploader.desks.servicenow:ServiceNow",
+    "zammad": "uploader.desks.zammad:Zammad",
     "zendesk": "uploader.desks.zendesk:Zendesk",
 }
 SHARES: dict[str, str] = {
