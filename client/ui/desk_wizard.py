@@ -43,7 +43,8 @@ class DeskWizard(QWidget):
         self.address, self.look_up = QLineEdit(), PlainButton()
         self.found, self.kind = Label(wrap=True), Choice()
         self.fields: list[SettingField] = []
-        self._form, self._steps = QVBoxLayout(), QVBoxLayout()
+        self._form, self._rare, self._steps = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
+        self.more = LinkButton()
         self.note = Label("quiet", wrap=True)
         self.sign_in, self.cancel, self.go = LinkButton("external-link"), QuietButton(), PrimaryButton()
         self._build()
@@ -52,6 +53,7 @@ class DeskWizard(QWidget):
         self.address.returnPressed.connect(self._recognise)
         self.kind.activated.connect(lambda _: self._choose(str(self.kind.currentData())))
         self.sign_in.clicked.connect(self._sign_in)
+        self.more.clicked.connect(self._show_rare)
         self.cancel.clicked.connect(self.close)
         self.go.clicked.connect(self._go_on)
         self._show_state()
@@ -82,12 +84,27 @@ class DeskWizard(QWidget):
         inner.setSpacing(look.M)
         self._form.setSpacing(look.M)
         inner.addLayout(self._form)
+        self._hidden = QWidget()
+        self._hidden.setLayout(self._rare)
+        self._rare.setContentsMargins(0, 0, 0, 0)
+        self._rare.setSpacing(look.M)
+        inner.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
+        inner.addWidget(self._hidden)
         inner.addWidget(self.sign_in, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self._panel)
         self._steps.setSpacing(look.XS)
         column.addLayout(self._steps)
         column.addWidget(self.note)
         column.addStretch()
+        self._build_foot()
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(self._scroll, 1)
+        whole.addWidget(Divider())
+        whole.addWidget(self._foot)
+
+    def _build_foot(self) -> None:
         scroll = self._scroll = QScrollArea()
         scroll.setWidget(self._inner)
         scroll.setWidgetResizable(True)
@@ -100,12 +117,6 @@ class DeskWizard(QWidget):
         foot.addStretch()
         foot.addWidget(self.cancel)
         foot.addWidget(self.go)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addWidget(scroll, 1)
-        whole.addWidget(Divider())
-        whole.addWidget(self._foot)
 
     def _speak(self) -> None:
         tell, name = self._phrases.tell, self._phrases.name
@@ -118,6 +129,7 @@ class DeskWizard(QWidget):
         tell(self.kind.setAccessibleName, lambda: say("Kind of service"))
         tell(self.sign_in.setText, lambda: say("Sign in…"))
         tell(self.cancel.setText, lambda: say("Cancel"))
+        tell(self.more.setText, lambda: say("More settings"))
         titles = self._session.places.titles("desk")
         words = {"": lambda: say("Choose the kind of help desk…")}
         words |= {kind: partial(detail, title, {}) for kind, title in titles.items() if kind != "folder"}
@@ -168,28 +180,35 @@ class DeskWizard(QWidget):
 
     def _fill(self, kind: str, values: Mapping[str, str]) -> None:
         self._kind, self._values, self._works, self._walked = kind, dict(values), False, ()
-        _empty(self._form)
-        _empty(self._steps)
+        for layout in (self._form, self._rare, self._steps):
+            _empty(layout)
+        self._hidden.hide()
         self.note.setText("")
         self.fields = []
         for declared in self._session.setup.declared(kind):
-            if not declared.rare:
-                default = "" if declared.default is None or declared.kind == "secret" else declared.default
-                self._add(declared.name, declared, values.get(declared.name, default))
+            default = "" if declared.default is None or declared.kind == "secret" else declared.default
+            place = self._rare if declared.rare else self._form
+            self._add(declared.name, declared, values.get(declared.name, default), place)
+        self.more.setVisible(self._rare.count() > 0)
         for key in MINE:
             section, _, name = key.partition(".")
             if not getattr(getattr(self._session.settings, section), name):
-                self._add(key, OPTIONS[key], "")
+                self._add(key, OPTIONS[key], "", self._form)
         first = next((f for f in self.fields if f.key not in values), None)
         if first is not None:
             first.control.setFocus(Qt.FocusReason.TabFocusReason)
         self._show_state()
 
-    def _add(self, key: str, declared: object, value: object) -> None:
+    def _show_rare(self) -> None:
+        self._hidden.show()
+        self.more.hide()
+        self._show_state()
+
+    def _add(self, key: str, declared: object, value: object, place: QVBoxLayout) -> None:
         field = SettingField(key, declared, value, "", self._phrases)  # type: ignore[arg-type]
         field.changed.connect(self._take)
         self.fields.append(field)
-        self._form.addWidget(field)
+        place.addWidget(field)
 
     def _take(self, key: str, value: object) -> None:
         field = next(field for field in self.fields if field.key == key)

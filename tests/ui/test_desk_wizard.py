@@ -9,7 +9,7 @@ import keyring
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit
 
 from client.session import Session
 from client.ui.bridge import Bridge
@@ -17,8 +17,10 @@ from client.ui.desk_wizard import DeskWizard
 from client.ui.report_form import ReportForm
 from client.ui.tickets_window import TicketsWindow
 from tests.client.keychain import FileKeychain
+from tests.servers.mail import PASSWORD, MailServer
 from tests.servers.rt import RtServer
 from tests.ui.every_window import running_session, until
+from tests.uploader.desks.test_email import answer
 from uploader.ticket import TicketRef
 
 
@@ -105,3 +107,37 @@ def test_request_tracker_from_its_address_to_the_rating(world: tuple[Session, Br
     said = rt.ask("GET", f"ticket/{ref.id}/history?fields=Type&per_page=50")["items"]
     assert sum(event["Type"] == "Correspond" for event in said) == 2
     window.close()
+
+
+def test_an_e_mail_desk_from_its_address_to_the_answer(world: tuple[Session, Bridge], mail: MailServer) -> None:
+    mail.empty()
+    session, bridge = world
+    session.change({"report.diagnostics": "none", "general.mail": "ana@desk.test"})
+    wizard = DeskWizard(session, bridge)
+    wizard.show()
+    QTest.keyClicks(wizard.address, "soporte@desk.test")
+    QTest.keyClick(wizard.address, Qt.Key.Key_Return)
+    until(lambda: wizard.fields, "it was not recognised")
+    wizard.more.click()
+    type_into(wizard, "server", f"127.0.0.1:{mail.ports['bare']}")
+    type_into(wizard, "imap", f"127.0.0.1:{mail.ports['imap']}")
+    type_into(wizard, "sender", "ana@desk.test")
+    type_into(wizard, "password", PASSWORD)
+    for key in ("security", "imap_security"):
+        choice = next(field for field in wizard.fields if field.key == key).control
+        assert isinstance(choice, QComboBox)
+        choice.setCurrentIndex(choice.findData("none"))
+        choice.activated.emit(choice.currentIndex())
+    wizard.go.click()
+    until(lambda: wizard.note.text() == "It works.", "it does not work")
+    wizard.go.click()
+    ref = report(session, bridge)
+    name = session.places.desk_name()
+    session.tickets.look(name)
+    mail.deliver("ana@desk.test", answer(ref.key or ref.id, "Re: [#77] La pantalla parpadea", "<p>¿Cuál monitor?</p>"))
+    session.tickets.look(name)
+    (mine,) = [mine for mine in session.tickets.list() if mine.unread]
+    assert "¿Cuál monitor?" in session.tickets.replies(mine)[-1].text
+    session.send_now(session.submit(session.answers.new(mine, "El izquierdo")))
+    assert any("El izquierdo" in content.decode("utf-8", "replace") for content in mail.box("berta"))  # who wrote
+    assert session.tickets.rate(mine, 5) is False  # kept here: mail knows no ratings

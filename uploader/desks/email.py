@@ -24,6 +24,7 @@ from uploader.imap import Mailbox
 from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply
 from uploader.journal import Journal
 from uploader.mail import ENCODED, ROOM_BYTES, Envelope, Letter, decoded, message_id, write
+from uploader.mail_servers import guess
 from uploader.mail_threads import Threads
 from uploader.oauth import Client, Login, sign_in
 from uploader.remote import RemoteDesk, mail_of, pairs, subject_of
@@ -101,7 +102,7 @@ class MailDesk(RemoteDesk, Inbox):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
-        return {"address": seen.mail} if seen.mail else None
+        return {"address": seen.mail, **guess(seen.host)} if seen.mail else None
 
     @cached_property
     def limits(self) -> Limits:
