@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from client.cli import run as testigo
+from client.cli import run as command
 from client.paths import open_paths
 from client.polling import LONGEST_S, SOON_S, next_wait_s
 from client.report import Event, TicketNews
@@ -105,7 +105,7 @@ def test_the_command_line_lists_shows_replies_and_counts(
 
     def run(*words: str) -> Any:
         capsys.readouterr()
-        assert testigo([*words, "--json"]) == 0
+        assert command([*words, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 
     (listed,) = [ticket for ticket in run("tickets", "list")["tickets"] if ticket["id"] == ref.id]
@@ -118,7 +118,7 @@ def test_the_command_line_lists_shows_replies_and_counts(
     stats = run("tickets", "stats")
     assert stats["satisfaction"] is not None
     assert stats["solved"] >= 1
-    assert testigo(["tickets", "show", "999999", "--json"]) == 2
+    assert command(["tickets", "show", "999999", "--json"]) == 2
 
 
 def test_articles_of_a_folder_are_found_without_accents_and_by_beginnings(
@@ -134,7 +134,7 @@ def test_articles_of_a_folder_are_found_without_accents_and_by_beginnings(
     assert session.articles.find("xy") == ()
     (help_folder / "vpn.md").unlink()
     assert not [a for a in session.articles.find("conexion vpn") if "VPN" in a.title]
-    assert testigo(["articles", "correo", "--json"]) == 0
+    assert command(["articles", "correo", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["articles"][0]["title"] == "Correo"
 
 
