@@ -158,6 +158,10 @@ def _of_reports() -> dict[str, tuple[str, str]]:
             say("Your report is saved. Before it is sent again, we check that it did not arrive."),
         ),
         "refused": (say("The help desk refused the report"), say("Your report is saved. Change it and send it again.")),
+        "maybe_sent": (
+            say("It may have arrived; send it again?"),
+            say("Your report is saved. If no confirmation comes by e-mail, try again; else discard it here."),
+        ),
         "auth_failed": (
             say("The help desk does not know you"),
             say("Your report is saved. Sign in again in the settings, then try again."),

@@ -117,7 +117,7 @@ def texts_said() -> dict[str, list[str]]:
 
 
 ERRORS = {"Temporary", "Unreachable", "NoSpace", "OutcomeUnknown", "Refused", "AuthFailed", "InvalidField", "TooLarge",
-          "FileChanged", "ShareRefused", "SxcuFault", "Gone", "Metered", "PasteLink", "Cancelled",
+          "MaybeSent", "FileChanged", "ShareRefused", "SxcuFault", "Gone", "Metered", "PasteLink", "Cancelled",
           "NoKeychain"}  # fmt: skip
 
 

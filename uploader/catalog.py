@@ -12,6 +12,7 @@ from uploader.errors import InvalidField
 from uploader.ticket import Desk, Share
 
 DESKS: dict[str, str] = {
+    "django-helpdesk": "uploader.desks.django_helpdesk:DjangoHelpdesk",
     "email": "uploader.desks.email:MailDesk",
     "folder": "uploader.desks.folder:FolderDesk",
     "freshdesk": "uploader.desks.freshdesk:Freshdesk",
@@ -23,6 +24,7 @@ DESKS: dict[str, str] = {
     "servicenow": "uploader.desks.servicenow:ServiceNow",
     "zammad": "uploader.desks.zammad:Zammad",
     "zendesk": "uploader.desks.zendesk:Zendesk",
+    "webform": "uploader.desks.webform:WebFormDesk",  # last: any page with a form is one
 }
 SHARES: dict[str, str] = {
     "azure": "uploader.shares.azure:Azure",

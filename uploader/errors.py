@@ -7,6 +7,7 @@
     │   └─ OutcomeUnknown         it was sent and the answer got lost
     ├─ Refused                    a person must act
     │   ├─ AuthFailed
+    │   ├─ MaybeSent              it may have arrived, and nobody can be asked: the user decides, by sending again
     │   ├─ InvalidField(name)
     │   │   └─ FieldWanted        the desk wants one of its own fields: asked, and remembered
     │   ├─ FileRefused(attachment)  the desk does not take this file: it goes as a link
@@ -72,6 +73,12 @@ class Refused(UploaderError):
 
 class AuthFailed(Refused):
     code = "auth_failed"
+
+
+class MaybeSent(Refused):
+    """It may have arrived, and the service cannot be asked. Trying again is the user's word that it shall go again."""
+
+    code = "maybe_sent"
 
 
 class InvalidField(Refused):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from uploader.errors import InvalidField, OutcomeUnknown, Refused, UploaderError
+from uploader.errors import InvalidField, MaybeSent, OutcomeUnknown, Refused, UploaderError
 from uploader.journal import Journal
 from uploader.setting import setting
 from uploader.ticket import Desk, SharedFile, Ticket
@@ -118,7 +118,7 @@ def once_unseen(journal: Journal, step: str, service: str, do: Callable[[], str]
     def ask() -> None:
         if journal.result(f"{step}/asked") is None:
             journal.once(f"{step}/asked", lambda: "yes")
-            raise Refused(
+            raise MaybeSent(
                 "the answer of {service} got lost, and it cannot be asked; if no confirmation comes by e-mail, "
                 "send it again", service=service,
             )  # fmt: skip

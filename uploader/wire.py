@@ -228,7 +228,10 @@ class Wire:
             )  # fmt: skip
         except (HTTPError, OSError) as error:
             raise self._lost(error, host, flow) from error
-        return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, b"", url), answer
+        found = {name.lower(): value for name, value in answer.headers.items()}
+        if "set-cookie" in found:
+            found["set-cookie"] = "\n".join(answer.headers.getlist("set-cookie"))  # the one that may not be joined
+        return Reply(answer.status, found, b"", url), answer
 
     def _lost(self, error: Exception, host: str, flow: _Flow) -> UploaderError:
         """Why there is no answer. Once the whole request is out it may have been carried out."""

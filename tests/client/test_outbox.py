@@ -16,8 +16,10 @@ from client.folder import Log, Shelf
 from client.lock import Busy, ProcessLock
 from client.outbox import OFTEN_S, SOON_S, Outbox, next_try_s, seconds_left
 from client.report import DeliveryChanged, Event, Report, ReportDamaged
-from uploader.errors import Cancelled, Refused, Temporary, UploaderError
+from client.words import explain
+from uploader.errors import Cancelled, OutcomeUnknown, Refused, Temporary, UploaderError
 from uploader.journal import Journal
+from uploader.remote import once_unseen
 from uploader.ticket import Attachment, TicketRef
 
 Act = Callable[[Report, Journal], None]
@@ -185,6 +187,29 @@ def test_a_refusal_waits_for_the_person_and_says_which_file(bench: Bench) -> Non
     bench.act = lambda report, journal: None
     bench.outbox.make_due(report_id)
     bench.wait_for(report_id, "sent")
+
+
+def test_what_may_have_arrived_goes_again_only_by_the_persons_word(bench: Bench) -> None:
+    did, lost = list[str](), [True]
+
+    def create() -> str:
+        did.append("sent")
+        if lost.pop():
+            raise OutcomeUnknown("the answer got lost")
+        return "7"
+
+    bench.act = lambda report, journal: once_unseen(journal, "create", "desk", create)
+    report_id = bench.put()
+    bench.outbox.run_once(report_id)
+    bench.outbox.run_once(report_id)
+    waiting = bench.log(report_id)
+    assert (waiting.needs_you, waiting.last_error and waiting.last_error.code, did) == (True, "maybe_sent", ["sent"])
+    assert explain("maybe_sent")[0] == "It may have arrived; send it again?"
+    lost.append(False)
+    bench.outbox.start()
+    bench.outbox.make_due(report_id)
+    bench.wait_for(report_id, "sent")
+    assert did == ["sent", "sent"]
 
 
 def test_a_temporary_failure_is_tried_again_by_itself(bench: Bench) -> None:

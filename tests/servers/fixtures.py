@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 import pytest
 
 from tests.servers.azurite import AzuriteServer, start_azurite
+from tests.servers.django_helpdesk import HelpdeskServer, start_django_helpdesk
 from tests.servers.fault_proxy import FaultProxy, TcpProxy
 from tests.servers.mail import MailServer, start_mail
 from tests.servers.moto import start_moto
@@ -95,6 +96,11 @@ def redmine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedmineServer]
 @pytest.fixture(scope="session")
 def rt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtServer]:
     yield from lend(start_rt, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def django_helpdesk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HelpdeskServer]:
+    yield from lend(start_django_helpdesk, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,172 @@
+"""A web form: a strict one of ours through every fault, and django-helpdesk's public one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.django_helpdesk import HelpdeskServer
+from tests.servers.fault_proxy import Fault, FaultProxy
+from tests.servers.web_form import WebForm
+from tests.uploader.desk_suite import attachment
+from tests.uploader.remote_suite import RemoteDeskSuite, fresh
+from uploader.desks.webform import WebFormDesk
+from uploader.errors import FieldWanted, FileRefused, InvalidField, MaybeSent, OutcomeUnknown, Refused, UploaderError
+from uploader.journal import Journal, MemoryJournal
+from uploader.seen import Seen
+from uploader.ticket import Desk, Ticket, TicketRef, quiet
+from uploader.wire import Wire
+
+SUCCESS = r"caso nº\s*(?:<b>)?([\d-]+)"
+
+
+class TestWebForm(RemoteDeskSuite):
+    server: WebForm
+
+    @pytest.fixture
+    def server_url(self) -> Iterator[str]:
+        self.server = WebForm()
+        yield f"{self.server.url}/soporte/nuevo"
+        self.server.stop()
+
+    def at(self, url: str, **changes: str) -> WebFormDesk:
+        values = {"success": SUCCESS, "priorities": "high=1; medium=2; low=3"} | changes
+        return WebFormDesk(url=url, **values)
+
+    def every(self, desk: Desk) -> list[dict[str, Any]]:
+        found = []
+        for held in self.server.tickets:
+            text = held["detalle"].replace("\r\n", "\n")
+            report = re.search(r"Testigo (\S+)", text)
+            found.append({"id": held["number"], "report_id": report and report[1], "subject": held["asunto"],
+                          "text": text, "files": held["files"]})  # fmt: skip
+        return found
+
+    def persist(self, desk: Desk, ticket: Ticket, journal: Journal) -> TicketRef | None:
+        """The user looks whether it arrived whenever that is asked, and sends it again only if it did not."""
+        for _ in range(5):
+            try:
+                return desk.submit(ticket, journal, quiet)
+            except MaybeSent:
+                if any(held["report_id"] == ticket.report_id for held in self.every(desk)):
+                    return None
+            except UploaderError:
+                pass
+        return desk.submit(ticket, journal, quiet)
+
+    def test_a_lost_answer_is_a_question_and_nothing_is_sent_again_by_itself(
+        self, desk: WebFormDesk, proxy: FaultProxy, tmp_path: Path
+    ) -> None:
+        through, ticket, journal = self.at(proxy.url), fresh(tmp_path), MemoryJournal()
+        proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST")
+        with pytest.raises(OutcomeUnknown):
+            through.submit(ticket, journal, quiet)
+        with pytest.raises(MaybeSent, match="got lost"):  # what the outbox tries by itself
+            through.submit(ticket, journal, quiet)
+        assert len(self.tickets(desk)) == 1
+        through.submit(ticket, journal, quiet)  # the user's word
+        assert len(self.tickets(desk)) == 2
+
+    def test_what_it_looks_like_is_guessed_and_may_be_told(self, desk: WebFormDesk, tmp_path: Path) -> None:
+        desk.submit(fresh(tmp_path, priority="high", fields={"Sede": "Cali"}), MemoryJournal(), quiet)
+        told = self.at(desk.url, names="subject=sede; description=detalle; file=archivos", fields="asunto=fijo")
+        told.submit(fresh(tmp_path, priority="low"), MemoryJournal(), quiet)
+        first, second = self.server.tickets[-2:]
+        assert (first["asunto"], first["correo"]) == ("Ñandú 🐦 no carga", "lucia@example.org")
+        assert (first["prioridad"], first["sede"]) == ("1", "Cali")
+        assert (second["asunto"], second["sede"], second["prioridad"]) == ("fijo", "Ñandú 🐦 no carga", "3")
+
+    def test_a_long_subject_is_cut_to_what_the_form_takes(self, desk: WebFormDesk, tmp_path: Path) -> None:
+        desk.submit(fresh(tmp_path, subject="x" * 150), MemoryJournal(), quiet)
+        assert self.server.tickets[-1]["asunto"] == "x" * 119 + "…"
+
+    def test_what_the_form_wants_is_named_before_anything_is_sent(self, desk: WebFormDesk, tmp_path: Path) -> None:
+        self.server.needs_sede = True
+        journal = MemoryJournal()
+        with pytest.raises(FieldWanted, match="Sede") as caught:
+            desk.submit(fresh(tmp_path), journal, quiet)
+        desk.submit(fresh(tmp_path, fields={caught.value.name: "Cali"}), journal, quiet)
+        assert self.server.tickets[-1]["sede"] == "Cali"
+
+    def test_what_the_form_complains_of_is_told_in_its_words(self, desk: WebFormDesk, tmp_path: Path) -> None:
+        self.server.complains, journal = True, MemoryJournal()
+        with pytest.raises(Refused, match="El asunto no vale"):
+            desk.submit(fresh(tmp_path), journal, quiet)
+        self.server.complains = False
+        desk.submit(fresh(tmp_path), journal, quiet)
+        assert len(self.tickets(desk)) == 1
+
+    def test_a_type_that_the_form_does_not_accept_goes_as_a_link(self, desk: WebFormDesk, tmp_path: Path) -> None:
+        self.server.accept = ".png, image/*"
+        film = attachment(tmp_path, "film.mp4", b"mp4", "video/mp4")
+        with pytest.raises(FileRefused, match=r"film\.mp4"):
+            desk.submit(fresh(tmp_path, attachments=(film,)), MemoryJournal(), quiet)
+        desk.submit(fresh(tmp_path, attachments=fresh(tmp_path).attachments[:1]), MemoryJournal(), quiet)
+
+    def test_a_form_that_wants_to_see_a_person_says_so(self, desk: WebFormDesk, tmp_path: Path) -> None:
+        self.server.has_captcha = True
+        for act in (desk.check, lambda: desk.submit(fresh(tmp_path), MemoryJournal(), quiet)):
+            with pytest.raises(Refused, match="captcha"):
+                act()
+
+    def test_without_a_number_it_is_sent_and_unconfirmed(self, desk: WebFormDesk, tmp_path: Path) -> None:
+        self.server.tells_number = False
+        ticket = fresh(tmp_path)
+        answer = self.at(desk.url, success="").submit(ticket, MemoryJournal(), quiet)
+        assert (answer.id, answer.unconfirmed) == (ticket.report_id, True)
+        with pytest.raises(OutcomeUnknown):
+            self.at(desk.url, success="caso creado").submit(fresh(tmp_path), MemoryJournal(), quiet)
+
+    def test_a_page_without_a_form_is_named(self, desk: WebFormDesk) -> None:
+        with pytest.raises(InvalidField, match="no form"):
+            self.at(f"{self.server.url}/soporte").check()
+
+    def test_its_address_gives_it_away(self, desk: WebFormDesk) -> None:
+        with Wire() as wire:
+            assert WebFormDesk.recognise(Seen(wire, desk.url)) == {"url": desk.url}
+
+
+class TestPublicForm:
+    """django-helpdesk's own, with its usual list of file types."""
+
+    @pytest.fixture
+    def desk(self, django_helpdesk: HelpdeskServer) -> WebFormDesk:
+        self.helpdesk = django_helpdesk
+        return WebFormDesk(url=f"{django_helpdesk.url}/tickets/submit/", priorities="high=2; medium=3; low=4")
+
+    def test_a_ticket_arrives_with_its_number_and_address(self, desk: WebFormDesk, tmp_path: Path) -> None:
+        desk.check()
+        ticket = fresh(tmp_path, attachments=fresh(tmp_path).attachments[:1])
+        answer = desk.submit(ticket, MemoryJournal(), quiet)
+        found = self.helpdesk.tickets()[0]
+        assert answer.id == f"soporte-{found['id']}"
+        assert not answer.unconfirmed
+        assert (found["title"], found["priority"]) == (ticket.subject, 2)
+        assert ticket.report_id in found["description"]
+        (held,) = found["followup_set"][0]["followupattachment_set"]
+        assert held["filename"] == "captura-1.png"
+        with Wire() as wire:
+            assert ticket.subject in wire.call("GET", answer.url).text()
+
+    @pytest.mark.parametrize(
+        ("names", "refused"), [(("film.mp4",), "film.mp4"), (("one.png", "two.png"), "two.png")]
+    )  # fmt: skip
+    def test_what_it_does_not_take_goes_as_a_link(
+        self, desk: WebFormDesk, tmp_path: Path, names: tuple[str, ...], refused: str
+    ) -> None:
+        files, before = tuple(attachment(tmp_path, name, name.encode()) for name in names), len(self.helpdesk.tickets())
+        journal = MemoryJournal()
+        with pytest.raises(FileRefused) as caught:
+            desk.submit(fresh(tmp_path, attachments=files), journal, quiet)
+        assert caught.value.attachment == refused
+        rest = tuple(file for file in files if file.name != refused)
+        desk.submit(fresh(tmp_path, attachments=rest), journal, quiet)
+        assert len(self.helpdesk.tickets()) == before + 1
+
+    def test_an_address_that_it_does_not_take_is_told(self, desk: WebFormDesk, tmp_path: Path) -> None:
+        with pytest.raises(Refused, match="refused it"):
+            desk.submit(fresh(tmp_path, requester="x <a@b>", attachments=()), MemoryJournal(), quiet)

@@ -1,0 +1,179 @@
+"""A form on a web page as values: where it goes, what it asks, and what it complained of. No script runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from urllib.parse import urljoin
+
+from uploader.plain_text import tidy
+
+MOST_FIELDS = 500
+_COMPLAINT = re.compile(r"\b(errorlist|error|errors|invalid-feedback|text-danger|has-error|field-error|alert-danger)\b")
+_PERSON = re.compile(r"g-recaptcha|h-captcha|cf-turnstile|frc-captcha|captcha", re.IGNORECASE)
+_VOID = {"input", "br", "img", "hr", "meta", "link", "source", "wbr", "area", "base", "col", "embed", "track"}
+_GUESSES = {
+    "mail": r"e-?mail|correo",
+    "name": r"^(?!.*(user|file|last)).*(name|nombre)",
+    "subject": r"title|titulo|título|subject|asunto|summary|resumen",
+    "priority": r"priorit?y|prioridad|urgenc",
+    "kind": r"^(kind|type|tipo|category|categoria|categoría|motivo)",
+}
+
+
+@dataclass
+class Field:
+    """One control. ``words`` is what its label says; ``options`` are those of a list."""
+
+    name: str
+    kind: str
+    value: str = ""
+    required: bool = False
+    multiple: bool = False
+    accepts: str = ""
+    longest: int | None = None
+    invalid: bool = False
+    words: str = ""
+    options: list[tuple[str, str]] = field(default_factory=list)
+    id: str = ""
+
+
+@dataclass
+class PageForm:
+    """One form of a page. ``complaints`` are the words that stand out as errors; ``wants_person``: a captcha."""
+
+    action: str
+    multipart: bool
+    fields: list[Field] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    wants_person: bool = False
+
+    def find(self, name: str) -> Field | None:
+        return next((each for each in self.fields if each.name == name), None)
+
+    def guess(self) -> dict[str, str]:
+        """Which of our words go into which of its fields, by kind, name and label."""
+        found = dict[str, str]()
+        for each in self.fields:
+            about = f"{each.name} {each.words}".lower()
+            if each.kind == "textarea":
+                found.setdefault("description", each.name)
+            elif each.kind == "file":
+                found.setdefault("file", each.name)
+            elif each.kind == "email":
+                found.setdefault("mail", each.name)
+            elif each.kind in ("text", "select", "search"):
+                role = next((role for role, words in _GUESSES.items() if re.search(words, about)), "")
+                if role and each.name not in found.values():
+                    found.setdefault(role, each.name)
+        return found
+
+
+def read_forms(page: str, url: str) -> list[PageForm]:
+    """The forms of a page that send something, in order."""
+    reader = _Reader(url)
+    reader.feed(page)
+    reader.close()
+    for form in reader.forms:
+        for each in form.fields:
+            each.words = reader.labels.get(each.id, each.words)
+        form.wants_person = form.wants_person or bool(_PERSON.search(page) and "captcha" in page.lower())
+        form.complaints = [words for words in map(tidy, reader.complaints) if words]
+    return reader.forms
+
+
+class _Reader(HTMLParser):
+    def __init__(self, url: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.forms, self.labels, self.complaints = list[PageForm](), dict[str, str](), list[str]()
+        self._url, self._form = url, PageForm("", False)
+        self._inside = False
+        self._select: Field | None = None
+        self._text: Field | None = None
+        self._label = ""
+        self._open = list[tuple[str, bool]]()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        has = {name: value or "" for name, value in attrs}
+        if tag == "base" and has.get("href"):
+            self._url = urljoin(self._url, has["href"])
+        complains = bool(_COMPLAINT.search(has.get("class", ""))) and tag not in (
+            "input",
+            "select",
+            "textarea",
+            "label",
+        )
+        if tag not in _VOID:
+            inside = bool(self._open and self._open[-1][1])
+            self._open.append((tag, complains or inside))
+            if complains and not inside:
+                self.complaints.append("")
+        if tag == "form":
+            self._begin(has)
+        elif tag == "label":
+            self._label = has.get("for", "")
+        elif tag == "option" and self._select is not None:
+            self._select.options.append((has.get("value", ""), ""))
+            if "selected" in has:
+                self._select.value = has.get("value", "")
+        elif tag in ("input", "select", "textarea") and len(self._form.fields) < MOST_FIELDS:
+            self._add(tag, has)
+
+    def _begin(self, has: dict[str, str]) -> None:
+        action = urljoin(self._url, has.get("action", "").strip())
+        self._form = PageForm(action, has.get("enctype", "").lower() == "multipart/form-data")
+        self._inside = has.get("method", "get").lower() == "post"
+        if self._inside:
+            self.forms.append(self._form)
+
+    def _add(self, tag: str, has: dict[str, str]) -> None:
+        kind = has.get("type", "text").lower() if tag == "input" else tag
+        longest = has.get("maxlength", "")
+        made = Field(
+            has.get("name", ""), kind, has.get("value", ""), "required" in has, "multiple" in has,
+            has.get("accept", ""), int(longest) if longest.isdecimal() else None,
+            has.get("aria-invalid") == "true" or "is-invalid" in has.get("class", ""), id=has.get("id", ""),
+        )  # fmt: skip
+        made.words = has.get("aria-label", "") or has.get("placeholder", "")
+        if kind in ("checkbox", "radio"):
+            made.value = has.get("value", "on") if "checked" in has else ""
+        if not made.name or kind in ("submit", "button", "reset", "image") or "disabled" in has:
+            return
+        known = self._form.find(made.name) if kind == "radio" else None
+        if known is not None:
+            known.value = made.value or known.value
+            return
+        self._form.fields.append(made)
+        if tag == "select":
+            made.value, self._select = "", made
+        if tag == "textarea":
+            made.value, self._text = "", made
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form" and self._inside:
+            self._form, self._inside = PageForm("", False), False
+        elif tag == "select" and self._select is not None:
+            plain = self._select.kind == "select" and not self._select.multiple
+            if plain and not self._select.value and self._select.options:
+                self._select.value = self._select.options[0][0]
+            self._select = None
+        elif tag == "textarea":
+            self._text = None
+        elif tag == "label":
+            self._label = ""
+        places = [place for place, (name, _) in enumerate(self._open) if name == tag]
+        if places:
+            del self._open[places[-1] :]
+
+    def handle_data(self, data: str) -> None:
+        if self._text is not None:
+            self._text.value += data
+        elif self._select is not None:
+            if self._select.options:
+                value, words = self._select.options[-1]
+                self._select.options[-1] = (value, (words + data).strip())
+        elif self._label:
+            self.labels[self._label] = tidy(self.labels.get(self._label, "") + " " + data)
+        if self._open and self._open[-1][1] and self.complaints and len(self.complaints[-1]) < 300:
+            self.complaints[-1] += " " + data
