@@ -16,6 +16,7 @@ DESKS: dict[str, str] = {
     "email": "uploader.desks.email:MailDesk",
     "folder": "uploader.desks.folder:FolderDesk",
     "freshdesk": "uploader.desks.freshdesk:Freshdesk",
+    "github": "uploader.desks.github:GitHub",
     "gitlab": "uploader.desks.gitlab:GitLab",
     "jira": "uploader.desks.jira:JiraServiceManagement",
     "redmine": "uploader.desks.redmine:Redmine",
