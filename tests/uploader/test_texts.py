@@ -1,0 +1,81 @@
+"""What a stranger wrote as text, and what a user wrote in the markups of desks: nothing comes alive or is lost."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from uploader.body import mark, read, render
+from uploader.plain_text import MOST_CHARACTERS, plain_text, tidy
+from uploader.ticket import Link, Markup, SharedFile, Ticket
+
+HOSTILE = {
+    "open tags": "<div " * 1_000_000,
+    "nested": "<b>" * 1_000_000 + "x",
+    "an endless comment": "<!--" + "-" * 5_000_000,
+    "half entities": "&#x" * 1_700_000,
+    "attributes": "<a href='" + "x" * 5_000_000,
+    "scripts": "<script>alert(1)</script>" * 200_000,
+    "angles": "<" * 5_000_000,
+    "spaces": " \t" * 2_500_000 + "<p>x",
+}
+
+
+def ticket(text: str, **changes: object) -> Ticket:
+    link = SharedFile("film *1*.mp4", 41_000_000, "video/mp4", "ab" * 32, Link("https://files.example.org/x?a=1&b=2"))
+    values = {"report_id": "20261129-101500-0123456789", "subject": "x", "description": text, "kind": "claim",
+              "priority": "high", "requester": "Ana <ana@example.org>",
+              "created_at": datetime(2026, 11, 29, tzinfo=UTC),
+              "links": (link,), "fields": {"Centro": "a_b*c"}}  # fmt: skip
+    return Ticket(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("html", HOSTILE.values(), ids=HOSTILE.keys())
+def test_five_megabytes_of_hostile_html_are_read_and_cut(html: str) -> None:
+    found = plain_text(html)
+    assert len(found) <= MOST_CHARACTERS + 2
+    assert "alert(1)" not in found
+
+
+@given(st.text(alphabet=st.sampled_from("<>/!-&;#xa\"'= \n\u202escriptp"), max_size=200))
+@settings(max_examples=2000, deadline=None)
+def test_whatever_is_written_nothing_hidden_is_left(html: str) -> None:
+    found = plain_text(html)
+    assert not re.search("[\x00-\x08\u202a-\u202e]", found)
+    assert tidy(found) == found
+
+
+def test_what_people_see_is_what_stands_there() -> None:
+    html = (
+        "<head><title>no</title></head><p>Hola&nbsp;<b>Ana</b>,</p><ul><li>uno</li><li>dos</li></ul>"
+        '<a href="https://x.org/a">aquí</a> <a href="javascript:alert(1)">no</a><style>p{}</style>'
+    )
+    assert plain_text(html) == "Hola Ana,\n\n• uno\n• dos\naquí (https://x.org/a) no"
+
+
+@pytest.mark.parametrize("markup", ["plain", "markdown", "textile", "jira"])
+@given(text=st.text(alphabet=st.sampled_from("abñ *_~`#[](){}|!<>&\\-+=.1\n🐦"), min_size=1, max_size=80))
+@settings(max_examples=300, deadline=None)
+def test_what_was_typed_is_read_back_as_it_was_typed(markup: Markup, text: str) -> None:
+    body = render(ticket(text), markup)
+    assert mark("20261129-101500-0123456789") in body
+    said = "".join(text.split())
+    assert said in "".join(read(body, markup).split())
+
+
+@given(text=st.text(alphabet=st.sampled_from("ab<>&\"'/ script=onerror\n"), max_size=80))
+@settings(max_examples=500, deadline=None)
+def test_html_holds_no_tag_of_the_users(text: str) -> None:
+    seen: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            seen.append(tag)
+
+    Reader().feed(render(ticket(text, requester=text, fields={text or "x": text}), "html"))
+    assert set(seen) <= {"p", "br", "strong", "table", "tr", "td", "a"}
