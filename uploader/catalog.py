@@ -18,14 +18,15 @@ DESKS: dict[str, str] = {
     "freshdesk": "uploader.desks.freshdesk:Freshdesk",
     "github": "uploader.desks.github:GitHub",
     "gitlab": "uploader.desks.gitlab:GitLab",
+    "glpi": "uploader.desks.glpi:Glpi",
     "jira": "uploader.desks.jira:JiraServiceManagement",
     "redmine": "uploader.desks.redmine:Redmine",
     "rt": "uploader.desks.rt:RequestTracker",
     "salesforce": "uploader.desks.salesforce:Salesforce",
     "servicenow": "uploader.desks.servicenow:ServiceNow",
+    "webform": "uploader.desks.webform:WebFormDesk",  # last: any page with a form is one
     "zammad": "uploader.desks.zammad:Zammad",
     "zendesk": "uploader.desks.zendesk:Zendesk",
-    "webform": "uploader.desks.webform:WebFormDesk",  # last: any page with a form is one
 }
 SHARES: dict[str, str] = {
     "azure": "uploader.shares.azure:Azure",
