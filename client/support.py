@@ -84,6 +84,20 @@ class Support:
             return ""
         return say("{plan} ended on {date}", plan=over.plan, date=over.ends.isoformat())
 
+    def cover_details(self) -> str:
+        """What the plan that holds covers and does not, and how to claim; empty when nothing holds."""
+        today = datetime.now().astimezone().date()
+        holding = next((cover for cover in self.covers() if cover.holds(today)), None)
+        if holding is None:
+            return ""
+        parts = (
+            holding.covers and say("Covers: {what}", what=holding.covers),
+            holding.excludes and say("Not covered: {what}", what=holding.excludes),
+            holding.claim and say("To claim: {what}", what=holding.claim),
+            holding.channel,
+        )
+        return " · ".join(part for part in parts if part)
+
     def fields(self) -> dict[str, str]:
         """What of this a ticket carries: shown in the form before."""
         words = self.cover_words()

@@ -155,6 +155,7 @@ class ReportForm(QWidget):
         self.help.solved.connect(self._solved_by_article)
         self.help.became_reply.connect(self.refresh)
         self.help.changed.connect(self._grow)
+        self.support.changed.connect(self._grow)
         self._timer.timeout.connect(self._save)
         self.strip.opened.connect(self._open)
         self.strip.removed.connect(self._remove)

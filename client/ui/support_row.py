@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
@@ -28,6 +28,8 @@ MOST_SIGNS = 26
 
 class SupportRow(QWidget):
     """Hidden while there is nothing to say. ``words`` is what is handed over to WhatsApp, after it asked."""
+
+    changed = Signal()
 
     def __init__(
         self,
@@ -63,11 +65,15 @@ class SupportRow(QWidget):
 
     def refresh(self) -> None:
         """Reads it in the background."""
-        work = lambda: (self._session.support.cover_words(), self._session.support.ways())  # noqa: E731
+        support = self._session.support
+
+        def work() -> tuple[str, tuple[Way, ...]]:
+            cover = [support.cover_words(), support.cover_details()] if self._tells_cover else []
+            return "\n".join(line for line in cover if line), support.ways()
+
         self._bridge.background(work, while_alive(self, lambda found: self._show(*found)))
 
     def _show(self, cover: str, ways: tuple[Way, ...]) -> None:
-        cover = cover if self._tells_cover else ""
         while (item := self._ways.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.hide()
@@ -87,6 +93,7 @@ class SupportRow(QWidget):
         self._ask.setVisible(bool(ways))
         self._has = bool(cover or ways)
         self.setVisible(self._allowed and self._has)
+        self.changed.emit()
 
     def _to_whatsapp(self, way: Way) -> None:
         from client.ui.hand_over import ask_and_open
