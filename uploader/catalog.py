@@ -20,6 +20,7 @@ DESKS: dict[str, str] = {
     "gitlab": "uploader.desks.gitlab:GitLab",
     "glpi": "uploader.desks.glpi:Glpi",
     "jira": "uploader.desks.jira:JiraServiceManagement",
+    "osticket": "uploader.desks.osticket:OsTicket",
     "redmine": "uploader.desks.redmine:Redmine",
     "rt": "uploader.desks.rt:RequestTracker",
     "salesforce": "uploader.desks.salesforce:Salesforce",
