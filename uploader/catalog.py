@@ -28,6 +28,7 @@ DESKS: dict[str, str] = {
     "webform": "uploader.desks.webform:WebFormDesk",  # last: any page with a form is one
     "zammad": "uploader.desks.zammad:Zammad",
     "zendesk": "uploader.desks.zendesk:Zendesk",
+    "znuny": "uploader.desks.znuny:Znuny",
 }
 SHARES: dict[str, str] = {
     "azure": "uploader.shares.azure:Azure",
