@@ -172,7 +172,8 @@ class OutboxWindow(QWidget):
             return joined(told, speed.words(progress.total_bytes, time.monotonic()) if speed else "")
         if delivery.state == "sent" and delivery.ticket is not None:
             when = moment(delivery.sent_at or delivery.created_at)
-            return joined(when, files_word(len(delivery.attachments)), delivery.ticket.id)
+            number = say("its number comes by mail") if delivery.ticket.unconfirmed else delivery.ticket.id
+            return joined(when, files_word(len(delivery.attachments)), number)
         if delivery.last_error is None:
             return moment(delivery.created_at)
         error = delivery.last_error
@@ -209,7 +210,8 @@ class OutboxWindow(QWidget):
         if delivery is None:
             return []
         if delivery.state == "sent":
-            return [(say("Open the ticket"), "Return", partial(self._open_ticket, delivery))]
+            has_page = delivery.ticket is not None and bool(delivery.ticket.url)
+            return [(say("Open the ticket"), "Return", partial(self._open_ticket, delivery))] if has_page else []
         if delivery.state == "sending":
             return [
                 (say("Pause"), "Space", partial(self._try, self._session.pause, key)),

@@ -274,12 +274,13 @@ class Tray(QObject):
         if event.gone:
             return
         if delivery.state == "sent" and delivery.ticket is not None:
-            url = delivery.ticket.url
-            self.tell(
-                say("Sent as {ticket}", ticket=delivery.ticket.id),
-                say("{summary}. Click to open the ticket.", summary=delivery.summary.rstrip(".")),
-                lambda: _open(url),
-            )
+            url, title = delivery.ticket.url, say("Sent as {ticket}", ticket=delivery.ticket.id)
+            if delivery.ticket.unconfirmed:
+                title = say("Handed to the help desk")
+            words = say("{summary}. Click to open the ticket.", summary=delivery.summary.rstrip("."))
+            if not url:
+                words = say("{summary}. Its number comes by mail.", summary=delivery.summary.rstrip("."))
+            self.tell(title, words, partial(_open, url) if url else self.journey.windows.tickets)
         elif delivery.last_error is not None and (
             delivery.state == "needs_you" or (delivery.state == "queued" and delivery.attempts == 1)
         ):
