@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 PLACE = Path(__file__).resolve().parents[2] / "build/servers"
-START_S = 60
+START_S = 150
 _SPAWNER = ThreadPoolExecutor(1, "servers")
 """Linux ends the children with the thread that started them; this one lives as long as the interpreter."""
 
