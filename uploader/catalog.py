@@ -25,10 +25,11 @@ DESKS: dict[str, str] = {
     "rt": "uploader.desks.rt:RequestTracker",
     "salesforce": "uploader.desks.salesforce:Salesforce",
     "servicenow": "uploader.desks.servicenow:ServiceNow",
-    "webform": "uploader.desks.webform:WebFormDesk",  # last: any page with a form is one
+    "xmpp": "uploader.desks.xmpp:XmppDesk",
     "zammad": "uploader.desks.zammad:Zammad",
     "zendesk": "uploader.desks.zendesk:Zendesk",
     "znuny": "uploader.desks.znuny:Znuny",
+    "webform": "uploader.desks.webform:WebFormDesk",  # last: any page with a form is one
 }
 SHARES: dict[str, str] = {
     "azure": "uploader.shares.azure:Azure",

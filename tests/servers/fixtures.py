@@ -18,6 +18,7 @@ from tests.servers.moto import start_moto
 from tests.servers.network import Network
 from tests.servers.nginx import start_nginx
 from tests.servers.process import NotInstalled
+from tests.servers.prosody import ChatServer, start_prosody
 from tests.servers.rclone import start_rclone
 from tests.servers.redmine import RedmineServer, start_redmine
 from tests.servers.rgw import Rgw, start_rgw
@@ -106,6 +107,11 @@ def django_helpdesk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Helpde
 @pytest.fixture(scope="session")
 def mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
     yield from lend(start_mail, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def prosody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
+    yield from lend(start_prosody, tmp_path_factory)
 
 
 @pytest.fixture

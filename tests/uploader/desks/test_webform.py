@@ -14,6 +14,7 @@ from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.servers.web_form import WebForm
 from tests.uploader.desk_suite import attachment
 from tests.uploader.remote_suite import RemoteDeskSuite, fresh
+from uploader.catalog import DESKS
 from uploader.desks.webform import WebFormDesk
 from uploader.errors import FieldWanted, FileRefused, InvalidField, MaybeSent, OutcomeUnknown, Refused, UploaderError
 from uploader.journal import Journal, MemoryJournal
@@ -128,6 +129,7 @@ class TestWebForm(RemoteDeskSuite):
     def test_its_address_gives_it_away(self, desk: WebFormDesk) -> None:
         with Wire() as wire:
             assert WebFormDesk.recognise(Seen(wire, desk.url)) == {"url": desk.url}
+        assert list(DESKS)[-1] == "webform"  # every other kind is asked first: many have a page with a form
 
 
 class TestPublicForm:

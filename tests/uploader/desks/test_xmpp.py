@@ -1,0 +1,190 @@
+"""Chat, by a real server: Prosody, where the desk is an account as the user's is."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import secrets
+import ssl
+import threading
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from tests.servers.fault_proxy import Fault, TcpProxy
+from tests.servers.prosody import PASSWORD, SIZE_BYTES, ChatServer
+from tests.uploader.desk_suite import attachment
+from tests.uploader.line_suite import LineDeskSuite, LineInboxSuite
+from tests.uploader.remote_suite import TalkSuite, fresh
+from uploader.desks.xmpp import XmppDesk
+from uploader.errors import FileRefused, Gone, InvalidField, OutcomeUnknown, Refused, Temporary, Untrusted
+from uploader.journal import MemoryJournal
+from uploader.names import clean_name
+from uploader.plain_text import plain_text
+from uploader.setting import Secret
+from uploader.ticket import Desk, quiet
+from uploader.wire import Wire
+from uploader.xmpp import Chat, Line
+
+
+def at(ports: dict[str, int], **changes: Any) -> XmppDesk:
+    values: dict[str, Any] = {"desk": "soporte@desk.test", "jid": "ana@desk.test", "password": Secret(PASSWORD),
+                              "server": f"127.0.0.1:{ports['c2s']}", "stall_s": 2.0}  # fmt: skip
+    return XmppDesk(**(values | changes))
+
+
+class TestXmpp(LineDeskSuite, TalkSuite, LineInboxSuite):
+    submits_on = "c2s"
+    server: ChatServer
+    name: str
+
+    @pytest.fixture(autouse=True)
+    def trusted(self, prosody: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.server, self.name = prosody, f"mesa{secrets.token_hex(4)}"
+        prosody.register(self.name)  # a desk of this test's own, with nothing in its archive
+        trust = ssl.create_default_context(cafile=str(prosody.certificate))
+        monkeypatch.setattr("uploader.connections.trust", lambda: trust)
+
+    @pytest.fixture
+    def ports(self) -> dict[str, int]:
+        return {"c2s": self.server.ports["c2s"]}
+
+    def reach(self, ports: dict[str, int]) -> XmppDesk:
+        return at(ports, desk=f"{self.name}@desk.test")
+
+    def agent(self) -> Chat:
+        return Chat(f"{self.name}@desk.test", PASSWORD, "127.0.0.1", self.server.ports["c2s"], direct=False, stall_s=5)
+
+    def said(self) -> list[Line]:
+        """All that the desk has in its archive, oldest first."""
+        with self.agent() as agent:
+            found = page = agent.archive("ana@desk.test", most=100)
+            while len(page) == 100:
+                page = agent.archive("ana@desk.test", before=page[0].key, most=100)
+                found = page + found
+        return found
+
+    def every(self, desk: Desk) -> list[dict[str, Any]]:
+        found = dict[str, dict[str, Any]]()
+        known = getattr(self, "_before", set())
+        for line in self.said():
+            if line.id == f"testigo-{line.thread}":
+                assert line.thread not in found, "the report came twice"
+                report = re.search(r"Testigo (\S+)\Z", line.text.strip())
+                found[line.thread] = {"id": line.thread, "report_id": report and report[1], "text": line.text,
+                                      "subject": line.text.partition("\n")[0], "files": []}  # fmt: skip
+            elif line.thread in found and line.thread not in known and line.id.startswith(f"testigo-{line.thread}-"):
+                assert line.url == line.text
+                name = unquote(line.url.rpartition("/")[2])
+                found[line.thread]["files"].append((name, urllib.request.urlopen(line.url).read()))
+        return list(found.values())
+
+    def agent_replies(self, key: str, html: str, files: list[tuple[str, bytes]]) -> None:
+        with self.agent() as agent:
+            agent.send("ana@desk.test", plain_text(html), f"agent-{key}", key)
+            for name, content in files:
+                service = agent.upload_service()
+                assert service is not None
+                slot = agent.slot(service[0], clean_name(name), len(content), "application/octet-stream")
+                with Wire() as wire:
+                    head = {"Content-Type": "application/octet-stream", **slot.headers}
+                    wire.call("PUT", slot.put, headers=head, body=content)
+                agent.send("ana@desk.test", slot.get, f"agent-{name}", "", slot.get)
+
+    def agent_solves(self, key: str) -> None:
+        with self.agent() as agent:
+            agent.send("ana@desk.test", "Resuelto. ¡Gracias!", "agent-solves", key)
+
+    def count_replies(self, key: str) -> int:
+        told = [line for line in self.said() if line.thread == key and line.author == "ana@desk.test"]
+        return sum(not line.url and line.id != f"testigo-{key}" for line in told)
+
+    def test_the_limit_is_the_servers(self, desk: XmppDesk, tmp_path: Path) -> None:
+        assert desk.limits.file_bytes == SIZE_BYTES
+        large = attachment(tmp_path, "large.bin", bytes(SIZE_BYTES + 1))
+        with pytest.raises(FileRefused, match=r"large\.bin"):
+            desk.submit(fresh(tmp_path, attachments=(large,)), MemoryJournal(), quiet)
+        assert self.tickets(desk) == []
+
+    def test_after_a_lost_answer_the_archive_tells_that_it_arrived(
+        self, desk: XmppDesk, lines: dict[str, TcpProxy], tmp_path: Path
+    ) -> None:
+        line, through = lines["c2s"], self.through(lines)
+        for _ in range(2):
+            before = line.received_bytes
+            through.submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet)
+        whole, outcomes = line.received_bytes - before, list[bool]()
+        for cut in range(whole - 500, whole, 50):
+            ticket, journal = fresh(tmp_path, attachments=()), MemoryJournal()
+            line.next(Fault(cut_reply_after_bytes=cut))
+            try:
+                through.submit(ticket, journal, quiet)
+            except OutcomeUnknown:
+                outcomes.append(any(held["report_id"] == ticket.report_id for held in self.tickets(desk)))
+            except Temporary:
+                pass
+            line.heal()
+            through.submit(ticket, journal, quiet)
+        assert True in outcomes
+        self.tickets(desk)  # none came twice
+
+    def test_what_an_agent_says_without_a_thread_belongs_to_the_last_report(
+        self, desk: XmppDesk, tmp_path: Path
+    ) -> None:
+        first, second = (desk.submit(fresh(tmp_path), MemoryJournal(), quiet) for _ in range(2))
+        with self.agent() as agent:
+            agent.send("ana@desk.test", "¿Cuál versión?", "a-1", "")
+            agent.send("ana@desk.test", "Y del primero, ¿sigue?", "a-2", first.id)
+            agent.send("ana@desk.test", "¿Desde cuándo?", "a-3", "")
+        assert [r.text for r in desk.conversation(second.id).replies[1:]] == ["¿Cuál versión?"]
+        assert [r.text for r in desk.conversation(first.id).replies[1:]] == ["Y del primero, ¿sigue?", "¿Desde cuándo?"]
+
+    def test_messages_for_the_users_own_program_stay_for_it(self, desk: XmppDesk, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        self.agent_replies(ref.id, "<p>hola</p>", [])
+        desk.news("")
+        kept = list((self.server.folder / "data/desk%2etest/offline").glob("ana.list"))
+        assert kept and "hola" in kept[0].read_text("utf-8")
+
+    def test_news_come_while_it_waits(self, desk: XmppDesk, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        timer = threading.Timer(1, lambda: self.agent_replies(ref.id, "<p>hola</p>", []))
+        timer.start()
+        assert desk.wait(30, lambda: False)
+        timer.join()
+        assert not desk.wait(2, lambda: False)
+
+    def test_who_speaks_tls_from_the_beginning_is_reached_too(self, desk: XmppDesk) -> None:
+        dataclasses.replace(desk, server=f"127.0.0.1:{self.server.ports['tls']}", security="TLS").check()
+
+    @pytest.mark.parametrize(("port", "security"), [("c2s", "STARTTLS"), ("tls", "TLS")])
+    def test_a_certificate_that_is_not_trusted_gets_no_password(
+        self, desk: XmppDesk, monkeypatch: pytest.MonkeyPatch, port: str, security: str
+    ) -> None:
+        monkeypatch.setattr("uploader.connections.trust", ssl.create_default_context)
+        with pytest.raises(Untrusted):
+            dataclasses.replace(desk, server=f"127.0.0.1:{self.server.ports[port]}", security=security).check()
+
+    def test_a_desk_that_is_not_there_is_told(self, desk: XmppDesk, tmp_path: Path) -> None:
+        with pytest.raises(Refused, match="service-unavailable"):
+            dataclasses.replace(desk, desk="nobody@desk.test").submit(fresh(tmp_path), MemoryJournal(), quiet)
+        with pytest.raises(Gone):
+            desk.conversation("20260101-000000-0000000000")
+
+    def test_what_xml_cannot_hold_is_left_out(self, desk: XmppDesk, tmp_path: Path) -> None:
+        desk.submit(fresh(tmp_path, description="a\x00b\x0bc\ufffed \ud800 ]]> &amp; <x/>"), MemoryJournal(), quiet)
+        (found,) = self.tickets(desk)
+        assert "abcd" in found["text"]
+        assert "]]> &amp; <x/>" in found["text"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"), [({"jid": "ana"}, "jid"), ({"desk": "a b@c"}, "desk"), ({"solved": "("}, "solved")]
+)
+def test_a_wrong_setting_is_named(changes: dict[str, str], name: str) -> None:
+    with pytest.raises(InvalidField) as caught:
+        at({"c2s": 9}, **changes).check()
+    assert caught.value.name == name
