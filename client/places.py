@@ -66,6 +66,14 @@ class Places:
             raise InvalidField(what, "your organisation allows only “{wanted}”", wanted=wanted)
         return name or wanted
 
+    def reachable(self, desk: str, share: str) -> str:
+        """The share for a report's large files. Raises: InvalidField, also when nobody at the desk could open it."""
+        name, settings = self.allowed("share", share), self._settings()
+        at = settings.desks.get(self.desk_name(desk), {}).get("kind", DEFAULT)
+        if name == DEFAULT and DEFAULT not in settings.shares and at != DEFAULT:
+            raise InvalidField("share", "the help desk cannot open a folder on this computer; choose another share")
+        return name
+
     def ruled_desk(self, kind: str, priority: str) -> str:
         """The desk that the rules of the settings want for such a report; empty: the chosen one.
 

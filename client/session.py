@@ -160,7 +160,7 @@ class Session:
             found.append(Problem("desk_unready", blocking=True, detail=words.reason(error)))
         large = [name for name, way in self.ways(draft).items() if way == "link"]
         try:
-            ends = words.link_ends(self.places.share(self.places.allowed("share", report.share)).expires_days)
+            ends = words.link_ends(self.places.share(self.places.reachable(report.desk, report.share)).expires_days)
             found += [Problem("goes_by_link", blocking=False, attachment=name, detail=ends) for name in large]
         except UploaderError as error:
             found += [Problem("no_share", blocking=True, attachment=name, detail=words.reason(error)) for name in large]
@@ -354,7 +354,7 @@ class Session:
         def note(file: Attachment, link: Link) -> None:
             self.shared.note(name, file, link, report.id)
 
-        opened = lambda: self.places.share(self.places.allowed("share", name))  # noqa: E731
+        opened = lambda: self.places.share(self.places.reachable(report.desk, name))  # noqa: E731
         how = Sharing(opened, note, self._ruled(AS_SET), self._may_send, lambda: opener(self.paths.data))
         done = deliver(report, who, desk, how, journal, progress, self.shelf.root / "outbox" / report.id)
         self.tickets.note_sent(self.places.desk_name(report.desk), report, done.ticket)

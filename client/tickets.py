@@ -201,13 +201,13 @@ class Tickets:
     def rate(self, mine: Mine, score: int, comment: str = "") -> bool:
         """Keeps the rating, and gives it to the desk where it takes one; whether it did. Raises: UploaderError."""
         desk = self._places.desk(mine.desk)
+        takes = isinstance(desk, Inbox) and bool(desk.inbox.rating)
+        if takes:
+            desk.rate(mine.ticket.key, score, comment)  # type: ignore[attr-defined]
         with self._open() as database:
             database.execute("UPDATE ticket SET score = ?, comment = ?, asked = 1 WHERE desk = ? AND key = ?",
                              (score, comment, mine.desk, mine.ticket.key))  # fmt: skip
-        if not isinstance(desk, Inbox) or not desk.inbox.rating:
-            return False
-        desk.rate(mine.ticket.key, score, comment)
-        return True
+        return takes
 
     def to_rate(self) -> Mine | None:
         """The last solved ticket that the user was not asked about yet."""
@@ -221,7 +221,9 @@ class Tickets:
     def note_sent(self, desk: str, report: Report, ref: TicketRef) -> None:
         """A report has become a ticket: it stands in the list at once, also where the desk tells nothing back."""
         at = report.created_at
-        ticket = OwnTicket(ref.id, ref.key or ref.id, ref.url, report.summary, "open", "", report.priority, at, at)
+        may = ("reply",) if isinstance(self._places.desk(desk), Inbox) else ()
+        ticket = OwnTicket(ref.id, ref.key or ref.id, ref.url, report.summary, "open", "", report.priority, at, at,
+                           may=may)  # fmt: skip
         if report.reply_to is not None:
             return
         if self._known(desk, ticket.key) is None:

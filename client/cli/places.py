@@ -105,6 +105,8 @@ def credentials(arguments: argparse.Namespace, session: Session, adapter: Desk |
         session.places.sign_in(what, arguments.name, _show)
         return ok(arguments, say("You are signed in."))
     given = {part.name: _typed(part) for part in wanted}
+    if not any(given.values()):
+        raise usage(say("nothing was typed"))
     for part in wanted:
         if given.get(part.name):
             session.places.login(arguments.name, Secret(given[part.name]), part.name, first=part is wanted[0])

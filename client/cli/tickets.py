@@ -13,7 +13,7 @@ from client.cli import outcome
 from client.cli.outcome import Failure, Result, rfc3339, say_aloud, usage
 from client.paths import Paths
 from client.session import Session
-from client.tickets import Mine
+from client.tickets import OVER, Mine
 from client.words import moment, reason, say
 from uploader.errors import UploaderError
 
@@ -52,6 +52,8 @@ def tickets(arguments: argparse.Namespace, paths: Paths) -> Result:
     if arguments.what == "rate":
         if arguments.score is None:
             raise usage(say("say how good it was: --score 1 to 5"))
+        if mine.ticket.state not in OVER:
+            raise usage(say("{id} is not solved yet", id=mine.ticket.id))
         told = session.tickets.rate(mine, arguments.score, arguments.comment)
         detail = say("The help desk has it.") if told else say("It is kept here; this help desk takes no ratings.")
         return _done(arguments, detail)
@@ -135,6 +137,8 @@ def _fetch(arguments: argparse.Namespace, session: Session, mine: Mine) -> Resul
 def _reply(arguments: argparse.Namespace, session: Session, mine: Mine) -> Result:
     from client.cli.reports import EXIT_OF, read_text, result, told
 
+    if "reply" not in mine.ticket.may:
+        raise Failure("refused", say("this help desk takes no replies from here"), outcome.REFUSED)
     text = read_text(arguments.text)
     if not text.strip() and not arguments.attach:
         raise usage(say("say what to answer: --text, or --attach a file"))

@@ -51,6 +51,7 @@ class DeskWizard(QWidget):
         self._speak()
         self.look_up.clicked.connect(self._recognise)
         self.address.returnPressed.connect(self._recognise)
+        self.address.textEdited.connect(lambda _: self._typed_anew())
         self.kind.activated.connect(lambda _: self._choose(str(self.kind.currentData())))
         self.sign_in.clicked.connect(self._sign_in)
         self.more.clicked.connect(self._show_rare)
@@ -146,6 +147,7 @@ class DeskWizard(QWidget):
         QTimer.singleShot(0, while_alive(self, self._grow))
 
     _recognised = False
+    _asked = ""
 
     def _signs_in(self) -> bool:
         return self._session.setup.signs_in(self._kind)
@@ -155,13 +157,26 @@ class DeskWizard(QWidget):
         if not typed:
             self.address.setFocus()
             return
+        self._typed_anew()
         self.found.setText(say("Looking…"))
-        self.look_up.setEnabled(False)
+        self._asked = typed
+
+        def show(found: Recognised) -> None:
+            if typed == self._asked:  # else another address was asked for meanwhile
+                self._show_found(found)
+
         work = partial(self._session.setup.recognise, typed)
-        self._bridge.background(work, while_alive(self, self._show_found), while_alive(self, self._failed))
+        self._bridge.background(work, while_alive(self, show), while_alive(self, self._failed))
+
+    def _typed_anew(self) -> None:
+        """Another address: what was found for the old one is gone."""
+        self._kind, self._asked, self._recognised = "", "", False
+        self.found.setText("")
+        _empty(self._steps)
+        self.note.setText("")
+        self._show_state()
 
     def _show_found(self, found: Recognised) -> None:
-        self.look_up.setEnabled(True)
         self._recognised = bool(found.kind)
         if found.kind:
             self.found.setText(say("This is {title}.", title=detail(found.title, {})))
@@ -283,7 +298,6 @@ class DeskWizard(QWidget):
         self.close()
 
     def _failed(self, error: Exception) -> None:
-        self.look_up.setEnabled(True)
         self.note.setText(reason(error))
         self._show_state()
 

@@ -39,10 +39,12 @@ class SupportRow(QWidget):
         words: Callable[[], str],
         *,
         cover: bool = True,
+        columns: int = 2,
     ) -> None:
-        """``cover``: what is covered is told too."""
+        """``cover``: what is covered is told too. ``columns``: how many ways stand side by side."""
         super().__init__()
-        self._session, self._bridge, self._words, self._tells_cover = session, bridge, words, cover
+        self._session, self._bridge, self._words = session, bridge, words
+        self._tells_cover, self._columns = cover, columns
         self._cover, self._ask = Label("faint", "small", wrap=True), Label("faint", "small")
         self._ways = QGridLayout()
         self._allowed, self._has = True, False
@@ -86,7 +88,7 @@ class SupportRow(QWidget):
             button.setToolTip(way_word(way))
             act = partial(self._to_whatsapp, way) if way.kind == "whatsapp" else partial(_open, way)
             button.clicked.connect(act)
-            self._ways.addWidget(button, number // 2, number % 2, Qt.AlignmentFlag.AlignLeft)
+            self._ways.addWidget(button, number // self._columns, number % self._columns, Qt.AlignmentFlag.AlignLeft)
         self._ways.setColumnStretch(1, 1)
         self._cover.setText(cover)
         self._cover.setVisible(bool(cover))

@@ -91,7 +91,9 @@ class TicketsWindow(QWidget):
         foot.setContentsMargins(look.L, 0, look.S, look.S)
         foot.addWidget(self._foot, 1)
         column.addLayout(foot)
-        self.support = SupportRow(self._session, self._bridge, self._phrases, self._hand_over_words, cover=False)
+        self.support = SupportRow(
+            self._session, self._bridge, self._phrases, self._hand_over_words, cover=False, columns=1
+        )
         self.support.setContentsMargins(look.L, 0, look.S, look.S)
         column.addWidget(self.support)
         right = QWidget()

@@ -191,23 +191,33 @@ class _Passage:
         else:
             stays = head.stays_open and not body.until_closed
         down = Line(self._client, self._proxy, bytes_per_s=fault.bytes_per_s, corrupt_at=fault.corrupt_reply_at)
-        if not fault.drop_reply:
+        hides = fault.drop_reply or fault.instead is not None
+        if not hides:
             self._client.sock.sendall(head.raw)
         while not body.ended:
             came = self._server.read()
             if not came:
                 break
             for part, content in body.split(came):
-                if fault.drop_reply:
+                if hides:
                     continue
                 if not content:
                     self._client.sock.sendall(part)
                 elif not down.pass_on(part, fault.cut_reply_after_bytes):
                     raise End
         self._server.pending = body.rest
+        if fault.instead is not None:
+            self._tell(fault.instead)
+            return False
         if fault.drop_reply:
             raise Cut
         return stays
+
+    def _tell(self, answer: Answer) -> None:
+        lines = [f"HTTP/1.1 {answer.status} Answered by the fault proxy"]
+        lines += [f"{name}: {value}" for name, value in answer.headers.items()]
+        lines += [f"Content-Length: {len(answer.body)}", "Connection: close"]
+        self._client.sock.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + answer.body)
 
     def _answer(self, answer: Answer) -> bool:
         """Answers in the server's place; a client that waits for 100-continue is answered at once."""

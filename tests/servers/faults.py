@@ -31,6 +31,7 @@ class Fault:
     ``delay_s``                  before the request is passed on
     ``bytes_per_s``              both ways
     ``answer``                   instead of the server's; the request's body is read and thrown away
+    ``instead``                  the server has had it all and has answered; the client sees this in place of that
     ``lie_about_length_bytes``   added to the reply's Content-Length
     ``corrupt_request_at``       this byte of the request's body arrives changed
     ``corrupt_reply_at``         this byte of the reply's body arrives changed
@@ -44,6 +45,7 @@ class Fault:
     delay_s: float = 0
     bytes_per_s: float | None = None
     answer: Answer | None = None
+    instead: Answer | None = None
     lie_about_length_bytes: int = 0
     corrupt_request_at: int | None = None
     corrupt_reply_at: int | None = None

@@ -15,7 +15,16 @@ from typing import Any, ClassVar, cast
 
 from uploader.body import mark, read, render
 from uploader.cargo import Cargo
-from uploader.errors import FieldWanted, FileRefused, InvalidField, OutcomeUnknown, Refused, TooLarge, UploaderError
+from uploader.errors import (
+    AuthFailed,
+    FieldWanted,
+    FileRefused,
+    InvalidField,
+    OutcomeUnknown,
+    Refused,
+    TooLarge,
+    UploaderError,
+)
 from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply
 from uploader.journal import Journal
 from uploader.remote import RemoteDesk, http_address, subject_of
@@ -300,6 +309,8 @@ class Redmine(RemoteDesk, Inbox):
         return http_address(self.url)
 
     def _rest(self, wire: Wire) -> Rest:
+        if not self.key:
+            raise AuthFailed("no token is stored for this help desk; sign in first")
         return Rest(wire, self._base, {"X-Redmine-API-Key": self.key.reveal()}, self._wrong)
 
     def _wrong(self, answer: Answer) -> UploaderError:
