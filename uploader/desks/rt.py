@@ -52,6 +52,8 @@ SUBJECT_CHARACTERS = 200
 """Source: RT's schema, Tickets.Subject varchar(200)."""
 LOOKED_AT = 50
 """Newest own tickets that are searched for one of ours."""
+PAGE = 100
+"""Entries of a list at a time."""
 TEXT_PARTS = ("text/plain", "text/html")
 
 
@@ -180,7 +182,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         return None
 
     def _parts(self, rest: Rest, number: str) -> list[dict[str, Any]]:
-        wanted = {"fields": "Filename,ContentLength,ContentType,TransactionId", "per_page": "100"}
+        wanted = {"fields": "Filename,ContentLength,ContentType,TransactionId", "per_page": str(PAGE)}
         return self._pages(rest, f"ticket/{number}/attachments", wanted)
 
     @staticmethod
@@ -190,7 +192,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         while True:
             items = rest.read("GET", path, query={**wanted, "page": str(page)}).get("items")
             found += [item for item in items or [] if isinstance(item, dict)]
-            if not items or len(items) < 100:
+            if not items or len(items) < PAGE:
                 return found
             page += 1
 
@@ -230,7 +232,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             found = rest.read("GET", f"ticket/{key}")
             ways = {text_in(way, "to") for way in found.get("_hyperlinks", []) if text_in(way, "ref") == "lifecycle"}
             own = self._own(found, ways)
-            history = {"fields": "Type,Created,Creator", "per_page": "100"}
+            history = {"fields": "Type,Created,Creator", "per_page": str(PAGE)}
             events = self._pages(rest, f"ticket/{key}/history", history)
             parts = self._parts(rest, key)
             me = text_in(found, "Creator", "id")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.servers.django_helpdesk import HelpdeskServer
 from tests.uploader.desk_suite import attachment, make_ticket
-from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import FEW_FAULTS, InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.django_helpdesk import DjangoHelpdesk
 from uploader.errors import FileRefused, Gone, InvalidField, Refused
 from uploader.form import Form, Part
@@ -24,6 +24,8 @@ from uploader.wire import Wire
 
 
 class TestDjangoHelpdesk(RemoteDeskSuite, InboxSuite):
+    faults = FEW_FAULTS
+
     @pytest.fixture(autouse=True)
     def server(self, django_helpdesk: HelpdeskServer) -> None:
         self.helpdesk = django_helpdesk

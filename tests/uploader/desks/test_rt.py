@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.servers.rt import RtServer
-from tests.uploader.desk_suite import make_ticket
-from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.desk_suite import attachment, make_ticket
+from tests.uploader.remote_suite import FEW_FAULTS, InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.rt import RequestTracker
 from uploader.errors import Gone, InvalidField, Refused
 from uploader.journal import MemoryJournal
@@ -22,6 +22,8 @@ from uploader.wire import Wire
 
 
 class TestRequestTracker(RemoteDeskSuite, InboxSuite):
+    faults = FEW_FAULTS
+
     @pytest.fixture(autouse=True)
     def server(self, rt: RtServer) -> None:
         self.rt = rt
@@ -31,11 +33,13 @@ class TestRequestTracker(RemoteDeskSuite, InboxSuite):
         return rt.url
 
     def at(self, url: str) -> RequestTracker:
-        return RequestTracker(url=url, token=Secret(self.rt.tokens["ana"]), user="ana")
+        return RequestTracker(url=url, token=Secret(self.rt.tokens["ana"]))
 
     def every(self, desk: Desk) -> list[dict[str, Any]]:
         listed = self.rt.ask("GET", "tickets?query=id%3E0&fields=Subject&per_page=100&orderby=id&order=DESC")["items"]
-        known = getattr(self, "_before", set())
+        known = getattr(self, "_before", None)
+        if known is None:  # only their numbers are wanted
+            return list(listed)
         return [self._whole(item) if item["id"] not in known else item for item in listed]
 
     def _whole(self, item: dict[str, Any]) -> dict[str, Any]:
@@ -106,3 +110,29 @@ class TestRequestTracker(RemoteDeskSuite, InboxSuite):
     def test_a_ticket_that_is_gone_is_told(self, desk: RequestTracker) -> None:
         with pytest.raises(Gone):
             desk.conversation("99999")
+
+    def test_the_ticket_is_the_tokens_own_users_whoever_the_settings_name(
+        self, desk: RequestTracker, tmp_path: Path
+    ) -> None:
+        ref = desk.submit(fresh(tmp_path, requester="Lucía <lucia@elsewhere.org>"), MemoryJournal(), quiet)
+        assert ref.id in [ticket.id for ticket in desk.news("").tickets]
+        assert [user["id"] for user in self.rt.ask("GET", f"ticket/{ref.id}")["Requestor"]] == ["ana"]
+
+    def test_a_long_conversation_is_read_to_its_end(
+        self, desk: RequestTracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("uploader.desks.rt.PAGE", 3)
+        ref = desk.submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet)
+        for number in range(4):  # each leaves one event or more, and a part of text
+            self.agent_replies(ref.id, f"<p>respuesta {number}</p>", [])
+        assert "respuesta 3" in desk.conversation(ref.id).replies[-1].text
+
+    @pytest.mark.parametrize("content", ["ñandú €".encode("utf-16"), "ñandú".encode("latin-1"), b"a\r\nb\r\n", b""])
+    def test_a_text_arrives_byte_for_byte_in_whatever_encoding(
+        self, desk: RequestTracker, tmp_path: Path, content: bytes
+    ) -> None:
+        file = attachment(tmp_path, "nota.txt", content, "text/plain")
+        desk.submit(fresh(tmp_path, attachments=(file,)), MemoryJournal(), quiet)
+        (found,) = self.tickets(desk)
+        assert [held for _, held in found["files"]] == ([content] if content else [])
+        assert "nota.txt: 0 B" in found["text"] or content
