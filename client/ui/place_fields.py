@@ -159,7 +159,7 @@ class PlaceField(QWidget):
         if name != ADD:
             self._write({f"report.{self._what}": name}, rebuild=True)
             return
-        kind = next(iter(self._session.places.declared(self._what)))
+        kind = DEFAULT  # the one that works with a path alone; the form lets choose another
         number = 2
         while f"{kind}-{number}" in self._known:
             number += 1
