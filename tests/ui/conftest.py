@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
 from client import words
@@ -29,6 +30,8 @@ def app(application: QApplication) -> Iterator[QApplication]:
         window.close()
         window.deleteLater()
     application.processEvents()
+    application.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # no loop runs here that would: each look would
+    # else dress the windows of all tests before
     words.speak("en")
     application.setFont(font)
     look.apply(application, "light", high_contrast=False)
