@@ -135,11 +135,8 @@ class Tickets:
         fresh, changed = list[Mine](), False
         for ticket in reversed(news.tickets):
             known = self._known(desk, ticket.key)
-            if (
-                known is not None
-                and known.ticket.updated_at >= ticket.updated_at
-                and known.ticket.state == ticket.state
-            ):
+            # Unlike, not later: what was noted here when it was sent has this computer's clock.
+            if known and (known.ticket.updated_at, known.ticket.state) == (ticket.updated_at, ticket.state):
                 continue
             changed = True
             if known is None and not mark:  # the first look ever: nothing of it is news
@@ -166,7 +163,8 @@ class Tickets:
             return None
         before = self._known(desk, ticket.key)
         old = {reply.key for reply in self.replies(before)} if before else set[str]()
-        seen_at = before.ticket.updated_at if before and not old else None
+        # Of a ticket that was not written here and never opened, what came before the first look is not news.
+        seen_at = before.ticket.updated_at if before and not old and not before.report_id else None
         theirs = [r for r in talk.replies if not r.mine and not r.automatic and r.key not in old]
         new = [r for r in theirs if not seen_at or r.written_at > seen_at]
         solved = talk.ticket.state in OVER and (before is None or before.ticket.state not in OVER)

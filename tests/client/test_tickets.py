@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from client.cli import run as command
+from client.draft import Draft
 from client.paths import open_paths
 from client.polling import LONGEST_S, SOON_S, next_wait_s
 from client.report import Event, TicketNews
@@ -187,3 +190,14 @@ def test_the_resident_program_is_told_soon_once_it_has_a_reason_to_look(session:
     session.polling.nudge()
     assert told.wait(60)
     session.polling.close()
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(days=-1)])
+def test_a_clock_that_is_off_by_a_day_hides_no_answer(session: Session, rt: RtServer, ahead: timedelta) -> None:
+    draft = session.new_draft(summary="No imprime")
+    draft.folder.write(replace(draft.folder.read(), created_at=datetime.now(UTC) + ahead))
+    delivery = session.send_now(session.submit(Draft(draft.folder)))
+    assert delivery.ticket is not None
+    rt.ask("POST", f"ticket/{delivery.ticket.id}/correspond", {"Content": "¿Sigue?", "ContentType": "text/plain"})
+    session.tickets.look("helpdesk")
+    assert session.tickets.find(delivery.ticket.id).unread == 1
