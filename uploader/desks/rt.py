@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,6 +54,7 @@ LOOKED_AT = 50
 """Newest own tickets that are searched for one of ours."""
 PAGE = 100
 """Entries of a list at a time."""
+PARTS = {"fields": "Filename,ContentLength,ContentType,TransactionId"}
 TEXT_PARTS = ("text/plain", "text/html")
 
 
@@ -150,7 +151,10 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         wanted = self.field_values(ticket)
         if not wanted:
             return {}
-        found = rest.read("GET", f"queue/{self.queue}", query={"fields": "TicketCustomFields"})
+        try:
+            found = rest.read("GET", f"queue/{self.queue}", query={"fields": "TicketCustomFields"})
+        except (Gone, Refused) as error:
+            raise _no_queue(self.queue) from error
         known = {text_in(item, "name") for item in found.get("TicketCustomFields", []) if isinstance(item, dict)}
         return {name: value for name, value in wanted.items() if name in known}
 
@@ -169,36 +173,47 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         query = {"query": "Creator = '__CurrentUser__'", "orderby": "id", "order": "DESC", "per_page": str(LOOKED_AT)}
         for item in rest.read("GET", "tickets", query=query).get("items", []):
             number = text_in(item, "id")
-            if self._text_with(rest, number, mark(report_id)):
+            if self._text_with(rest, self._first_parts(rest, number), mark(report_id)):
                 return number
         return None
 
-    def _text_with(self, rest: Rest, number: str, words: str) -> str | None:
-        """The message of a ticket whose text holds these words."""
-        for part in reversed(self._parts(rest, number)):
+    @staticmethod
+    def _text_with(rest: Rest, parts: Sequence[Mapping[str, Any]], words: str) -> str | None:
+        """The message whose text holds these words."""
+        for part in reversed(parts):
             is_text = text_in(part, "ContentType") in TEXT_PARTS and not text_in(part, "Filename")
             if is_text and words in _content(rest, text_in(part, "id")).decode("utf-8", "replace"):
                 return text_in(part, "TransactionId") or text_in(part, "TransactionId", "id")
         return None
 
+    @staticmethod
+    def _first_parts(rest: Rest, number: str) -> list[dict[str, Any]]:
+        """The ticket's first message and its files."""
+        found = rest.read("GET", f"ticket/{number}/attachments", query=PARTS | {"per_page": "100"}).get("items")
+        return [part for part in found or [] if isinstance(part, dict)]
+
     def _parts(self, rest: Rest, number: str) -> list[dict[str, Any]]:
-        wanted = {"fields": "Filename,ContentLength,ContentType,TransactionId", "per_page": str(PAGE)}
-        return self._pages(rest, f"ticket/{number}/attachments", wanted)
+        return self._pages(rest, f"ticket/{number}/attachments", PARTS | {"per_page": str(PAGE)})
 
     @staticmethod
     def _pages(rest: Rest, path: str, wanted: Mapping[str, str]) -> list[dict[str, Any]]:
-        """All entries of a list that RT hands out a hundred at a time."""
-        found, page = list[dict[str, Any]](), 1
-        while True:
-            items = rest.read("GET", path, query={**wanted, "page": str(page)}).get("items")
-            found += [item for item in items or [] if isinstance(item, dict)]
-            if not items or len(items) < PAGE:
-                return found
+        """All entries of a list that RT hands out a hundred at a time.
+
+        What this user may not see (internal comments, sent mails) is left out of its page, so a short or an empty
+        page may have others behind it, and RT tells the end to nobody but its administrators. Source: AddRecord and
+        CurrentUserCanSeeAll of RT 5.0.3. Two empty ones in a row are held for the end.
+        """
+        found, page, empty = list[dict[str, Any]](), 0, 0
+        while empty < 2:
             page += 1
+            items = rest.read("GET", path, query={**wanted, "page": str(page)}).get("items")
+            empty = 0 if items else empty + 1
+            found += [item for item in items or [] if isinstance(item, dict)]
+        return found
 
     def _look_whole(self, rest: Rest, number: str, cargo: Cargo) -> str:
         """RT may be set up to cut or drop large files, and answers 201 all the same."""
-        have = sorted(int(text_in(part, "ContentLength") or 0) for part in self._parts(rest, number))
+        have = sorted(int(text_in(part, "ContentLength") or 0) for part in self._first_parts(rest, number))
         for file in sorted(cargo.files, key=lambda file: -file.size_bytes):
             if file.size_bytes and file.size_bytes not in have:
                 raise TooLarge(
@@ -257,6 +272,8 @@ class RequestTracker(RemoteDesk, Inbox, Library):
     def _reply(self, rest: Rest, event: Mapping[str, Any], parts: list[dict[str, Any]], me: str) -> Reply:
         key, author = text_in(event, "id"), text_in(event, "Creator", "id")
         own = [p for p in parts if (text_in(p, "TransactionId") or text_in(p, "TransactionId", "id")) == key]
+        if not own:  # behind too many that this user may not see
+            own = rest.read("GET", f"transaction/{key}/attachments", query=PARTS | {"per_page": "100"}).get("items", [])
         texts = [p for p in own if text_in(p, "ContentType") in TEXT_PARTS and not text_in(p, "Filename")]
         plain = next((p for p in texts if text_in(p, "ContentType") == "text/plain"), None)
         chosen, text = plain or next(iter(texts), None), ""
@@ -286,7 +303,8 @@ class RequestTracker(RemoteDesk, Inbox, Library):
                 self._send(rest, f"ticket/{key}/correspond", asked, cargo, ticket.report_id)
                 return "sent"
 
-            done = journal.once("reply", send, lambda: self._text_with(rest, key, mark(ticket.report_id)))
+            said_by = mark(ticket.report_id)
+            done = journal.once("reply", send, lambda: self._text_with(rest, self._parts(rest, key), said_by))
             cargo.arrived()
         return done
 

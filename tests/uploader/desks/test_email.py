@@ -142,6 +142,7 @@ class TestMail(LineDeskSuite, TalkSuite, LineInboxSuite):
         sent = next(content for content in self.mail.box("soporte") if ref.key.encode() in content)
         place = self.mail.folder / "mail/ana/.Sent/cur/from-the-provider:2,S"
         place.write_bytes(sent)
+        place.chmod(0o644)  # Dovecot reads it as nobody, whatever the umask of this run
         assert self.through(lines).submit(ticket, journal, quiet) == ref
         assert not self.sent_twice(ref.key)
         place.unlink()
