@@ -11,10 +11,11 @@ import ipaddress
 import json
 import socket
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -166,6 +167,23 @@ class Wire:
             yield reply, _sorted_blocks(answer, reply.host)
         finally:
             answer.close()
+
+    def save(
+        self,
+        url: str,
+        target: Path,
+        progress: Callable[[int, int], None],
+        headers: Mapping[str, str] | None = None,
+        *,
+        follow: int = 0,
+    ) -> None:
+        """Reads ``url`` into a new file. ``progress`` is told the bytes so far, and all of them as far as known."""
+        with self.stream(url, headers, follow=follow) as (head, blocks), target.open("xb") as out:
+            told = head.headers.get("content-length", "")
+            total = int(told) if told.isdecimal() else 0
+            for block in blocks:
+                out.write(block)
+                progress(out.tell(), max(total, out.tell()))
 
     def adopt(self, line: socket.socket) -> None:
         """Takes in a connection that speaks something else: it must be admitted, and ``cut`` and ``close`` end it.

@@ -241,10 +241,8 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
         here, there = urlsplit(self._base), urlsplit(file.key)
         if here.netloc != there.netloc:
             raise Gone("{host} does not know it, or no longer ({status})", host=there.netloc, status=file.name)
-        with self.open_wire() as wire, wire.stream(file.key) as (_, blocks), target.open("xb") as out:
-            for block in blocks:
-                out.write(block)
-                progress(out.tell(), file.size_bytes or out.tell())
+        with self.open_wire() as wire:
+            wire.save(file.key, target, progress)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key = ticket.reply_to

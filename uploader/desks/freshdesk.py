@@ -222,14 +222,8 @@ class Freshdesk(RemoteDesk, Inbox, Library):
 
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         """Its address is signed and open to whoever has it, at another host: nobody's key goes there."""
-        with (
-            self.open_wire() as wire,
-            wire.stream(file.key, follow=5) as (_, blocks),
-            target.open("xb") as out,
-        ):
-            for block in blocks:
-                out.write(block)
-                progress(out.tell(), file.size_bytes or out.tell())
+        with self.open_wire() as wire:
+            wire.save(file.key, target, progress, follow=5)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         """As a public note that came in from the requester: a note is private unless it is told otherwise."""

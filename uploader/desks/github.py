@@ -201,14 +201,8 @@ class GitHub(RemoteDesk, Inbox):
         """Its address stands in somebody's text; only at GitHub itself it is shown who asks."""
         here = urlsplit(file.key)[:2] == urlsplit(http_address(self.url))[:2]
         login = {"Authorization": f"Bearer {self.token.reveal()}"} if here else {}
-        with (
-            self.open_wire() as wire,
-            wire.stream(file.key, login, follow=5) as (_, blocks),
-            target.open("xb") as out,
-        ):
-            for block in blocks:
-                out.write(block)
-                progress(out.tell(), out.tell())
+        with self.open_wire() as wire:
+            wire.save(file.key, target, progress, login, follow=5)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key = ticket.reply_to

@@ -205,10 +205,7 @@ class GitLab(RemoteDesk, Inbox):
         with self.open_wire() as wire:
             rest = self._rest(wire)
             address = f"{rest.url}/{self._path}/uploads/{secret}/{name}"
-            with wire.stream(address, rest.login) as (_, blocks), target.open("xb") as out:
-                for block in blocks:
-                    out.write(block)
-                    progress(out.tell(), out.tell())
+            wire.save(address, target, progress, rest.login)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         path = f"{self._path}/issues/{ticket.reply_to}/notes"

@@ -235,10 +235,7 @@ class Glpi(RemoteDesk, Inbox):
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         with self._session() as rest:
             head = {**rest.login, "Accept": "application/octet-stream"}
-            with rest.wire.stream(f"{rest.url}/Document/{file.key}", head) as (_, blocks), target.open("xb") as out:
-                for block in blocks:
-                    out.write(block)
-                    progress(out.tell(), out.tell())
+            rest.wire.save(f"{rest.url}/Document/{file.key}", target, progress, head)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key, late, cargo = ticket.reply_to, late_links(ticket, journal), Cargo(ticket.attachments, progress)

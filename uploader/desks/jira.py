@@ -297,10 +297,7 @@ class JiraServiceManagement(RemoteDesk, Inbox, Library):
         with self.open_wire() as wire:
             here = urlsplit(file.key)[:2] == urlsplit(self._base)[:2]
             login = self._rest(wire).login if here else {}
-            with wire.stream(file.key, login, follow=5) as (_, blocks), target.open("xb") as out:
-                for block in blocks:
-                    out.write(block)
-                    progress(out.tell(), file.size_bytes or out.tell())
+            wire.save(file.key, target, progress, login, follow=5)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key, text = ticket.reply_to, render(ticket, "jira")

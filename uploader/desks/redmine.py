@@ -258,12 +258,7 @@ class Redmine(RemoteDesk, Inbox):
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         with self.open_wire() as wire:
             rest = self._rest(wire)
-            found = rest.read("GET", f"attachments/{file.key}.json")["attachment"]
-            address = f"{self._base}/attachments/download/{file.key}"
-            with wire.stream(address, {**rest.login}) as (_, blocks), target.open("xb") as out:
-                for block in blocks:
-                    out.write(block)
-                    progress(out.tell(), int(found.get("filesize") or 0))
+            wire.save(f"{self._base}/attachments/download/{file.key}", target, progress, rest.login)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key = ticket.reply_to

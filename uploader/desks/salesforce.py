@@ -329,10 +329,7 @@ class Salesforce(SignedInDesk, Inbox):
         with self.open_wire() as wire:
             login = {"Authorization": f"Bearer {self.login.token(wire)}"}
             address = f"{self._base}/{API}/sobjects/ContentVersion/{_id(file.key)}/VersionData"
-            with wire.stream(address, login) as (_, blocks), target.open("xb") as out:
-                for block in blocks:
-                    out.write(block)
-                    progress(out.tell(), file.size_bytes or out.tell())
+            wire.save(address, target, progress, login)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key, late = ticket.reply_to, late_links(ticket, journal)

@@ -300,10 +300,7 @@ class ServiceNow(SignedInDesk, Inbox, Library):
         with self.open_wire() as wire:
             login = {"Authorization": f"Bearer {self.login.token(wire)}"}
             address = f"{self._base}/api/now/attachment/{file.key}/file"
-            with wire.stream(address, login) as (_, blocks), target.open("xb") as out:
-                for block in blocks:
-                    out.write(block)
-                    progress(out.tell(), file.size_bytes or out.tell())
+            wire.save(address, target, progress, login)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key, late = ticket.reply_to, late_links(ticket, journal)

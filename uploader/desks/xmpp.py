@@ -196,11 +196,8 @@ class XmppDesk(RemoteDesk, Inbox):
         return found[0].strip() if found else ""
 
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
-        with self.open_wire() as wire, wire.stream(file.key) as (head, blocks), target.open("xb") as out:
-            total = head.headers.get("content-length", "")
-            for block in blocks:
-                out.write(block)
-                progress(out.tell(), int(total) if total.isdecimal() else out.tell())
+        with self.open_wire() as wire:
+            wire.save(file.key, target, progress)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         cargo = Cargo(ticket.attachments, progress)

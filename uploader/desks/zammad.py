@@ -202,10 +202,7 @@ class Zammad(RemoteDesk, Inbox):
         with self.open_wire() as wire:
             rest = self._rest(wire)
             address = f"{rest.url}/ticket_attachment/{file.key}"
-            with wire.stream(address, rest.login) as (_, blocks), target.open("xb") as out:
-                for block in blocks:
-                    out.write(block)
-                    progress(out.tell(), file.size_bytes or out.tell())
+            wire.save(address, target, progress, rest.login)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key = ticket.reply_to

@@ -295,10 +295,7 @@ class Zendesk(SignedInDesk, Inbox, Library):
             rest = self._signed_in(wire)
             here = urlsplit(file.key)[:2] == urlsplit(self._base)[:2]
             login = {"Authorization": f"Bearer {self.login.token(rest.wire)}"} if here else {}
-            with wire.stream(file.key, login, follow=5) as (_, blocks), target.open("xb") as out:
-                for block in blocks:
-                    out.write(block)
-                    progress(out.tell(), file.size_bytes or out.tell())
+            wire.save(file.key, target, progress, login, follow=5)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key = ticket.reply_to
