@@ -48,6 +48,34 @@ def mark(report_id: str) -> str:
     return f"Testigo {report_id}"
 
 
+_MARK = re.compile(r"^Testigo \d{8}-\d{6}-\w+(?: \(\d+/\d+\))?$", re.MULTILINE)
+_BULLET = r"^(?:[*•-] )?"
+_FIRST_FACT = re.compile(
+    _BULLET
+    + r"(?:Kind|Tipo):? (?:incident|petition|complaint|claim|suggestion|incidente|petición|queja|reclamo|sugerencia)$",
+    re.MULTILINE,
+)
+_LINKS = re.compile(r"^(?:Files as links|Archivos como enlace):?$", re.MULTILINE)
+_NAMED_EMPTY = re.compile(r"(?:\n+[^\n]+: 0 B)+$")
+
+
+def apart(text: str) -> tuple[str, str]:
+    """A message as it is read back: what its writer said, and what it carries for us (facts, links, our mark).
+
+    The second is empty where our mark is not. Words below the mark are somebody's and stay with the first.
+    """
+    end = _MARK.search(text)
+    if end is None:
+        return text, ""
+    before = text[: end.start()]
+    facts, links = list(_FIRST_FACT.finditer(before)), list(_LINKS.finditer(before))
+    begin = (facts or links or [end])[-1].start()
+    empty = _NAMED_EMPTY.search(text, end.end())
+    over = empty.end() if empty and empty.start() == end.end() else end.end()
+    said = "\n\n".join(part for part in (before[:begin].strip(), text[over:].strip()) if part)
+    return said, text[begin:over].strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """A small table: names and values. ``title`` may be empty; a value may be a web address."""

@@ -15,6 +15,7 @@ from client.paths import Paths
 from client.session import Session
 from client.tickets import OVER, Mine
 from client.words import moment, reason, say
+from uploader.body import apart
 from uploader.errors import UploaderError
 
 VERBS = ("list", "show", "reply", "rate", "solve", "reopen", "fetch", "stats")
@@ -116,7 +117,7 @@ def _show(arguments: argparse.Namespace, session: Session, mine: Mine) -> Result
         print(f"{mine.ticket.id}  {mine.ticket.subject}\n{mine.ticket.url}\n")
         for each in replies:
             files = "".join(f"\n  📎 {file.name}" for file in each.files)
-            print(f"— {each.author or say('You')}, {moment(each.written_at)}\n{each.text}{files}\n")
+            print(f"— {each.author or say('You')}, {moment(each.written_at)}\n{apart(each.text)[0]}{files}\n")
     written = [
         {"id": r.key, "author": r.author, "mine": r.mine, "written_at": rfc3339(r.written_at), "text": r.text,
          "files": [{"id": f.key, "name": f.name, "size_bytes": f.size_bytes} for f in r.files]}

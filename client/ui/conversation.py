@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
-from html import escape
 
-from PySide6.QtCore import Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from client.tickets import OVER, Mine
 from client.ui import look
@@ -18,11 +16,12 @@ from client.ui.buttons import LinkButton, PrimaryButton, QuietButton
 from client.ui.growing_text import GrowingText
 from client.ui.outbox_window import shortened
 from client.ui.pieces import Divider, Label, OneLine, Panel, StateLabel, Tone
+from client.ui.prose import Prose
 from client.ui.rating import Rating
 from client.words import moment, say, size
+from uploader.body import apart
 from uploader.inbox import RemoteFile, Reply
 
-ADDRESS = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
@@ -53,6 +52,7 @@ class Conversation(QWidget):
         super().__init__()
         self._mine: Mine | None = None
         self._to_end = False
+        self._unfolded = set[str]()
         self._shown: tuple[Mine, tuple[Reply, ...], str, str] | None = None
         self.subject, self.state = Label(size="large", strong=True, wrap=True), StateLabel()
         self._about, self.note = OneLine("faint", "small"), OneLine("faint", "small")
@@ -100,6 +100,8 @@ class Conversation(QWidget):
         self._reopen.setVisible("reopen" in may)
         asks = mine.ticket.state in OVER and mine.score is None and not mine.asked
         self.rating.ask(rating or "stars", given=mine.score) if asks or mine.score else self.rating.hide()
+        if other:
+            self._unfolded.clear()
         self._show_messages(replies, to_end=other)
         self._show_buttons()
 
@@ -173,7 +175,7 @@ class Conversation(QWidget):
                 widget.setParent(None)
                 widget.deleteLater()
         for reply in replies:
-            self._messages.addWidget(_Message(reply, self.file_wanted.emit))
+            self._messages.addWidget(_Message(reply, self.file_wanted.emit, self._unfolded))
         QTimer.singleShot(0, while_alive(self, self._inner.fit))
         self._to_end = self._to_end or to_end
 
@@ -210,10 +212,35 @@ class _Inner(QWidget):
             self.setMinimumHeight(max(layout.totalHeightForWidth(self.width()), 0))
 
 
+class Folded(QWidget):
+    """What only matters to whoever looks for it: a line to press, and the words under it."""
+
+    def __init__(self, key: str, text: str, unfolded: set[str]) -> None:
+        """``unfolded`` remembers which are open while the conversation is shown anew."""
+        super().__init__()
+        self._key, self._unfolded = key, unfolded
+        self.button, self.words = LinkButton("chevron-right"), Prose(text, "quiet", "small")
+        self.button.setText(say("What was sent with it"))
+        self.button.setCheckable(True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(look.XS)
+        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.words)
+        self.words.hide()
+        self.button.toggled.connect(self._fold)
+        self.button.setChecked(key in unfolded)
+
+    def _fold(self, open_: bool) -> None:  # Qt's signal
+        (self._unfolded.add if open_ else self._unfolded.discard)(self._key)
+        self.button.set_icon_name("chevron-down" if open_ else "chevron-right")
+        self.words.setVisible(open_)
+
+
 class _Message(QWidget):
     """Who, when, the words, and the files. The user's own are indented, the desk's stand on a panel."""
 
-    def __init__(self, reply: Reply, fetch: Callable[[RemoteFile], object]) -> None:
+    def __init__(self, reply: Reply, fetch: Callable[[RemoteFile], object], unfolded: set[str]) -> None:
         super().__init__()
         box: QWidget = QWidget() if reply.mine else Panel()
         whole = QHBoxLayout(self)
@@ -227,8 +254,9 @@ class _Message(QWidget):
         author = say("{name} (automatic answer)", name=author) if reply.automatic else author
         who.setText(f"{author} · {moment(reply.written_at)}")
         column.addWidget(who)
-        if reply.text:
-            column.addWidget(_text(reply.text))
+        said, carried = apart(reply.text)
+        if said:
+            column.addWidget(Prose(said))
         for file in reply.files:
             button = LinkButton("paperclip")
             name = shortened(file.name, 28)
@@ -236,23 +264,5 @@ class _Message(QWidget):
             button.setToolTip(file.name)
             button.clicked.connect(partial(fetch, file))
             column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
-
-
-def _text(text: str) -> QLabel:
-    """Plain words that can be selected; web addresses in them can be opened, and nothing else is markup."""
-    label = Label(wrap=True)
-    at, parts = 0, list[str]()
-    for found in ADDRESS.finditer(text):
-        parts.append(escape(text[at : found.start()]))
-        parts.append(f'<a href="{escape(found[0])}" style="color: {look.tokens().accent}">{escape(found[0])}</a>')
-        at = found.end()
-    parts.append(escape(text[at:]))
-    label.setTextFormat(Qt.TextFormat.RichText)
-    label.setText("".join(parts).replace("\n", "<br>"))
-    label.setTextInteractionFlags(
-        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
-        | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
-    )  # fmt: skip
-    label.setAccessibleName(text)
-    label.linkActivated.connect(lambda url: QDesktopServices.openUrl(QUrl(url)))
-    return label
+        if carried:
+            column.addWidget(Folded(reply.key, carried, unfolded))

@@ -12,6 +12,7 @@ import pytest
 
 from tests.servers.fault_proxy import LOGIN_PAGE, LOGIN_REDIRECT, Answer, Fault, FaultProxy
 from tests.uploader.desk_suite import TRIES, DeskSuite, attachment, contents, make_ticket
+from uploader.body import apart
 from uploader.errors import AuthFailed, Refused, Temporary, UploaderError
 from uploader.inbox import Inbox
 from uploader.journal import MemoryJournal
@@ -207,7 +208,11 @@ class TalkSuite:
         ref = self.sent(desk, tmp_path)
         talk = desk.conversation(ref.key or ref.id)
         assert talk.ticket.key == (ref.key or ref.id)
-        assert "Línea <dos> & tres" in talk.replies[0].text
+        said, carried = apart(talk.replies[0].text)
+        assert said.endswith("Línea uno\nLínea <dos> & tres")
+        assert "Testigo " not in said
+        assert "ab" * 32 in carried
+        assert "Centro" in carried
         assert talk.replies[0].mine
 
     @pytest.mark.parametrize("name", ["../../x.txt", "captura ñ.png"])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uploader.body import mark, read, render
+from uploader.body import apart, mark, read, render
 from uploader.plain_text import MOST_CHARACTERS, plain_text, tidy
 from uploader.ticket import Link, Markup, SharedFile, Ticket
 
@@ -66,6 +66,27 @@ def test_what_was_typed_is_read_back_as_it_was_typed(markup: Markup, text: str) 
     assert mark("20261129-101500-0123456789") in body
     said = "".join(text.split())
     assert said in "".join(read(body, markup).split())
+
+
+@pytest.mark.parametrize("markup", ["plain", "html", "markdown", "textile", "jira"])
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("own", ["No carga.\n\nTipo: de papel\nKind: claim", ""])
+def test_what_the_desk_carries_for_us_is_told_apart_from_the_users_words(
+    markup: Markup, language: str, own: str
+) -> None:
+    said, carried = apart(tidy(read(render(ticket(own, language=language), markup), markup)))
+    assert said == own
+    assert "ab" * 32 in carried
+    assert carried.endswith(mark("20261129-101500-0123456789"))
+    reply = ticket("Sigue igual", reply_to="7", links=(), fields={}, language=language)
+    assert apart(tidy(read(render(reply, markup), markup))) == ("Sigue igual", mark(reply.report_id))
+
+
+def test_words_below_our_mark_and_those_without_it_are_somebodys() -> None:
+    assert apart("Hola\n\nTestigo 20261129-101500-0123456789\n\nPD: urge")[0] == "Hola\n\nPD: urge"
+    assert apart("Kind: claim\nHola") == ("Kind: claim\nHola", "")
+    empty = "Hola\n\nTestigo 20261129-101500-0123456789\n\nvacío.txt: 0 B"
+    assert apart(empty) == ("Hola", empty[6:])
 
 
 @given(text=st.text(alphabet=st.sampled_from("ab<>&\"'/ script=onerror\n"), max_size=80))
