@@ -16,6 +16,7 @@ DESKS: dict[str, str] = {
     "email": "uploader.desks.email:MailDesk",
     "folder": "uploader.desks.folder:FolderDesk",
     "freshdesk": "uploader.desks.freshdesk:Freshdesk",
+    "freescout": "uploader.desks.freescout:FreeScout",
     "github": "uploader.desks.github:GitHub",
     "gitlab": "uploader.desks.gitlab:GitLab",
     "glpi": "uploader.desks.glpi:Glpi",
