@@ -25,7 +25,8 @@ MOST_TICKETS = 200
 class OwnTicket:
     """One ticket of the user's, as the desk shows it. ``id`` is what people say, ``key`` what its calls want.
 
-    ``state_title`` and ``priority`` are the desk's own words. ``first_answer_due_at`` and ``due_at`` are the desk's
+    ``state_title`` is the desk's own word; ``priority`` too, but ours ("high", "medium", "low") where it is what we
+    would write for it. ``first_answer_due_at`` and ``due_at`` are the desk's
     promises, None where it tells none. ``may`` holds "reply", "solve", "reopen", "rate" as far as the desk allows it.
     """
 

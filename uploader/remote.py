@@ -48,6 +48,11 @@ class RemoteDesk(Desk):
         """The desk's word or number for the ticket's priority."""
         return (dict(usual) | pairs(self.priorities, "priorities")).get(ticket.priority, "")
 
+    def our_priority(self, theirs: str, usual: Mapping[str, str]) -> str:
+        """Ours for the desk's word or number; the desk's own where we write no such one."""
+        known = {word.casefold(): ours for ours, word in (dict(usual) | pairs(self.priorities, "priorities")).items()}
+        return known.get(theirs.casefold(), theirs)
+
     def kind_of(self, ticket: Ticket, usual: Mapping[str, str]) -> str:
         """The desk's word or number for the ticket's kind; empty: it has none."""
         return (dict(usual) | pairs(self.kinds, "kinds")).get(ticket.kind, "")

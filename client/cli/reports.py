@@ -15,6 +15,7 @@ from client.lock import Busy
 from client.paths import Paths
 from client.report import KINDS, PRIORITIES, Delivery, DeliveryProgress, Event, Problem, Sent
 from client.session import NotReady, Session
+from client.terms import delivery_word
 from client.ui.instance import ask
 from client.words import detail, explain, explain_problem, moment, say, say_n, size
 
@@ -170,6 +171,12 @@ def read_text(text: str) -> str:
         return Path(text[1:]).read_text("utf-8") if text.startswith("@") else text
     except UnicodeDecodeError as error:
         raise usage(say("the details must be UTF-8 text")) from error
+    except OSError as error:
+        name = text[1:]
+        there = Path(name).exists()
+        detail_ = say("“{name}” cannot be read", name=name) if there else say("there is no file “{name}”", name=name)
+        advice = say("Write the path of a text file behind the @, or the words themselves; “-” reads what is piped in.")
+        raise Failure("usage", detail_, outcome.USAGE, advice) from error
 
 
 def _pictures(what: str | None) -> tuple[Any, ...]:
@@ -331,7 +338,7 @@ def _listed(arguments: argparse.Namespace, deliveries: list[Delivery]) -> dict[s
     if not arguments.json:
         for d in deliveries:
             ticket = d.ticket.id if d.ticket else ""
-            print(f"{d.report_id}  {d.state:<9}  {size(d.size_bytes):>8}  {ticket:<9} {d.summary}")
+            print(f"{d.report_id}  {delivery_word(d.state):<15}  {size(d.size_bytes):>8}  {ticket:<9} {d.summary}")
             error = trouble(d)
             if error:
                 print(f"    {error['title']}: {error['detail']}")
@@ -362,7 +369,8 @@ def history(arguments: argparse.Namespace, paths: Paths) -> Result:
     items = Session(paths).history(arguments.query, _since(arguments.since))
     if not arguments.json:
         for item in items:
-            print(f"{item.ticket_id or item.report_id:<10}  {moment(item.created_at):<14}  {item.summary}")
+            state, when = delivery_word(item.state), moment(item.created_at)
+            print(f"{item.ticket_id or item.report_id:<10}  {state:<15} {when:<14}  {item.summary}")
         say_aloud(say_n("{n} report", "{n} reports", len(items)))
     listed = [
         {"report_id": i.report_id, "state": i.state, "created_at": rfc3339(i.created_at), "summary": i.summary,

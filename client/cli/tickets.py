@@ -13,6 +13,7 @@ from client.cli import outcome
 from client.cli.outcome import Failure, Result, rfc3339, say_aloud, usage
 from client.paths import Paths
 from client.session import Session
+from client.terms import more_words, ticket_priority, ticket_word
 from client.tickets import OVER, Mine
 from client.words import moment, reason, say
 from uploader.body import apart
@@ -90,8 +91,8 @@ def _list(arguments: argparse.Namespace, session: Session) -> Result:
     if not arguments.json:
         for mine in found:
             unread = "●" if mine.unread else " "
-            state = mine.ticket.state_title or mine.ticket.state
-            print(f"{unread} {mine.ticket.id:<12}{state:<14}{moment(mine.ticket.updated_at):<14}{mine.ticket.subject}")
+            state = ticket_word(mine.ticket.state)
+            print(f"{unread} {mine.ticket.id:<12}{state:<20}{moment(mine.ticket.updated_at):<14}{mine.ticket.subject}")
         if not found:
             say_aloud(say("No tickets yet."))
     return {"tickets": [_document(mine) for mine in found]}, outcome.DONE
@@ -114,7 +115,9 @@ def _show(arguments: argparse.Namespace, session: Session, mine: Mine) -> Result
     replies = session.tickets.replies(mine)
     session.tickets.mark_read(mine)
     if not arguments.json:
-        print(f"{mine.ticket.id}  {mine.ticket.subject}\n{mine.ticket.url}\n")
+        ticket = mine.ticket
+        stands = (ticket_word(ticket.state), more_words(ticket), ticket_priority(ticket))
+        print(f"{ticket.id}  {ticket.subject}\n{' · '.join(filter(None, stands))}\n{ticket.url}\n")
         for each in replies:
             files = "".join(f"\n  📎 {file.name}" for file in each.files)
             print(f"— {each.author or say('You')}, {moment(each.written_at)}\n{apart(each.text)[0]}{files}\n")

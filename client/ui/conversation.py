@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
+from client.terms import more_words, ticket_priority, ticket_word
 from client.tickets import OVER, Mine
 from client.ui import look
 from client.ui.alive import while_alive
@@ -27,13 +28,8 @@ ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 def state_words(mine: Mine) -> tuple[str, Tone]:
     """How a ticket stands, in our words, and their tone."""
-    words: dict[str, tuple[str, Tone]] = {
-        "open": (say("With the help desk"), "quiet"),
-        "waiting": (say("Waits for you"), "warn"),
-        "solved": (say("Solved"), "ok"),
-        "closed": (say("Closed"), "faint"),
-    }
-    return words[mine.ticket.state]
+    tones: dict[str, Tone] = {"open": "quiet", "waiting": "warn", "solved": "ok", "closed": "faint"}
+    return ticket_word(mine.ticket.state), tones[mine.ticket.state]
 
 
 class Conversation(QWidget):
@@ -91,7 +87,7 @@ class Conversation(QWidget):
         words, tone = state_words(mine)
         self.state.setText(words)
         self.state.set_tone(tone)
-        parts = (mine.ticket.id, mine.ticket.state_title, mine.ticket.priority, due)
+        parts = (mine.ticket.id, more_words(mine.ticket), ticket_priority(mine.ticket), due)
         self._about.setText(" · ".join(part for part in parts if part))
         self._page.setVisible(bool(mine.ticket.url))
         may = mine.ticket.may

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 
 from PySide6.QtCore import QEvent, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QShowEvent
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QStackedLayout, QVBoxLayout, QWidget
 
 from client.draft import Draft
@@ -16,6 +17,7 @@ from client.folder import Damaged
 from client.lock import Busy
 from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event
 from client.session import Session
+from client.terms import delivery_word
 from client.ui import look
 from client.ui.action_bar import Action, ActionBar
 from client.ui.alive import while_alive
@@ -30,6 +32,8 @@ from client.ui.support_row import SupportRow
 from client.words import detail, explain, moment, say, say_n, size
 
 SHOWN_SENT = 1000
+REPAINT_MS = 20_000
+"""A time that is told as still to come is no more than this behind."""
 TOLD_BY_DESK = ("refused", "invalid_field", "too_large", "field_wanted", "file_refused")
 """Codes whose own sentence says more than ours does."""
 
@@ -63,6 +67,8 @@ class OutboxWindow(QWidget):
         bridge.happened.connect(self._on_event)
         self._paint_soon = QTimer(self, singleShot=True, interval=100)
         self._paint_soon.timeout.connect(self._show_rows)
+        self._paint_late = QTimer(self, interval=REPAINT_MS)
+        self._paint_late.timeout.connect(self._paint_soon.start)
         tell(lambda _: self._show_rows(), lambda: "")
         self.resize(look.sized(620), look.sized(480))
         self.setMinimumSize(look.sized(380), look.sized(260))
@@ -179,7 +185,9 @@ class OutboxWindow(QWidget):
         error = delivery.last_error
         title, advice = explain(error.code)
         if delivery.not_before is not None:
-            return say("{why}. Next try {when}.", why=title, when=moment(delivery.not_before))
+            later = delivery.not_before > datetime.now(UTC)
+            when = moment(delivery.not_before) if later else say("as soon as possible")
+            return say("{why}. Next try {when}.", why=title, when=when)
         if error.attachment:
             return f"{title}: {error.attachment}"
         said = detail(error.text, error.values) if error.text and error.code in TOLD_BY_DESK else ""
@@ -311,7 +319,12 @@ class OutboxWindow(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._paint_late.start()
         self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._paint_late.stop()
 
     def changeEvent(self, event: QEvent) -> None:
         """Whoever comes back to the window sees what another one did meanwhile."""
@@ -347,12 +360,5 @@ def is_paused(delivery: Delivery) -> bool:
 
 def state_words(state: str) -> tuple[str, Tone]:
     """A delivery's state in a word, and its tone."""
-    known: dict[str, tuple[str, Tone]] = {
-        "sending": (say("Sending"), "accent"),
-        "queued": (say("Waiting"), "quiet"),
-        "needs_you": (say("Needs you"), "warn"),
-        "paused": (say("Paused"), "quiet"),
-        "sent": (say("Sent"), "ok"),
-        "draft": (say("Draft"), "quiet"),
-    }
-    return known.get(state, (state, "quiet"))
+    tones: dict[str, Tone] = {"sending": "accent", "needs_you": "warn", "sent": "ok"}
+    return delivery_word(state), tones.get(state, "quiet")

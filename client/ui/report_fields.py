@@ -9,11 +9,11 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from client.report import KINDS, PRIORITIES, Report
+from client.terms import criterion, kind_word, priority_word
 from client.ui import look
 from client.ui.buttons import Segmented
 from client.ui.growing_text import GrowingText
 from client.ui.pieces import Label
-from client.ui.report_words import criterion, kind_word, priority_word
 from client.words import say
 
 MOST_SIGNS = 300

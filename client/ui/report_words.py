@@ -10,29 +10,6 @@ from client.words import explain, explain_problem, reason, say, say_n
 MOST_TOLD = 4
 
 
-def kind_word(kind: str) -> str:
-    return {
-        "incident": say("Incident"),
-        "petition": say("Petition"),
-        "complaint": say("Complaint"),
-        "claim": say("Claim"),
-        "suggestion": say("Suggestion"),
-    }[kind]
-
-
-def priority_word(priority: str) -> str:
-    return {"high": say("High"), "medium": say("Medium"), "low": say("Low")}[priority]
-
-
-def criterion(priority: str) -> str:
-    """When this priority is the right one; empty for none."""
-    return {
-        "high": say("Work or security stops"),
-        "medium": say("It hinders work, but work goes on"),
-        "low": say("It can wait"),
-    }.get(priority, "")
-
-
 def desk_word(name: str) -> str:
     return say("the folder on this computer") if name == "folder" else name
 

@@ -182,6 +182,28 @@ def test_with_the_desk_missing_it_is_queued_and_sent_once_when_it_is_back(tmp_pa
     assert len(list(desk.glob("T-*"))) == 1
 
 
+def test_a_person_reads_in_spanish_how_reports_stand() -> None:
+    assert call("report", "--summary", "Con mesa", "--wait")[0] == 0
+    assert call("report", "--summary", "Sin mesa")[0] == 0
+    code, out, _ = call("--lang", "es", "outbox")
+    assert code == 0
+    assert "  En espera  " in out
+    assert "queued" not in out
+    out = call("--lang", "es", "history")[1]
+    assert "  Enviado  " in out
+    assert "  En espera  " in out
+
+
+def test_details_in_a_file_that_is_not_there_say_what_to_do(tmp_path: Path) -> None:
+    code, found = answer("--lang", "es", "report", "--summary", "x", "--details", f"@{tmp_path}/nope.txt")
+    assert (code, found["error"]["code"]) == (2, "usage")
+    assert f"«{tmp_path}/nope.txt»" in found["error"]["detail"]
+    assert "@" in found["error"]["advice"]
+    code, found = answer("report", "--summary", "x", "--details", f"@{tmp_path}")
+    assert (code, found["error"]["code"]) == (2, "usage")
+    assert answer("outbox")[1] == {"deliveries": [], "damaged": []}
+
+
 def test_a_draft_stays_a_draft_and_details_come_from_standard_input(tmp_path: Path) -> None:
     code, draft = answer("report", "--summary", "x", "--details", "-", "--draft", stdin="línea\n")
     assert (code, draft["state"], draft["ticket"]) == (0, "draft", None)

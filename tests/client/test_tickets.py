@@ -124,6 +124,26 @@ def test_the_command_line_lists_shows_replies_and_counts(
     assert command(["tickets", "show", "999999", "--json"]) == 2
 
 
+def test_a_person_reads_states_and_priorities_in_spanish(
+    session: Session, rt: RtServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ref = sent(session, priority="high")
+    assert session.tickets.open(session.tickets.find(ref.id))
+    assert session.tickets.find(ref.id).ticket.priority == "high", "Request Tracker holds the number 100"
+    capsys.readouterr()
+    assert command(["--lang", "es", "tickets", "show", ref.id]) == 0
+    shown = capsys.readouterr().out
+    assert "En la mesa de ayuda · Alta\n" in shown
+    assert "La cola se queda parada" in shown
+    assert "Testigo 2" not in shown
+    rt.ask("PUT", f"ticket/{ref.id}", {"Status": "rejected"})
+    assert command(["--lang", "es", "tickets", "show", ref.id]) == 0
+    assert "Cerrado · Rechazado · Alta\n" in capsys.readouterr().out
+    assert command(["--lang", "es", "tickets", "list"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if ref.id in line.split()]
+    assert "Cerrado" in line
+
+
 def test_articles_of_a_folder_are_found_without_accents_and_by_beginnings(
     session: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from client.session import Session
 from client.ui.bridge import Bridge
 from client.ui.outbox_window import OutboxWindow, shortened
 from client.ui.rows import ROW, Row
+from client.words import moment
 from tests.ui.every_window import NOW, hold_deliveries, running_session, until
 from uploader.ticket import TicketRef
 
@@ -68,6 +70,18 @@ def test_drafts_waiting_and_sent_reports_are_shown_with_what_they_need(world: tu
         ("One that was sent", "Sent"),
     ]
     assert rows(window)[2].detail.endswith(" · T-000001")
+
+
+def test_a_next_try_that_was_due_is_told_as_soon_and_never_as_a_past_time(world: tuple[Session, Bridge]) -> None:
+    session, _ = world
+    late, later = NOW - timedelta(hours=30), NOW + timedelta(days=400)
+    queued = Delivery("a", "x", "queued", NOW, attempts=3, not_before=late, last_error=Trouble("unreachable", "x"))
+    hold_deliveries(session, queued, replace(queued, report_id="b", not_before=later))
+    window = opened(world)
+    until(lambda: len(rows(window)) == 2)
+    details = {row.key: row.detail for row in rows(window)}
+    assert details["a"].endswith("Next try as soon as possible.")
+    assert details["b"].endswith(f"Next try {moment(later)}.")
 
 
 def test_an_empty_outbox_says_what_will_appear(world: tuple[Session, Bridge]) -> None:

@@ -170,6 +170,9 @@ def fresh(folder: Path, **changes: Any) -> Ticket:
 class TalkSuite:
     """What every way back must do, whatever is spoken on the way. Subclasses give what an agent can do."""
 
+    priorities_told: ClassVar[tuple[str, ...]] = ("high", "")
+    """Ours, or none; the desk's own word only where nobody but its administrator knows what it means."""
+
     def agent_replies(self, key: str, html: str, files: list[tuple[str, bytes]]) -> None:
         raise NotImplementedError
 
@@ -190,6 +193,7 @@ class TalkSuite:
         (mine,) = [ticket for ticket in first.tickets if ticket.key == key]
         assert mine.subject == "Ñandú 🐦 no carga"
         assert mine.state == "open"
+        assert mine.priority in self.priorities_told
         assert mine.updated_at.tzinfo is not None
         before = desk.conversation(key)
         self.agent_replies(key, "<p>Hola <b>Ana</b>, ¿qué versión?</p>", [])

@@ -41,6 +41,7 @@ from uploader.wire import Reply as Answer
 from uploader.wire import Wire, sort_out
 
 PRIORITIES = {"high": "2", "medium": "3", "low": "4"}
+RANKS = {"1": "Critical", "5": "Very low"}
 """1 critical to 5 very low. Source: models.py, Ticket.PRIORITY_CHOICES."""
 STATES: dict[int, tuple[State, str]] = {1: ("open", "Open"), 2: ("open", "Reopened"), 3: ("solved", "Resolved"),
                                         4: ("closed", "Closed"), 5: ("closed", "Duplicate")}  # fmt: skip
@@ -218,12 +219,14 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
 
     def _own(self, item: Mapping[str, Any]) -> OwnTicket:
         number, status = text_in(item, "id"), int(text_in(item, "status") or 1)
+        rank = text_in(item, "priority")
         state, title = STATES.get(status, ("open", str(status)))
         times = [moment(text_in(e, "date")) for e in item.get("followup_set", []) if e.get("public") is True]
         may = ["reply", *(["solve"] if state == "open" else ["reopen"])]
         return OwnTicket(
             number, number, f"{self._base}/tickets/{number}/", text_in(item, "title"), state, title,
-            text_in(item, "priority"), min(times, default=moment("")), max(times, default=moment("")), may=tuple(may),
+            RANKS.get(rank, self.our_priority(rank, PRIORITIES)), min(times, default=moment("")), max(times,
+            default=moment("")), may=tuple(may),
         )  # fmt: skip
 
     def _reply(self, entry: Mapping[str, Any], *, first: bool) -> Reply:

@@ -48,7 +48,8 @@ STATES: dict[int, tuple[State, str]] = {
     2: ("open", "Open"), 3: ("waiting", "Pending"), 4: ("solved", "Resolved"), 5: ("closed", "Closed"),
     6: ("waiting", "Waiting on Customer"), 7: ("open", "Waiting on Third Party"),
 }  # fmt: skip
-RANKS = {1: "Low", 2: "Medium", 3: "High", 4: "Urgent"}
+RANKS = {"4": "Urgent"}
+"""What we never write."""
 RATINGS = {1: -103, 2: -103, 3: 100, 4: 103, 5: 103}
 """The ends and the middle of every scale that a survey may have."""
 LARGEST_BYTES = 20_000_000
@@ -210,12 +211,12 @@ class Freshdesk(RemoteDesk, Inbox, Library):
             page += 1
 
     def _own(self, item: Mapping[str, Any]) -> OwnTicket:
-        number, status = text_in(item, "id"), item.get("status")
+        number, status, rank = text_in(item, "id"), item.get("status"), text_in(item, "priority")
         state, words = STATES.get(status if isinstance(status, int) else OPEN, ("open", str(status)))
         may = {"closed": ("reopen",), "solved": ("reply", "reopen", "rate")}.get(state, ("reply", "solve"))
         return OwnTicket(
             number, number, self._page(number), text_in(item, "subject"), state, words,
-            RANKS.get(item.get("priority", 0), ""), moment(text_in(item, "created_at")),
+            RANKS.get(rank, self.our_priority(rank, PRIORITIES)), moment(text_in(item, "created_at")),
             moment(text_in(item, "updated_at")), time_in(text_in(item, "fr_due_by")),
             time_in(text_in(item, "due_by")), may,
         )  # fmt: skip

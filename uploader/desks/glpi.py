@@ -226,7 +226,7 @@ class Glpi(RemoteDesk, Inbox):
         key, status = text_in(row, "id"), text_in(row, "status")
         state = STATES.get(status, "open")
         return OwnTicket(
-            key, key, self._page(key), tidy(unescape(text_in(row, "name"))), state, state, "",
+            key, key, self._page(key), tidy(unescape(text_in(row, "name"))), state, "", "",
             moment(text_in(row, "date_creation") or text_in(row, "date")), moment(text_in(row, "date_mod")),
             time_in(text_in(row, "time_to_own")), time_in(text_in(row, "time_to_resolve")),
             may=() if state == "closed" else ("reply",),

@@ -250,7 +250,8 @@ class Redmine(RemoteDesk, Inbox):
             may.append("reopen" if closed else "solve")
         return OwnTicket(
             number, number, f"{self._base}/issues/{number}", text_in(issue, "subject"),
-            "solved" if closed else "open", text_in(issue, "status", "name"), text_in(issue, "priority", "name"),
+            "solved" if closed else "open", text_in(issue, "status", "name"),
+            self.our_priority(text_in(issue, "priority", "name"), {}),
             moment(text_in(issue, "created_on")), moment(text_in(issue, "updated_on")),
             due_at=time_in(text_in(issue, "due_date")), may=tuple(may),
         )  # fmt: skip

@@ -264,7 +264,8 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         if ways is None or "open" in ways:
             may += ["reopen"] if state == "solved" else []
         return OwnTicket(
-            number, number, self._page(number), text_in(found, "Subject"), state, status, text_in(found, "Priority"),
+            number, number, self._page(number), text_in(found, "Subject"), state, status,
+            self.our_priority(text_in(found, "Priority"), PRIORITIES),
             moment(text_in(found, "Created")), moment(text_in(found, "LastUpdated")),
             due_at=time_in(text_in(found, "Due")), may=tuple(may),
         )  # fmt: skip

@@ -321,7 +321,8 @@ class Salesforce(SignedInDesk, Inbox):
         times = (text_in(row, "LastModifiedDate"), text_in(newest[0], "CreatedDate"))
         return OwnTicket(
             text_in(row, "CaseNumber"), key, self._page(key), text_in(row, "Subject"), "solved" if closed else "open",
-            text_in(row, "Status"), text_in(row, "Priority"), moment(text_in(row, "CreatedDate")),
+            text_in(row, "Status"), self.our_priority(text_in(row, "Priority"), PRIORITIES), moment(text_in(row,
+            "CreatedDate")),
             max(moment(time) for time in times),
         )  # fmt: skip
 

@@ -34,7 +34,7 @@ from uploader.inbox import (
 from uploader.journal import Journal
 from uploader.oauth import Client, error_in
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import http_address, late_links, subject_of, telling
+from uploader.remote import PRIORITIES, http_address, late_links, subject_of, telling
 from uploader.rest import Rest, moment, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import setting
@@ -288,10 +288,12 @@ class ServiceNow(SignedInDesk, Inbox, Library):
         key, state = text_in(row, "sys_id", "value"), STATES.get(text_in(row, "state", "value"), "open")
         if text_in(row, "active", "value") == "false" and state != "solved":
             state = "closed"
+        rank = self.our_priority(text_in(row, "urgency", "value"), URGENCIES)
         return OwnTicket(
             text_in(row, "number", "value"), key, self._page(self.table, key),
             text_in(row, "short_description", "value"), state, text_in(row, "state", "display_value"),
-            text_in(row, "urgency", "display_value"), moment(text_in(row, "sys_created_on", "value")),
+            rank if rank in PRIORITIES else text_in(row, "urgency", "display_value"), moment(text_in(row,
+            "sys_created_on", "value")),
             moment(text_in(row, "sys_updated_on", "value")), due_at=time_in(text_in(row, "due_date", "value")),
             may=() if state == "closed" else ("reply",),
         )  # fmt: skip

@@ -193,7 +193,8 @@ class Zammad(RemoteDesk, Inbox):
         may = {"closed": (), "solved": ("reply", "reopen")}.get(state, ("reply", "solve"))
         return OwnTicket(
             text_in(item, "number"), key, self._page(key), text_in(item, "title"), state, status,
-            text_in(item, "priority"), moment(text_in(item, "created_at")), moment(text_in(item, "updated_at")),
+            self.our_priority(text_in(item, "priority"), PRIORITIES), moment(text_in(item, "created_at")),
+            moment(text_in(item, "updated_at")),
             time_in(text_in(item, "first_response_escalation_at")), time_in(text_in(item, "close_escalation_at")),
             may=may,
         )  # fmt: skip

@@ -284,7 +284,8 @@ class Zendesk(SignedInDesk, Inbox, Library):
         if state in ("open", "waiting") and item.get("can_be_solved_by_me") is True:
             may = ["reply", "solve"]
         return OwnTicket(
-            number, number, self._page(number), text_in(item, "subject"), state, status, text_in(item, "priority"),
+            number, number, self._page(number), text_in(item, "subject"), state, status,
+            self.our_priority(text_in(item, "priority"), PRIORITIES),
             moment(text_in(item, "created_at")), moment(text_in(item, "updated_at")),
             due_at=time_in(text_in(item, "due_at")), may=tuple(may),
         )  # fmt: skip

@@ -179,7 +179,8 @@ class Znuny(RemoteDesk, Inbox):
         state = STATES.get(text_in(item, "StateType"), "open")
         return OwnTicket(
             number, key, self._page(number), text_in(item, "Title"), state, text_in(item, "State"),
-            text_in(item, "Priority"), moment(text_in(item, "Created")), moment(text_in(item, "Changed")),
+            self.our_priority(text_in(item, "Priority"), PRIORITIES), moment(text_in(item, "Created")),
+            moment(text_in(item, "Changed")),
             may=() if state == "closed" else ("reply",),
         )  # fmt: skip
 

@@ -1,0 +1,119 @@
+"""The fixed words of reports and tickets as a person reads them: kinds, priorities, how a delivery or a ticket stands.
+
+One rule for every desk: our own word, in the user's language; the desk's own name of a state only where it says more,
+translated when it is one that desks are delivered with. A bare number is no word.
+"""
+
+from __future__ import annotations
+
+from client.words import say
+from uploader.inbox import OwnTicket, State
+
+NO_MORE: dict[State, str] = {
+    "open": "new · open · opened · reopened · active · assigned · to do · nuevo · nueva · abierto · abierta · reabierto"
+    " · reabierta · asignado · asignada · neu · offen",
+    "waiting": "waiting · pending · stalled · waiting on customer · waiting for customer · pending reminder"
+    " · pending auto · feedback · awaiting user info · waiting for you · pendiente · en espera · esperando al cliente",
+    "solved": "solved · resolved · closed · done · completed · complete · fixed · closed successful · resuelto"
+    " · resuelta · solucionado · solucionada · cerrado · cerrada · hecho · gelöst · geschlossen",
+    "closed": "closed · closed complete · cerrado · cerrada · geschlossen",
+}
+"""Names of states that say no more than ours do."""
+
+
+def kind_word(kind: str) -> str:
+    return {
+        "incident": say("Incident"),
+        "petition": say("Petition"),
+        "complaint": say("Complaint"),
+        "claim": say("Claim"),
+        "suggestion": say("Suggestion"),
+    }[kind]
+
+
+def priority_word(priority: str) -> str:
+    return {"high": say("High"), "medium": say("Medium"), "low": say("Low")}[priority]
+
+
+def criterion(priority: str) -> str:
+    """When this priority is the right one; empty for none."""
+    return {
+        "high": say("Work or security stops"),
+        "medium": say("It hinders work, but work goes on"),
+        "low": say("It can wait"),
+    }.get(priority, "")
+
+
+def delivery_word(state: str) -> str:
+    """How a delivery stands."""
+    return {
+        "sending": say("Sending"),
+        "queued": say("Waiting"),
+        "needs_you": say("Needs you"),
+        "paused": say("Paused"),
+        "sent": say("Sent"),
+        "draft": say("Draft"),
+    }.get(state, state)
+
+
+def ticket_word(state: State) -> str:
+    """How a ticket stands, in our words."""
+    return {
+        "open": say("With the help desk"),
+        "waiting": say("Waits for you"),
+        "solved": say("Solved"),
+        "closed": say("Closed"),
+    }[state]
+
+
+def more_words(ticket: OwnTicket) -> str:
+    """What the desk's own name of the state says beyond ``ticket_word``; empty: nothing."""
+    name = " ".join(ticket.state_title.replace("_", " ").split())
+    if name.isdecimal() or name.casefold() in NO_MORE[ticket.state].split(" · "):
+        return ""
+    known = {
+        "in progress": say("In progress"),
+        "work in progress": say("In progress"),
+        "hold": say("On hold"),
+        "on hold": say("On hold"),
+        "pending": say("On hold"),
+        "pending reminder": say("On hold"),
+        "pending close": say("About to be closed"),
+        "waiting on third party": say("Waits for somebody else"),
+        "escalated": say("Escalated"),
+        "rejected": say("Rejected"),
+        "cancelled": say("Cancelled"),
+        "canceled": say("Cancelled"),
+        "duplicate": say("Duplicate"),
+        "merged": say("Merged into another"),
+        "removed": say("Deleted"),
+        "deleted": say("Deleted"),
+        "not planned": say("Not planned"),
+        "closed unsuccessful": say("Closed without a solution"),
+    }
+    return known.get(name.casefold(), name)
+
+
+def ticket_priority(ticket: OwnTicket) -> str:
+    """A ticket's priority; empty where the desk tells none."""
+    name = ticket.priority
+    if name in ("high", "medium", "low"):
+        return priority_word(name)
+    known = {
+        "critical": say("Critical"),
+        "urgent": say("Urgent"),
+        "immediate": say("Immediate"),
+        "very high": say("Very high"),
+        "high": say("High"),
+        "medium": say("Medium"),
+        "normal": say("Normal"),
+        "moderate": say("Medium"),
+        "low": say("Low"),
+        "very low": say("Very low"),
+        "alta": say("High"),
+        "media": say("Medium"),
+        "baja": say("Low"),
+        "urgente": say("Urgent"),
+        "inmediata": say("Immediate"),
+    }
+    return known.get(name.casefold(), "" if name.isdecimal() else name)
