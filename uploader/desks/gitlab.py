@@ -130,7 +130,7 @@ class GitLab(RemoteDesk, Inbox):
 
     def _create(self, rest: Rest, ticket: Ticket, files: str) -> str:
         named = (*self.labels.split(","), self.kind_of(ticket, {}), self.priority_of(ticket, {}))
-        labels = ",".join(filter(None, (label.strip() for label in named)))
+        labels = [label.strip() for label in named if label.strip()]
         asked: dict[str, object] = {
             "title": subject_of(ticket, SUBJECT_CHARACTERS) or mark(ticket.report_id),
             "description": self._text(ticket, files),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.servers.gitlab import PROJECT, GitLabServer
+from tests.servers.openapi import call_of, judge
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.gitlab import GitLab
 from uploader.errors import FileRefused, Gone, InvalidField, Refused
@@ -21,6 +23,8 @@ from uploader.seen import Seen
 from uploader.setting import Secret
 from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
+
+DESCRIPTION = Path(os.environ.get("TESTIGO_GITLAB_OPENAPI", ""))
 
 
 class TestGitLab(RemoteDeskSuite, InboxSuite):
@@ -54,6 +58,30 @@ class TestGitLab(RemoteDeskSuite, InboxSuite):
     def count_replies(self, key: str) -> int:
         return len([note for note in self.server.issues[int(key)].notes if not note["system"]])
 
+    def test_every_request_keeps_to_gitlabs_own_description(self, desk: GitLab, tmp_path: Path) -> None:
+        """GitLab's text is no part of this project: it lies outside (see docs/desks/gitlab.md)."""
+        if not DESCRIPTION.is_file():
+            pytest.skip("GitLab's description is not here: TESTIGO_GITLAB_OPENAPI says where")
+        own = replace(desk, labels="testigo", kinds="claim=tipo::reclamo")
+        own.check()
+        own.choices("project")
+        key = own.submit(fresh(tmp_path), MemoryJournal(), quiet).key
+        forgetful = MemoryJournal()
+        for lost in ("create", "reply"):
+            with pytest.raises(RuntimeError):
+                forgetful.once(lost, _dies, lambda: None)
+        own.submit(fresh(tmp_path), forgetful, quiet)
+        own.reply(fresh(tmp_path, reply_to=key), forgetful, quiet)
+        self.agent_replies(key, "mira", [("nota.txt", b"hola")])
+        own.news(own.news("").mark)
+        (file,) = own.conversation(key).replies[-1].files
+        own.fetch(file, tmp_path / "fetched", quiet)
+        own.solve(key)
+        own.reopen(key)
+        calls = [call_of(asked) for asked in self.server.asked]
+        assert len({(call["method"], re.sub(r"\d+|[0-9a-f]{32}", "1", call["path"])) for call in calls}) >= 12
+        assert judge(DESCRIPTION, calls) == ""
+
     def test_a_report_is_confidential_unless_it_may_be_seen(self, desk: GitLab, tmp_path: Path) -> None:
         closed = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
         public = replace(desk, confidential=False).submit(fresh(tmp_path), MemoryJournal(), quiet)
@@ -63,7 +91,9 @@ class TestGitLab(RemoteDeskSuite, InboxSuite):
     def test_labels_carry_kind_and_priority(self, desk: GitLab, tmp_path: Path) -> None:
         own = replace(desk, labels="escritorio, testigo", kinds="claim=tipo::reclamo", priorities="high=urgente")
         ref = own.submit(fresh(tmp_path), MemoryJournal(), quiet)
-        assert self.server.issues[int(ref.key)].given["labels"] == "escritorio,testigo,tipo::reclamo,urgente"
+        assert self.server.issues[int(ref.key)].given["labels"] == [
+            "escritorio", "testigo", "tipo::reclamo", "urgente",
+        ]  # fmt: skip
 
     def test_what_the_user_writes_orders_nothing(self, desk: GitLab, tmp_path: Path) -> None:
         ref = desk.submit(fresh(tmp_path, description="/close\n/tmp está lleno"), MemoryJournal(), quiet)
@@ -104,3 +134,7 @@ class TestGitLab(RemoteDeskSuite, InboxSuite):
             assert GitLab.recognise(Seen(wire, f"{server_url}/users/sign_in")) is not None
             known = GitLab.recognise(Seen(wire, f"{server_url}/mesa/soporte/-/issues"))
             assert known == {"url": server_url, "project": "mesa/soporte"}
+
+
+def _dies() -> str:
+    raise RuntimeError
