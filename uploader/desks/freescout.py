@@ -207,14 +207,8 @@ class FreeScout(RemoteDesk, Inbox):
 
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         """Its address holds a token of its own, and may be at another host: nobody's key goes there."""
-        with (
-            self.open_wire() as wire,
-            wire.stream(file.key, follow=5) as (_, blocks),
-            target.open("xb") as out,
-        ):
-            for block in blocks:
-                out.write(block)
-                progress(out.tell(), file.size_bytes or out.tell())
+        with self.open_wire() as wire:
+            wire.save(file.key, target, progress, follow=5)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key = ticket.reply_to
