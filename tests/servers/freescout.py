@@ -192,7 +192,12 @@ class FreeScoutServer(Cloud):
              "_embedded": {"attachments": [self._file(n, asked) for n in t.files]}}
             for t in found.threads
         ]  # fmt: skip
-        return {"id": found.id, "number": found.id - 900, "type": "email", "status": found.status, "state": found.state,
+        # [V] a choice with its number as value, and its name as text
+        fields = [{"id": one["id"], "name": {18: "Prioridad"}.get(one["id"], "Centro"), "value": one["value"],
+                   "text": OPTIONS[one["value"]] if one["id"] == 18 else ""}
+                  for one in found.given.get("customFields", [])]  # fmt: skip
+        return {"id": found.id, "customFields": fields, "number": found.id - 900,
+                "type": "email", "status": found.status, "state": found.state,
                 "subject": found.given["subject"], "mailboxId": found.given["mailboxId"], "customer": person,
                 "createdAt": stamp(found.made), "updatedAt": stamp(found.updated),
                 "_embedded": {"threads": threads} if whole else []}  # fmt: skip

@@ -199,9 +199,12 @@ class FreeScout(RemoteDesk, Inbox):
 
     def _own(self, item: Mapping[str, Any]) -> OwnTicket:
         state, words = STATES.get(text_in(item, "status"), ("closed", text_in(item, "status")))
-        key = text_in(item, "id")
+        key, fields = text_in(item, "id"), item.get("customFields") or []
+        ranks = [text_in(each, "text") or text_in(each, "value") for each in fields
+                 if self.priority_field and each.get("name") == self.priority_field]  # fmt: skip
         return OwnTicket(
-            text_in(item, "number") or key, key, self._page(key), text_in(item, "subject"), state, words, "",
+            text_in(item, "number") or key, key, self._page(key), text_in(item, "subject"), state, words,
+            self.our_priority("".join(ranks), PRIORITIES),
             moment(text_in(item, "createdAt")), moment(text_in(item, "updatedAt")),
         )  # fmt: skip
 

@@ -83,6 +83,8 @@ class TestFreeScout(RemoteDeskSuite, InboxSuite):
         given = self.server.held[int(ref.key)].given
         assert given["mailboxId"] == 2
         assert given["customFields"] == [{"id": 37, "value": "42"}, {"id": 18, "value": "3"}]
+        assert own.conversation(ref.key).ticket.priority == "high"
+        assert desk.conversation(ref.key).ticket.priority == ""
         self.server.custom_fields = False
         ref = replace(own, fields="18=1").submit(fresh(tmp_path), MemoryJournal(), quiet)
         assert self.server.held[int(ref.key)].given["customFields"] == [{"id": 18, "value": "1"}]
