@@ -160,7 +160,7 @@ class Session:
             found.append(Problem("desk_unready", blocking=True, detail=words.reason(error)))
         large = [name for name, way in self.ways(draft).items() if way == "link"]
         try:
-            ends = words.link_ends(self.places.share(self.places.reachable(report.desk, report.share)).expires_days)
+            ends = words.link_ends(self.places.share(self.places.reachable(report.desk, report.share)).link_days)
             found += [Problem("goes_by_link", blocking=False, attachment=name, detail=ends) for name in large]
         except UploaderError as error:
             found += [Problem("no_share", blocking=True, attachment=name, detail=words.reason(error)) for name in large]

@@ -10,7 +10,7 @@ import json
 import locale
 import os
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 LANGUAGES = {"en": "English", "es": "Español"}
@@ -278,13 +278,13 @@ def hint(error: BaseException) -> str:
     return detail(text, getattr(error, "values", {})) if text else ""
 
 
-def link_ends(days: float) -> str:
-    """When a link made now will end, in a sentence."""
-    return (
-        say_n("The link ends after {n} day.", "The link ends after {n} days.", round(days))
-        if days
-        else say("The link does not expire.")
-    )
+def link_ends(days: float | None) -> str:
+    """Until when a link that is made now works, in a sentence; empty where nobody knows."""
+    if days is None:
+        return ""
+    if not days:
+        return say("The link does not expire.")
+    return say("The link works until {day}.", day=day(datetime.now().astimezone() + timedelta(days=days)))
 
 
 def explain_problem(code: str, name: str, why: str) -> str:

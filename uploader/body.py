@@ -126,11 +126,12 @@ def read(text: str, markup: Markup) -> str:
 
 
 def _linked(file: SharedFile, language: str) -> list[tuple[str, str]]:
-    ends = file.link.expires_at
-    until = (
-        word("until {date}", language).format(date=f"{ends:%Y-%m-%d}") if ends else word("does not expire", language)
-    )
-    rows = [(file.name, file.link.url), ("", f"{_size(file.size_bytes)}, {until}")]
+    ends, told = file.link.expires_at, [_size(file.size_bytes)]
+    if ends:
+        told.append(word("until {date}", language).format(date=f"{ends.astimezone():%Y-%m-%d}"))
+    elif file.link.end_known:
+        told.append(word("does not expire", language))
+    rows = [(file.name, file.link.url), ("", ", ".join(told))]
     if file.sha256:
         rows.append(("SHA-256", file.sha256))
     if file.link.key:

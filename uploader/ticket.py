@@ -58,6 +58,8 @@ class Link:
     key: str = field(default="", repr=False)
     sealed: bool = False
     page: bool = False
+    end_known: bool = True
+    """False: somebody else made or keeps it, and may end it when they like."""
     resumed_from_bytes: int = 0
 
     def holds(self) -> bool:
@@ -238,7 +240,12 @@ class Share(ABC):
     title: ClassVar[str]
     abilities: ClassVar[ShareAbilities] = ShareAbilities()
     expires_days: float = 0
-    """After how many days a link ends; 0: it does not."""
+    """After how many days a link shall end; 0: never."""
+
+    @property
+    def link_days(self) -> float | None:
+        """After how many days a link that is made now ends; 0: it does not; None: nobody here knows."""
+        return self.expires_days
 
     @abstractmethod
     def check(self) -> None: ...

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.attachment_tile import HEIGHT_PX, SHOWN_MEDIA, WIDTH_PX, AddTile, Tile, read_thumbnail
 from client.ui.bridge import Bridge
 from client.ui.icons import icon
-from client.ui.pieces import Menu
+from client.ui.pieces import Menu, OneLine
 from client.words import say
 from uploader.ticket import Attachment
 
@@ -51,16 +51,26 @@ class AttachmentStrip(QWidget):
         self._scroll.horizontalScrollBar().setProperty("thin", True)
         self.add = AddTile(phrases)
         self.add.pressed.connect(self._offer)
-        whole = QHBoxLayout(self)
+        self._ends = OneLine("faint", "small")
+        row = QHBoxLayout()
+        row.setSpacing(look.M)
+        row.addWidget(self._scroll, 1)
+        row.addWidget(self.add, 0, Qt.AlignmentFlag.AlignTop)
+        row.addStretch()
+        whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(look.M)
-        whole.addWidget(self._scroll, 1)
-        whole.addWidget(self.add, 0, Qt.AlignmentFlag.AlignTop)
-        whole.addStretch()
+        whole.setSpacing(0)
+        whole.addLayout(row)
+        whole.addWidget(self._ends)
         self._fit()
 
-    def show_attachments(self, attachments: tuple[Attachment, ...], ways: dict[str, str], own: frozenset[str]) -> None:
-        """``ways``: name → ticket or link. ``own`` are pictures that open in the editor."""
+    def show_attachments(
+        self, attachments: tuple[Attachment, ...], ways: dict[str, str], own: frozenset[str], ends: str = ""
+    ) -> None:
+        """``ways``: name → ticket or link. ``own`` are pictures that open in the editor. ``ends``: how long a link
+        works, in a sentence."""
+        self._ends.setText(ends)
+        self._ends.setVisible(bool(ends))
         names = [a.name for a in attachments]
         before = list(self._tiles)
         for name in [name for name in before if name not in names]:
@@ -158,7 +168,8 @@ class AttachmentStrip(QWidget):
         self._scroll.setVisible(bool(tiles))
         width = sum(tile.width() + look.M for tile in tiles) - look.M
         self._scroll.setMaximumWidth(max(width, 0))
-        self.setFixedHeight(tiles[0].sizeHint().height() + BAR_PX if tiles else self.add.height())
+        told = 0 if self._ends.isHidden() else self._ends.sizeHint().height()
+        self.setFixedHeight(told + (tiles[0].sizeHint().height() + BAR_PX if tiles else self.add.height()))
         before: QWidget = self.add
         for tile in tiles:
             QWidget.setTabOrder(before, tile)

@@ -29,7 +29,7 @@ from client.ui.report_words import desk_word, trouble_words
 from client.ui.rows import Row, RowList
 from client.ui.speed import Speed
 from client.ui.support_row import SupportRow
-from client.words import detail, explain, moment, say, say_n, size
+from client.words import day, detail, explain, moment, say, say_n, size
 
 SHOWN_SENT = 1000
 REPAINT_MS = 20_000
@@ -179,7 +179,7 @@ class OutboxWindow(QWidget):
         if delivery.state == "sent" and delivery.ticket is not None:
             when = moment(delivery.sent_at or delivery.created_at)
             number = say("its number comes by mail") if delivery.ticket.unconfirmed else delivery.ticket.id
-            return joined(when, files_word(len(delivery.attachments)), number)
+            return joined(when, files_word(len(delivery.attachments)), number, _links_end(delivery))
         if delivery.last_error is None:
             return moment(delivery.created_at)
         error = delivery.last_error
@@ -342,6 +342,16 @@ class OutboxWindow(QWidget):
 def files_word(n: int) -> str:
     """How many files, in words; empty for none."""
     return say_n("{n} file", "{n} files", n) if n else ""
+
+
+def _links_end(delivery: Delivery) -> str:
+    """Until when the links of a ticket work, the first to end; empty: for ever, or there are none."""
+    ends = [sent.expires_at for sent in delivery.attachments if sent.expires_at is not None]
+    if not ends:
+        return ""
+    if min(ends) <= datetime.now(UTC):
+        return say("the link has ended")
+    return say("the link works until {day}", day=day(min(ends)))
 
 
 def joined(*parts: str) -> str:

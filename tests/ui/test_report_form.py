@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from client.session import Session
 from client.ui.attachment_tile import Tile
 from client.ui.bridge import Bridge
 from client.ui.consent import Consent
+from client.ui.pieces import OneLine
 from client.ui.report_form import ReportForm
+from client.words import day
 from tests.ui.every_window import NOW, running_session, until
 from tests.ui.pictures import noise
 
@@ -204,13 +207,20 @@ def test_thirty_attachments_are_one_stop_for_tab_and_adding_stays_in_sight(opens
     assert QApplication.focusWidget() is form.strip.add
 
 
-def test_a_large_file_says_that_it_goes_as_a_link(opens: Opens, tmp_path: Path) -> None:
+def test_a_large_file_says_that_it_goes_as_a_link_and_until_when(
+    world: tuple[Session, Bridge], opens: Opens, tmp_path: Path
+) -> None:
+    link = {"kind": "folder", "path": str(tmp_path / "share"), "expires_days": 7.0}
+    world[0].change({"report.share": "files", **{f"shares.files.{name}": value for name, value in link.items()}})
     with (tmp_path / "video.bin").open("wb") as file:
         file.truncate(26_000_000)
     form = opens()
     form.attach([tmp_path / "video.bin"])
     until(lambda: form.findChildren(Tile))
     assert form.findChild(Tile).accessibleName() == "video.bin, 26\u00a0MB · as a link"
+    ends = day(datetime.now().astimezone() + timedelta(days=7))
+    told = [label.text() for label in form.strip.findChildren(OneLine) if label.isVisible()]
+    assert f"The link works until {ends}." in told
     assert not form.warning.isVisible()
 
 

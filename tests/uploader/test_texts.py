@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from uploader.body import apart, mark, read, render
 from uploader.plain_text import MOST_CHARACTERS, plain_text, tidy
+from uploader.shares.paste import accept
 from uploader.ticket import Link, Markup, SharedFile, Ticket
 
 HOSTILE = {
@@ -80,6 +81,18 @@ def test_what_the_desk_carries_for_us_is_told_apart_from_the_users_words(
     assert carried.endswith(mark("20261129-101500-0123456789"))
     reply = ticket("Sigue igual", reply_to="7", links=(), fields={}, language=language)
     assert apart(tidy(read(render(reply, markup), markup))) == ("Sigue igual", mark(reply.report_id))
+
+
+def test_a_ticket_says_until_when_a_link_works_and_nothing_where_nobody_knows() -> None:
+    ends = datetime(2026, 12, 6, 12, tzinfo=UTC)
+
+    def told(link: Link) -> str:
+        file = SharedFile("film.mp4", 41_000_000, "video/mp4", "", link)
+        return render(ticket("x", links=(file,), language="es"), "plain")
+
+    assert "41.0 MB, hasta el 2026-12-06\n" in told(Link("https://files.example.org/x", ends, "us"))
+    assert "41.0 MB, no vence\n" in told(Link("https://files.example.org/x"))
+    assert "41.0 MB\n" in told(accept("https://files.example.org/x"))
 
 
 def test_words_below_our_mark_and_those_without_it_are_somebodys() -> None:

@@ -68,6 +68,11 @@ class GoogleCloud(UploadShare):
     def way(self, wire: Wire) -> GoogleWay:
         return GoogleWay(self, wire)
 
+    @property
+    def link_days(self) -> float:
+        most = LONGEST_S / 86400
+        return min(self.expires_days or most, most)
+
     def check(self) -> None:
         """Stores, reads and deletes a small file; looks whether strangers can list. Raises: UploaderError."""
         try_out(self)

@@ -36,6 +36,10 @@ class Paste(Share):
         default="https://wetransfer.com",
     )
 
+    @property
+    def link_days(self) -> None:
+        """The page knows."""
+
     def check(self) -> None:
         """Raises: InvalidField when the page is no web address."""
         _look_at(self.url, "url")
@@ -70,7 +74,7 @@ def accept(text: str) -> Link:
     """A pasted link, as it goes into the ticket; whoever has it reads the file. Raises: InvalidField."""
     url = text.strip()
     _look_at(url, "link")
-    return Link(url)
+    return Link(url, end_known=False)
 
 
 def _look_at(url: str, name: str) -> None:

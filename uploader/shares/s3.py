@@ -72,6 +72,11 @@ class S3(UploadShare):
     def way(self, wire: Wire) -> S3Way:
         return S3Way(self, wire)
 
+    @property
+    def link_days(self) -> float:
+        most = LONGEST_S / 86400
+        return self.expires_days if self.public_url else min(self.expires_days or most, most)
+
     def check(self) -> None:
         """Begins an upload and aborts it: that is what sending needs. Raises: UploaderError."""
         with Wire() as wire:

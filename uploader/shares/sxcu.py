@@ -52,6 +52,10 @@ class Sxcu(UploadShare):
     )
     expires_days: float = field(default=0.0)  # nothing here can end a link
 
+    @property
+    def link_days(self) -> None:
+        """The service knows."""
+
     def open_wire(self) -> Wire:
         return Wire(private=self.allow_private)
 
@@ -99,7 +103,7 @@ class Sxcu(UploadShare):
 
     def link(self, wire: Wire, upload: Upload, stored: str, days: float, password: str) -> Link:
         found = json.loads(stored)
-        return Link(found["url"], receipt=found["deletion_url"])
+        return Link(found["url"], receipt=found["deletion_url"], end_known=False)
 
     def receipt(self, upload: Upload, stored: str) -> str:
         return str(json.loads(stored)["deletion_url"])
