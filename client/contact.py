@@ -15,7 +15,7 @@ class Contact:
 
     phone: str = setting("Telephone", help="+57 601 234 5678", default="")
     phone_hours: str = setting(
-        "Hours of the telephone", help="As the hours of the help desk. Empty: not said.", default="", rare=True
+        "Hours of the telephone", help="mon-fri 08:00-18:00; sat 09:00-12:00. Empty: not said.", default="", rare=True
     )
     time_zone: str = setting(
         "Time zone of the telephone", help="America/Bogota. Empty: as here.", default="", rare=True

@@ -41,7 +41,12 @@ _BLANKS = ("", "none", "default string", "to be filled by o.e.m.", "not specifie
 class Coverage:
     """The section ``[coverage]`` of settings or policy."""
 
-    file: str = setting("File with warranties and plans", help="TOML or CSV; see the documentation.", default="")
+    file: str = setting(
+        "File with warranties and plans",
+        help="TOML or CSV: plan, from, until, covers, excludes, claim, and whose it is: serial, asset, product or "
+        "host. Example of a CSV: plan,until,serial",
+        default="",
+    )
     serial: str = setting("Serial number of this device", help="Empty: as the system tells it.", default="", rare=True)
     asset: str = setting("Asset tag of this device", help="Empty: as the system tells it.", default="", rare=True)
 

@@ -60,7 +60,9 @@ class Recording:
 class Reporting:
     desk: str = setting("Help desk", help="Empty: the folder on this computer.", default="")
     rules: str = setting(
-        "Other help desks for some reports", help="suggestion=ideas; incident/high=oncall. Empty: all to the same one.",
+        "Other help desks for some reports",
+        help="Kind, priority or kind/priority, then = and the name of a help desk. Example: suggestion=ideas; "
+        "incident/high=oncall. Empty: all to the same one.",
         default="", rare=True,
     )  # fmt: skip
     share: str = setting("Share for large files", help="Empty: the folder on this computer.", default="")

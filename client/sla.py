@@ -26,15 +26,24 @@ class Promises:
     """The section ``[sla]`` of settings or policy. All empty: nothing is promised."""
 
     answer: str = setting(
-        "First answer within", help="high=4h; medium=8h; low=3d; incident/high=1h. Only hours of the desk count.",
+        "First answer within",
+        help="Priority, kind or kind/priority, then = and open minutes (m), hours (h) or days (d); * is all others. "
+        "Example: high=4h; low=3d; incident/high=1h",
         default="",
     )  # fmt: skip
-    solution: str = setting("Solved within", help="As above.", default="")
+    solution: str = setting(
+        "Solved within",
+        help="Priority, kind or kind/priority, then = and open minutes (m), hours (h) or days (d); * is all others. "
+        "Example: high=1d; medium=3d; *=5d",
+        default="",
+    )
     hours: str = setting(
         "Hours of the help desk", help="mon-fri 08:00-12:00 14:00-18:00; sat 09:00-12:00. Empty: always.", default=""
     )
     time_zone: str = setting("Time zone of the help desk", help="America/Bogota. Empty: as here.", default="")
-    holidays: str = setting("Holidays", help="2026-12-25, 2027-01-01", default="")
+    holidays: str = setting(
+        "Holidays", help="Days without service, with commas between: 2026-12-25, 2027-01-01", default=""
+    )
 
     @property
     def promises(self) -> bool:

@@ -20,19 +20,21 @@ KINDS = ("incident", "petition", "complaint", "claim", "suggestion")
 class RemoteDesk(Desk):
     fields: str = setting(
         "Fields of every ticket",
-        help="What the desk wants to be filled in: name=value; name=value",
+        help="What the desk wants to be filled in, by the name of its field. Example: Site=Lima; Floor=3",
         default="",
         rare=True,
     )
     priorities: str = setting(
         "Priorities of the desk",
-        help="Only if they differ from the usual ones: high=…; medium=…; low=…",
+        help="Only if they differ from the usual ones: ours, =, the desk's. Example: high=Urgent; medium=Normal; "
+        "low=Minor",
         default="",
         rare=True,
     )
     kinds: str = setting(
         "Kinds of the desk",
-        help="incident=…; petition=…; complaint=…; claim=…; suggestion=…",
+        help="Only if it tells them apart: ours (incident, petition, complaint, claim, suggestion), =, the desk's. "
+        "Example: incident=Fault; petition=Request",
         default="",
         rare=True,
     )

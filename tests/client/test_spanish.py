@@ -17,8 +17,10 @@ from client.diagnostics import PROFILES, Absent, Collected, Collector, Context, 
 from client.diagnostics.collection import findings_text, run_all
 from client.diagnostics.disks import Disk
 from client.diagnostics.findings import RULES, find
-from client.settings import SettingsFault, from_text, load, parse
+from client.settings import OPTIONS, SettingsFault, from_text, load, parse
+from uploader.catalog import DESKS, SHARES, desk_kind, share_kind
 from uploader.errors import Unreachable
+from uploader.setting import settings_of
 
 ENGLISH = frozenset(
     re.findall(
@@ -195,6 +197,38 @@ def test_a_fault_of_the_environment_or_of_bytes_is_told_in_spanish(
     assert load(tmp_path / "none.toml", tmp_path / "good.toml").fault == "entorno: recording.fps debe ser un número"
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     assert "no es texto UTF-8" in load(tmp_path / "bytes.toml", tmp_path / "good.toml").fault
+
+
+OUR_WORDS = {"high": "alta", "medium": "media", "low": "baja", "incident": "incidente", "petition": "petición",
+             "complaint": "queja", "claim": "reclamo", "suggestion": "sugerencia", "mon-fri": "lunes a viernes",
+             "description": "descripción", "subject": "asunto"}  # fmt: skip
+
+
+def helps() -> dict[str, tuple[str, str]]:
+    """Every setting of every desk, share and section: its help in English and in Spanish."""
+    kinds = {f"desks.{kind}": desk_kind(kind) for kind in DESKS} | {f"shares.{k}": share_kind(k) for k in SHARES}
+    found = {f"{owner}.{s.name}": s.help for owner, adapter in kinds.items() for s in settings_of(adapter)}
+    found |= {key: setting.help for key, setting in OPTIONS.items()}
+    return {key: (text, words.say(text)) for key, text in found.items() if text}
+
+
+def test_a_setting_with_a_syntax_of_its_own_explains_itself_in_spanish_with_an_example() -> None:
+    found = helps()
+    assert {"desks.rt.priorities", "shares.tus.link_url", "sla.solution", "contact.phone_hours"} <= set(found)
+    for key, (english, spanish) in found.items():
+        if re.search(r"\w=\S|regular expression|Example", english):
+            assert re.search(r"[Ee]jemplo", spanish), key
+        for word, meaning in OUR_WORDS.items():
+            if re.search(rf"\b{word}\b", spanish) and key != "coverage.file":  # there it is a plan's own word
+                assert meaning in spanish, f"{key}: what does “{word}” mean?"
+
+
+def test_no_help_sends_the_reader_to_another_one_and_nobody_is_called_usted() -> None:
+    for key, (english, spanish) in helps().items():
+        assert not re.search(r"[Aa]s above|[Cc]omo arriba|[Cc]omo el horario", f"{english} {spanish}"), key
+    for text in words.catalog("es").values():
+        for each in text if isinstance(text, list) else [text]:
+            assert not re.search(r"\b([Uu]sted|[Dd]éjela|[Pp]ermítalo|[Ee]lija|[Ee]scriba)\b", each), each
 
 
 USAGES = [

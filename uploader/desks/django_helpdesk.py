@@ -65,7 +65,10 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
     queue: str = setting("Queue", help="Its number.", default="1")
     mail: str = setting("Your mail address", help="Empty: the one in the settings of your name.", default="", rare=True)
     types: str = setting(
-        "Allowed file types", help="Others go as links. As in HELPDESK_VALID_EXTENSIONS.", default=TYPES, rare=True
+        "Allowed file types",
+        help="Their endings, with spaces between: .txt .pdf .png. Others go as links.",
+        default=TYPES,
+        rare=True,
     )
 
     @classmethod

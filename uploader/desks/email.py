@@ -61,7 +61,8 @@ class MailDesk(RemoteDesk, Inbox):
     address: str = setting("Address of the help desk", help="soporte@example.org")
     departments: str = setting(
         "Addresses of departments",
-        help="By kind or priority: claim=claims@example.org; high=+urgent (is added to the name); claim/high=…",
+        help="Where reports of a kind or priority go: an address, or +word, which is added to the name of the usual "
+        "one. Example: claim=claims@example.org; high=+urgent; claim/high=boss@example.org",
         default="",
     )
     server: str = setting("Outgoing mail server", help="smtp.example.org:587")
@@ -87,10 +88,16 @@ class MailDesk(RemoteDesk, Inbox):
     refresh_token: Secret = setting("Sign-in", help="Comes from the browser.", kind="secret", default=Secret(""),
                                     rare=True)  # fmt: skip
     numbers: str = setting(
-        "How subjects tell the ticket number", help="A regular expression with one group.", default=NUMBERS, rare=True
+        "How subjects tell the ticket number",
+        help="A regular expression; what stands in its brackets is the number. Example: Case (\\d+)",
+        default=NUMBERS,
+        rare=True,
     )
     solved: str = setting(
-        "How subjects tell that it is solved", help="A regular expression.", default=SOLVED, rare=True
+        "How subjects tell that it is solved",
+        help="A regular expression that answers are searched for. Example: solved|closed",
+        default=SOLVED,
+        rare=True,
     )
     keep_copy: bool = setting("Keep a copy in the folder of sent mail", kind="flag", default=True, rare=True)
     largest_mb: float = setting(

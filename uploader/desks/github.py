@@ -62,7 +62,9 @@ class GitHub(RemoteDesk, Inbox):
         kind="secret", default=Secret(""),
     )  # fmt: skip
     repository: str = setting("Repository", help="owner/name")
-    labels: str = setting("Labels of every issue", help="Separated by commas.", default="", rare=True)
+    labels: str = setting(
+        "Labels of every issue", help="Separated by commas. Example: support, reported", default="", rare=True
+    )
     public: bool = setting(
         "Allow a public repository", help="Everybody can read the reports there.", kind="flag", default=False, rare=True
     )

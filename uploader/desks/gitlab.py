@@ -55,7 +55,9 @@ class GitLab(RemoteDesk, Inbox):
         default=Secret(""),
     )  # fmt: skip
     project: str = setting("Project", help="Its path, as in its address (group/project), or its number.")
-    labels: str = setting("Labels of every issue", help="Separated by commas.", default="", rare=True)
+    labels: str = setting(
+        "Labels of every issue", help="Separated by commas. Example: support, reported", default="", rare=True
+    )
     confidential: bool = setting(
         "Confidential", help="Only the project's members and you see the report.", kind="flag", default=True
     )

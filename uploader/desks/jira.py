@@ -71,7 +71,10 @@ class JiraServiceManagement(RemoteDesk, Inbox, Library):
         rare=True,
     )  # fmt: skip
     reopening: str = setting(
-        "Step that opens a request again", help="As Jira calls it for customers.", default="", rare=True
+        "Step that opens a request again",
+        help="As Jira calls it for customers, such as: Reopen.",
+        default="",
+        rare=True,
     )
 
     @classmethod

@@ -54,13 +54,14 @@ class WebFormDesk(RemoteDesk):
     url: str = setting("Address of the form", help="https://help.example.org/new", kind="url")
     names: str = setting(
         "What goes where",
-        help="subject=…; description=…; mail=…; name=…; priority=…; kind=…; file=… (names of the form's fields). "
-        "Empty: it is guessed.",
+        help="subject, description, mail, name, priority, kind or file, then = and the name of the form's field. "
+        "Example: subject=title; description=body; file=attachment. Empty: it is guessed.",
         default="",
     )
     success: str = setting(
         "How it says that it arrived",
-        help="A regular expression for the address or words of the page that follows; its group is the number.",
+        help="A regular expression for the address or words of the page that follows; what stands in its brackets is "
+        "the number. Example: Ticket (\\d+) was created",
         default="",
     )
     largest_mb: float = setting(

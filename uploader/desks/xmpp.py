@@ -52,7 +52,10 @@ class XmppDesk(RemoteDesk, Inbox):
     )
     security: str = setting("Encryption", choices=("STARTTLS", "TLS"), default="STARTTLS", rare=True)
     solved: str = setting(
-        "How messages tell that it is solved", help="A regular expression.", default=SOLVED, rare=True
+        "How messages tell that it is solved",
+        help="A regular expression that answers are searched for. Example: solved|closed",
+        default=SOLVED,
+        rare=True,
     )
     stall_s: float = field(default=STALL_S)
 

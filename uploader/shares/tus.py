@@ -42,7 +42,8 @@ class Tus(UploadShare):
     )
     link_url: str = setting(
         "Address of a file for readers",
-        help="With {id} or {name} in it. Empty: the address of the upload; whoever has it may delete the file too.",
+        help="With {id} or {name} in it, as https://files.example.org/{id}. Empty: the address of the upload; "
+        "whoever has it may delete the file too.",
         default="",
     )
     upload_host: str = setting(
