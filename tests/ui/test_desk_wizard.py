@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit
 from client.session import Session
 from client.ui.bridge import Bridge
 from client.ui.desk_wizard import DeskWizard
+from client.ui.prose import Prose
 from client.ui.report_form import ReportForm
 from client.ui.tickets_window import TicketsWindow
 from tests.client.keychain import FileKeychain
@@ -91,7 +92,7 @@ def test_request_tracker_from_its_address_to_the_rating(world: tuple[Session, Br
     session.tickets.look("127-0-0-1")
     window.choose("127-0-0-1", ref.id)
     until(lambda: "La pantalla parpadea" in window.talk.subject.text())
-    until(lambda: "¿Qué monitor es?" in " ".join(label.accessibleName() for label in window.talk.findChildren(QLabel)))
+    until(lambda: "¿Qué monitor es?" in " ".join(said.toPlainText() for said in window.talk.findChildren(Prose)))
     window.talk.text.setPlainText("Es el de la izquierda")
     window.talk.send.click()
     until(lambda: any(d.state == "queued" for d in session.deliveries()))
