@@ -23,6 +23,7 @@ DESKS: dict[str, str] = {
     "jira": "uploader.desks.jira:JiraServiceManagement",
     "osticket": "uploader.desks.osticket:OsTicket",
     "redmine": "uploader.desks.redmine:Redmine",
+    "roundup": "uploader.desks.roundup:Roundup",
     "rt": "uploader.desks.rt:RequestTracker",
     "salesforce": "uploader.desks.salesforce:Salesforce",
     "servicenow": "uploader.desks.servicenow:ServiceNow",

@@ -22,6 +22,7 @@ from tests.servers.prosody import ChatServer, start_prosody
 from tests.servers.rclone import start_rclone
 from tests.servers.redmine import RedmineServer, start_redmine
 from tests.servers.rgw import Rgw, start_rgw
+from tests.servers.roundup import RoundupServer, start_roundup
 from tests.servers.rt import RtServer, start_rt
 from tests.servers.s3 import S3Server
 from tests.servers.sshd import SftpServer, start_sshd
@@ -92,6 +93,11 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer]:
 @pytest.fixture(scope="session")
 def redmine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedmineServer]:
     yield from lend(start_redmine, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def roundup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoundupServer]:
+    yield from lend(start_roundup, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
