@@ -42,7 +42,7 @@ def sxcu(arguments: argparse.Namespace, paths: Paths) -> Result:
             outcome.say_aloud(say("“{name}” is a share now; “testigo share check {name}” tries it.",
                                   name=document["share"]))  # fmt: skip
     elif not arguments.json:
-        print("\n".join(_lines(about)))
+        print("\n".join(_lines(about, private)))
     return document, outcome.DONE
 
 
@@ -84,25 +84,38 @@ def _document(about: Description) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _lines(about: Description) -> Iterable[str]:
+def _lines(about: Description, private: str) -> Iterable[str]:
+    """``private``: as ``sharing.allow_private`` has it."""
     body = {
         "MultipartFormData": say("as a form"),
         "Binary": say("as it is"),
+        "FormURLEncoded": say("as the fields of a form"),
     }.get(about.body, about.body)
     sent = {"file": say("the file"), "filename": say("its name"), "input": say("a text"),
             "user": say("the name of the user"), "computer": say("the name of the computer")}  # fmt: skip
     yield about.name or "–"
     hosts = ", ".join(about.hosts[:5]) + (" …" if len(about.hosts) > 5 else "")
-    yield say("It sends to {host} ({method}), {body}: {what}.", host=hosts or "–", method=about.method, body=body,
-              what=", ".join(sent[what] for what in about.sends))  # fmt: skip
+    if about.sends:
+        yield say("It sends to {host} ({method}), {body}: {what}.", host=hosts or "–", method=about.method, body=body,
+                  what=", ".join(sent[what] for what in about.sends))  # fmt: skip
+    else:
+        yield say("It asks {host} ({method}) for something and sends no file.", host=hosts or "–", method=about.method)
     if about.secrets:
         yield say("It holds secrets: {places}.", places=", ".join(about.secrets))
     refused = {notice.code for notice in about.refusals}
     yield from (f"! {_said(notice)}" for notice in about.warnings if notice.code not in refused)
     yield from (f"✗ {_said(notice)}" for notice in about.refusals)
-    if refused & {"plain_http", "private_address"}:
-        yield say("If it is your own server: --allow-http, --allow-private.")
+    if flags := _allowing(refused, private):
+        yield say("If it is your own server: {flags}.", flags=", ".join(flags))
     yield say("Testigo can share files with it.") if about.accepted else say("Testigo cannot share files with it.")
+
+
+def _allowing(refused: set[str], private: str) -> list[str]:
+    """The flags with which it would be accepted; none when something else stands in the way too."""
+    flags = {"plain_http": "--allow-http", "private_address": "--allow-private"}
+    if not refused <= set(flags) or ("private_address" in refused and private != "share"):
+        return []
+    return [flags[code] for code in sorted(refused, reverse=True)]
 
 
 def _import(

@@ -58,6 +58,34 @@ def test_check_explains_in_spanish_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "advised"),
+    [
+        ("http://8.8.8.8/u", ": --allow-http."),
+        ("https://192.168.1.7/u", ": --allow-private."),
+        ("http://192.168.1.7/u", ": --allow-private, --allow-http."),
+        ("http://169.254.169.254/u", ""),
+        ("https://metadata.google.internal/u", ""),
+    ],
+)
+def test_check_advises_only_flags_with_which_it_would_be_imported(tmp_path: Path, url: str, advised: str) -> None:
+    out = call("sxcu", "check", write(tmp_path, RequestURL=url))[1]
+    assert ("--allow" in out) == bool(advised), out
+    assert advised in out
+
+
+def test_check_advises_no_flag_that_the_settings_forbid(tmp_path: Path) -> None:
+    assert call("settings", "set", "sharing.allow_private", "never")[0] == 0
+    assert "--allow" not in call("sxcu", "check", write(tmp_path, RequestURL="https://192.168.1.7/u"))[1]
+
+
+def test_an_uploader_without_a_body_is_explained_in_words(tmp_path: Path) -> None:
+    out = call("sxcu", "check", write(tmp_path, RequestMethod="GET", Body="None", Arguments={}))[1]
+    assert "It asks up.example.org (GET) for something and sends no file." in out
+    assert "None:" not in out
+    assert ": ." not in out
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [("{", "ends too early"), ("[]", "holds no uploader"), ("<html>", "line 1"), ("", "ends too early")],
 )

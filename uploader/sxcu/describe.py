@@ -120,7 +120,9 @@ class _Finder:
             self._warn("not_all_files", destinations=", ".join(definition.destinations))
         if definition.body == "MultipartFormData" and not definition.file_form_name:
             self._refuse("no_file_field")
-        elif definition.body in ("None", "FormURLEncoded", "JSON", "XML"):
+        elif definition.body == "None":
+            self._refuse("no_body")
+        elif definition.body in ("FormURLEncoded", "JSON", "XML"):
             self._refuse("body_without_file", body=definition.body)
         else:
             self.sends.add("file")

@@ -10,6 +10,7 @@ SENTENCES: dict[str, str] = {
     "no_address": "the address in RequestURL is not complete; put the address of your server there",
     "not_for_files": "it is made for {destinations}, not for files",
     "no_file_field": "it sends no file: FileFormName is missing",
+    "no_body": "it sends no file: its requests have no body",
     "body_without_file": "it sends no file: its body is {body}",
     "method_without_file": "it sends no file: {method} carries none",
     "method": "its method “{method}” is not one that uploaders have",

@@ -110,7 +110,7 @@ def test_an_old_get_sends_its_arguments_in_the_address() -> None:
         b'{"RequestType": "GET", "RequestURL": "https://a.example/", "Arguments": {"url": "$input$"}}'
     )
     assert found.parameters == (("url", "{input}"),)
-    assert refused(describe(found)) == {"body_without_file", "method_without_file"}
+    assert refused(describe(found)) == {"no_body", "method_without_file"}
 
 
 @pytest.mark.parametrize(
