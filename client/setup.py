@@ -10,7 +10,7 @@ from client.places import Places, secret_name
 from client.settings import Settings
 from client.words import detail, reason, say
 from uploader.catalog import DESKS, desk_kind
-from uploader.errors import UploaderError
+from uploader.errors import Cancelled, UploaderError
 from uploader.probe import Step, walk
 from uploader.seen import Seen
 from uploader.setting import Secret, Setting, build, settings_of
@@ -28,6 +28,31 @@ class Recognised:
     trouble: str = ""
 
 
+class Search:
+    """Which desk answers at an address, asking each kind in turn; nothing but public pages is read."""
+
+    def __init__(self, typed: str) -> None:
+        self._typed, self._wire = typed, Wire()
+
+    def run(self) -> Recognised:
+        """Blocks. Raises: Cancelled when it was stopped meanwhile."""
+        with self._wire as wire:
+            seen = Seen(wire, self._typed)
+            for kind in DESKS:
+                found = desk_kind(kind)
+                values = found.recognise(seen)
+                if seen.stopped():
+                    raise Cancelled("the search was stopped")
+                if values is not None:
+                    return Recognised(kind, values, found.title)
+            trouble = reason(seen.trouble) if seen.trouble and seen.get() is None else ""
+        return Recognised("", {}, "", trouble)
+
+    def stop(self) -> None:
+        """From any thread: what is being asked is cut off, and nothing more is asked."""
+        self._wire.cut()
+
+
 class Setup:
     """Any thread; what asks a service blocks."""
 
@@ -35,16 +60,12 @@ class Setup:
         self._places = places
 
     def recognise(self, typed: str) -> Recognised:
-        """Which desk answers at this address, asking each kind in turn; nothing but public pages is read."""
-        with Wire() as wire:
-            seen = Seen(wire, typed)
-            for kind in DESKS:
-                found = desk_kind(kind)
-                values = found.recognise(seen)
-                if values is not None:
-                    return Recognised(kind, values, found.title)
-            trouble = reason(seen.trouble) if seen.trouble and seen.get() is None else ""
-        return Recognised("", {}, "", trouble)
+        """Which desk answers at this address."""
+        return self.search(typed).run()
+
+    def search(self, typed: str) -> Search:
+        """The same, to be run in the background and stopped."""
+        return Search(typed)
 
     def declared(self, kind: str) -> tuple[Setting, ...]:
         return settings_of(desk_kind(kind))

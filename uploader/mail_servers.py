@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 TRY_S = 3.0
 SUBMISSION, IMAPS = 587, 993
@@ -18,7 +18,7 @@ KNOWN: Mapping[str, Mapping[str, str]] = {
 """Source: the providers' help pages for mail programs, 2026."""
 
 
-def guess(domain: str) -> dict[str, str]:
+def guess(domain: str, stopped: Callable[[], bool] = lambda: False) -> dict[str, str]:
     """The settings ``server``, ``imap`` and ``mode`` as far as they can be told. Blocks for some seconds at most."""
     domain = domain.strip().lower()
     if domain in KNOWN:
@@ -26,7 +26,7 @@ def guess(domain: str) -> dict[str, str]:
     found = {}
     for name, hosts, port in (("server", ("smtp", "mail"), SUBMISSION), ("imap", ("imap", "mail"), IMAPS)):
         for host in hosts:
-            if domain and _listens(f"{host}.{domain}", port):
+            if domain and not stopped() and _listens(f"{host}.{domain}", port):
                 found[name] = f"{host}.{domain}:{port}"
                 break
     return found

@@ -27,6 +27,10 @@ class Seen:
         self.trouble: UploaderError | None = None
         self._wire, self._pages = wire, dict[tuple[str, str], Reply | None]()
 
+    def stopped(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self._wire.is_cut
+
     @property
     def root(self) -> str:
         """The address without its path."""

@@ -94,7 +94,7 @@ class Wire:
         self._pools: dict[str, PoolManager] = {}
         self._sockets: set[socket.socket] = set()
         self._guard = threading.Lock()
-        self._cut = False
+        self.is_cut = False
 
     def __enter__(self) -> Wire:
         return self
@@ -195,7 +195,7 @@ class Wire:
     def cut(self) -> None:
         """Ends everything that runs, from another thread, at once; calls that follow are refused."""
         with self._guard:
-            self._cut = True
+            self.is_cut = True
             self._shut_down()
 
     def close(self) -> None:
@@ -291,7 +291,7 @@ class Wire:
     def _pool(self, url: str) -> PoolManager:
         proxy = proxy_for(url)
         with self._guard:
-            if self._cut:
+            if self.is_cut:
                 raise Temporary("stopped")
             if proxy not in self._pools:
                 self._pools[proxy] = open_pools(proxy, partial(self._admit, direct=not proxy), self._stall_s)
@@ -307,7 +307,7 @@ class Wire:
         with self._guard:
             self._sockets = {s for s in self._sockets if s.fileno() >= 0}
             self._sockets.add(line)
-            if self._cut:
+            if self.is_cut:
                 socket.socket.shutdown(line, socket.SHUT_RDWR)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeyEvent
 from PySide6.QtWidgets import QCompleter, QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from client.secrets import NoKeychain
 from client.session import Session
 from client.settings import OPTIONS, SettingsFault
-from client.setup import Recognised, step_words
+from client.setup import Recognised, Search, step_words
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
@@ -49,7 +49,7 @@ class DeskWizard(QWidget):
         self.sign_in, self.cancel, self.go = LinkButton("external-link"), QuietButton(), PrimaryButton()
         self._build()
         self._speak()
-        self.look_up.clicked.connect(self._recognise)
+        self.look_up.clicked.connect(self._find_or_stop)
         self.address.returnPressed.connect(self._recognise)
         self.address.textEdited.connect(lambda _: self._typed_anew())
         self.kind.activated.connect(lambda _: self._choose(str(self.kind.currentData())))
@@ -126,7 +126,7 @@ class DeskWizard(QWidget):
                                               "the e-mail of the help desk."))  # fmt: skip
         tell(self._address_label.setText, lambda: say("Address"))
         name(self.address, lambda: say("Address"))
-        tell(self.look_up.setText, lambda: say("Find"))
+        tell(self.look_up.setText, lambda: say("Stop") if self._search else say("Find"))
         tell(self.kind.setAccessibleName, lambda: say("Kind of service"))
         tell(self.sign_in.setText, lambda: say("Sign in…"))
         tell(self.cancel.setText, lambda: say("Cancel"))
@@ -147,7 +147,7 @@ class DeskWizard(QWidget):
         QTimer.singleShot(0, while_alive(self, self._grow))
 
     _recognised = False
-    _asked = ""
+    _search: Search | None = None
 
     def _signs_in(self) -> bool:
         return self._session.setup.signs_in(self._kind)
@@ -159,18 +159,38 @@ class DeskWizard(QWidget):
             return
         self._typed_anew()
         self.found.setText(say("Looking…"))
-        self._asked = typed
+        search = self._search = self._session.setup.search(typed)
+        self.look_up.setText(say("Stop"))
 
-        def show(found: Recognised) -> None:
-            if typed == self._asked:  # else another address was asked for meanwhile
-                self._show_found(found)
+        def ended(then: Callable[[], object]) -> None:
+            if search is self._search:  # else it was stopped
+                self._stop()
+                then()
 
-        work = partial(self._session.setup.recognise, typed)
-        self._bridge.background(work, while_alive(self, show), while_alive(self, self._failed))
+        self._bridge.background(
+            search.run,
+            while_alive(self, lambda found: ended(partial(self._show_found, found))),
+            while_alive(self, lambda error: ended(partial(self._failed, error))),
+        )
+
+    def _find_or_stop(self) -> None:
+        if self._search is None:
+            self._recognise()
+        else:
+            self._typed_anew()
+            self.address.setFocus()
+
+    def _stop(self) -> None:
+        """Nothing more is asked for the address that was typed before."""
+        if self._search is not None:
+            self._search.stop()
+            self._search = None
+            self.look_up.setText(say("Find"))
 
     def _typed_anew(self) -> None:
         """Another address: what was found for the old one is gone."""
-        self._kind, self._asked, self._recognised = "", "", False
+        self._stop()
+        self._kind, self._recognised = "", False
         self.found.setText("")
         _empty(self._steps)
         self.note.setText("")
@@ -306,6 +326,11 @@ class DeskWizard(QWidget):
         column = self._column
         height = column.totalHeightForWidth(self.width()) if column.hasHeightForWidth() else column.sizeHint().height()
         grow(self, height + 1 + self._foot.sizeHint().height())
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._search is not None:
+            self._typed_anew()
+        super().closeEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

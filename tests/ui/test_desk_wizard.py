@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import keyring
@@ -57,6 +60,58 @@ def report(session: Session, bridge: Bridge) -> TicketRef:
     ref = session.delivery(sent[0]).ticket
     assert ref is not None
     return ref
+
+
+@pytest.fixture
+def sluggish() -> Iterator[tuple[str, list[str], threading.Event]]:
+    """An address that answers nothing before it may, and what it was asked."""
+    asked, may = list[str](), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            may.wait(60)
+            with suppress(OSError):
+                self.send_error(404)
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", asked, may
+    may.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("how", ["the button", "another address", "closing"])
+def test_a_search_that_is_stopped_asks_nothing_more(
+    world: tuple[Session, Bridge], sluggish: tuple[str, list[str], threading.Event], how: str
+) -> None:
+    url, asked, may = sluggish
+    wizard = DeskWizard(*world)
+    wizard.show()
+    QTest.keyClicks(wizard.address, url)
+    QTest.keyClick(wizard.address, Qt.Key.Key_Return)
+    assert wizard.look_up.text() == "Stop"
+    until(lambda: asked, "nothing was asked")
+    if how == "the button":
+        wizard.look_up.click()
+    elif how == "another address":
+        QTest.keyClicks(wizard.address, "x")
+    else:
+        wizard.close()
+    before = len(asked)
+    may.set()
+    QTest.qWait(700)  # unstopped, it would have asked some twenty times by now
+    assert len(asked) == before == 1
+    assert wizard.look_up.text() == "Find"
+    assert wizard.found.text() == wizard.note.text() == ""
 
 
 def test_request_tracker_from_its_address_to_the_rating(world: tuple[Session, Bridge], rt: RtServer) -> None:

@@ -109,7 +109,7 @@ class MailDesk(RemoteDesk, Inbox):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
-        return {"address": seen.mail, **guess(seen.host)} if seen.mail else None
+        return {"address": seen.mail, **guess(seen.host, seen.stopped)} if seen.mail else None
 
     @cached_property
     def limits(self) -> Limits:
