@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from uploader.errors import InvalidField, MaybeSent, OutcomeUnknown, Refused, UploaderError
 from uploader.journal import Journal
@@ -122,16 +123,21 @@ def once_unseen(journal: Journal, step: str, service: str, do: Callable[[], str]
                 journal.forget(step)
             raise
 
-    def ask() -> None:
-        if journal.result(f"{step}/asked") is None:
-            journal.once(f"{step}/asked", lambda: "yes")
-            raise MaybeSent(
-                "the answer of {service} got lost, and it cannot be asked; if no confirmation comes by e-mail, "
-                "send it again", service=service,
-            )  # fmt: skip
-        journal.forget(f"{step}/asked")
+    return journal.once(step, act, partial(ask_the_person, journal, step, service))
 
-    return journal.once(step, act, ask)
+
+def ask_the_person(journal: Journal, step: str, service: str) -> None:
+    """Whether ``step`` happened, which the service does not say: that it is tried again is the answer "no".
+
+    Raises: MaybeSent the first time.
+    """
+    if journal.result(f"{step}/asked") is None:
+        journal.once(f"{step}/asked", lambda: "yes")
+        raise MaybeSent(
+            "the answer of {service} got lost, and it cannot be asked; if no confirmation comes by e-mail, "
+            "send it again", service=service,
+        )  # fmt: skip
+    journal.forget(f"{step}/asked")
 
 
 def late_links(ticket: Ticket, journal: Journal) -> tuple[SharedFile, ...]:

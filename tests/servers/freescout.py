@@ -62,6 +62,7 @@ class FreeScoutServer(Cloud):
         self.held: dict[int, Talk] = {}
         self.files: dict[int, tuple[str, str, bytes]] = {}
         self.relayed = False
+        self.may_read = True
         self.custom_fields = True
         self.most_bytes = 8_000_000
         super().__init__()
@@ -82,7 +83,12 @@ class FreeScoutServer(Cloud):
         if len(asked.body) > self.most_bytes:
             # [V] 413: "larger than limit of the web server or PHP", in that server's own words
             return Told(413, b"<html><h1>413 Request Entity Too Large</h1>", {"Content-Type": "text/html"})
+        return self._route(asked)
+
+    def _route(self, asked: Asked) -> Told:
         assert asked.path.startswith("/api/"), asked.path
+        if not self.may_read and asked.method == "GET":
+            return Told(403, b"not through this relay", {"Content-Type": "text/plain"})
         match asked.method, asked.path.removeprefix("/api/").split("/"):
             case "GET", ["mailboxes"]:
                 return paged("mailboxes", [{"id": 1, "name": "Soporte"}, {"id": 2, "name": "Quejas"}], asked)

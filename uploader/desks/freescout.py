@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -32,7 +31,7 @@ from uploader.errors import (
 from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, State
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import RemoteDesk, demand_mail, http_address, mail_of, name_of, subject_of
+from uploader.remote import RemoteDesk, ask_the_person, demand_mail, http_address, mail_of, name_of, subject_of
 from uploader.rest import Rest, moment, said, text_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
@@ -101,7 +100,8 @@ class FreeScout(RemoteDesk, Inbox):
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
-            key = journal.once("create", partial(self._create, rest, ticket, cargo), partial(self._find, rest, ticket))
+            find = partial(self._find, rest, ticket, journal)
+            key = journal.once("create", partial(self._create, rest, ticket, cargo), find)
             number = journal.once("number", partial(_number, rest, key))
             cargo.arrived()
         return TicketRef(number, self._page(key), key)
@@ -132,9 +132,13 @@ class FreeScout(RemoteDesk, Inbox):
             wanted[self.priority_field] = self.priority_of(ticket, PRIORITIES)
         known: dict[str, dict[str, Any]] = {}
         if any(not name.isdecimal() for name in wanted):
-            with suppress(Gone):
+            try:
                 listed = _all(rest, f"mailboxes/{mailbox}/custom_fields", "custom_fields", {})
                 known = {text_in(item, "name"): item for item in listed}
+            except AuthFailed:
+                raise
+            except Refused:  # no such module, or the relay lets nobody look
+                pass
         found = list[dict[str, object]]()
         for name, value in wanted.items():
             number = name if name.isdecimal() else text_in(known.get(name, {}), "id")
@@ -144,16 +148,23 @@ class FreeScout(RemoteDesk, Inbox):
                 found.append({"id": int(number), "value": numbers.get(value, value)})
         return found
 
-    def _find(self, rest: Rest, ticket: Ticket) -> str | None:
-        """Lists hold one status at a time: "Filter conversation by status (defaults to active)"."""
+    def _find(self, rest: Rest, ticket: Ticket, journal: Journal) -> str | None:
+        """Lists hold one status at a time: "Filter conversation by status (defaults to active)".
+
+        Raises: MaybeSent when the relay lets nobody look.
+        """
         query = {"customerEmail": self.mail or mail_of(ticket.requester), "sortField": "createdAt", "sortOrder": "desc",
                  "embed": "threads", "pageSize": str(PAGE)}  # fmt: skip
-        for status in EVERY_STATUS:
-            for item in _embedded(
-                rest.read("GET", "conversations", query={**query, "status": status}), "conversations"
-            ):
-                if any(mark(ticket.report_id) in text_in(entry, "body") for entry in _embedded(item, "threads")):
-                    return text_in(item, "id")
+        try:
+            for status in EVERY_STATUS:
+                answer = rest.read("GET", "conversations", query={**query, "status": status})
+                for item in _embedded(answer, "conversations"):
+                    if any(mark(ticket.report_id) in text_in(entry, "body") for entry in _embedded(item, "threads")):
+                        return text_in(item, "id")
+        except AuthFailed:
+            raise
+        except Refused:
+            ask_the_person(journal, "create", self.title)
         return None
 
     # -- the way back -------------------------------------------------------------------------------------------

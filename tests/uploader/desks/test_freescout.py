@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.servers.fault_proxy import Answer, Fault
+from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.freescout import KEY, MAIL, FreeScoutServer
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.freescout import FreeScout
-from uploader.errors import FileRefused, Gone, InvalidField, Refused
+from uploader.errors import FileRefused, Gone, InvalidField, MaybeSent, OutcomeUnknown, Refused
 from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
@@ -76,6 +76,22 @@ class TestFreeScout(RemoteDeskSuite, InboxSuite):
                 journal.once("create", _dies, lambda: None)
             assert desk.submit(ticket, journal, quiet) == ref
         assert len(self.tickets(desk)) == 3
+
+    def test_where_the_relay_lets_nobody_read_the_person_decides_about_a_lost_answer(
+        self, desk: FreeScout, proxy: FaultProxy, tmp_path: Path
+    ) -> None:
+        self.server.may_read = False
+        bare = self.at(proxy.url, mail="")
+        assert bare.submit(fresh(tmp_path), MemoryJournal(), quiet).id == "1000"
+        ticket, journal = fresh(tmp_path), MemoryJournal()
+        proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST")
+        with pytest.raises(OutcomeUnknown):
+            bare.submit(ticket, journal, quiet)
+        with pytest.raises(MaybeSent):
+            bare.submit(ticket, journal, quiet)
+        assert len(self.server.held) == 2
+        bare.submit(ticket, journal, quiet)
+        assert len(self.server.held) == 3
 
     def test_fields_go_by_name_and_choices_by_their_number(self, desk: FreeScout, tmp_path: Path) -> None:
         own = replace(desk, priority_field="Prioridad", kinds="claim=2")
