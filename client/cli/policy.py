@@ -21,16 +21,19 @@ WRONG = ("refused", "invalid", "unknown", "not_allowed")
 
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", default="show", choices=("show", "check"))
+    parser.add_argument("what", nargs="?", default="show", choices=("show", "check", "templates"))
     parser.add_argument(
         "file", nargs="?", type=Path, metavar="FILE", help=say("a policy to look at, before it is used")
     )
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help=say("the folder where the templates go"))
 
 
 def policy(arguments: argparse.Namespace, paths: Paths) -> Result:
     session = Session(paths)
     if arguments.what == "show":
         return _told(arguments, session, session.settings.rules), outcome.DONE
+    if arguments.what == "templates":
+        return _templates(arguments), outcome.DONE
     if arguments.file is None:
         raise usage(say("say which file: testigo policy check FILE"))
     if not arguments.file.is_file():
@@ -39,6 +42,24 @@ def policy(arguments: argparse.Namespace, paths: Paths) -> Result:
     rules = tuple(fault for rule in rules if rule.status != "strict" for fault in (*_in_place(rule, session), rule))
     wrong = any(rule.status in WRONG for rule in rules)
     return _told(arguments, session, rules), FORBIDDEN if wrong else outcome.DONE
+
+
+def _templates(arguments: argparse.Namespace) -> dict[str, Any]:
+    from client.settings import write_text
+    from client.templates import templates
+
+    folder = arguments.output
+    if folder is None or folder.is_file():
+        raise usage(say("say in which folder: testigo policy templates -o DIR"))
+    written = []
+    for name, text in templates().items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_text(place, text)
+        written.append(str(place))
+    if not arguments.json:
+        print("\n".join(written))
+    return {"files": written}
 
 
 def _in_place(rule: Rule, session: Session) -> Iterator[Rule]:

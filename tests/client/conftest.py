@@ -18,7 +18,10 @@ def session() -> Iterator[Session]:
 
 
 @pytest.fixture(autouse=True)
-def english() -> Iterator[None]:
+def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Also after a test that ran the command with ``--lang``, which tells its language to the whole process."""
+    monkeypatch.setenv("TESTIGO_GENERAL_LANGUAGE", "")
+    monkeypatch.delenv("TESTIGO_GENERAL_LANGUAGE")
     words.speak("en")
     yield
     words.speak("en")
