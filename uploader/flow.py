@@ -150,18 +150,21 @@ def persist(flow: Flow, way: Renewable, act: Callable[[], R], most_tries: int = 
 
 def work_off(
     jobs: Iterable[Callable[[], None]], width: int, flow: Flow, tell: Callable[[], None],
-    cut: Callable[[], None] = lambda: None,
+    cut: Callable[[], None] = lambda: None, beside: Iterable[Callable[[], None]] = (),
 ) -> None:  # fmt: skip
     """Runs all jobs on ``width`` threads while this one calls ``tell``, which may raise to end it all.
+
+    Each of ``beside`` has a thread of its own, which does nothing else: ``width`` jobs at once are never exceeded.
 
     The first failure ends the others and is raised. ``cut`` frees threads that hang in a connection; none of them is
     at work any more afterwards, so that the next try does not meet them (but for what hangs in a dead mount).
     """
-    waiting, failures = deque(jobs), list[BaseException]()
+    shared, failures = deque(jobs), list[BaseException]()
     changed = threading.Condition()
-    running = min(width, len(waiting))
+    queues = [shared] * min(width, len(shared)) + [deque([job]) for job in beside]
+    running = len(queues)
 
-    def work() -> None:
+    def work(waiting: deque[Callable[[], None]]) -> None:
         nonlocal running
         try:
             while waiting and not flow.stopped:
@@ -178,8 +181,8 @@ def work_off(
                 running -= 1
                 changed.notify_all()
 
-    for number in range(running):
-        threading.Thread(target=work, name=f"send-{number + 1}", daemon=True).start()
+    for number, queue in enumerate(queues, 1):
+        threading.Thread(target=work, args=(queue,), name=f"send-{number}", daemon=True).start()
     try:
         while running and not failures:
             with changed:

@@ -294,8 +294,7 @@ class Sending:
         flow.acknowledge(before)
         self._resumed_bytes = max(self._resumed_bytes, before)
         jobs, width = self._jobs(upload, session, source, flow, receipts)
-        if hashed and not self._hashed:
-            jobs.insert(0, lambda: found.append(hash_of(self._file, lambda: flow.stopped)))
+        hashing = [lambda: found.append(hash_of(self._file, lambda: flow.stopped))] * (hashed and not self._hashed)
 
         def tell() -> None:
             if flow.still_s > STANDSTILL_S:
@@ -305,7 +304,7 @@ class Sending:
 
         try:
             with self._ending():
-                work_off(jobs, width + hashed, flow, tell, self._wire.cut)
+                work_off(jobs, width, flow, tell, self._wire.cut, hashing)
         except Temporary as error:
             if flow.done_bytes > before and error.retry_after_s is None:
                 error.retry_after_s = SOON_S

@@ -148,3 +148,21 @@ def test_bytes_of_a_failed_piece_count_no_more() -> None:
         assert flow.seen_bytes == 1000
         raise Refused("no")
     assert flow.seen_bytes == 0
+
+
+def test_what_runs_beside_never_takes_a_job_when_it_is_done() -> None:
+    """The hash of a file is quicker than its pieces; one more of them on its way is one more to send again."""
+    flow, hashed, guard, at_once, most = free(), threading.Event(), threading.Lock(), 0, 0
+
+    def send() -> None:
+        nonlocal at_once, most
+        assert hashed.wait(20)
+        with guard:
+            at_once += 1
+            most = max(most, at_once)
+        threading.Event().wait(0.02)
+        with guard:
+            at_once -= 1
+
+    work_off([send] * 9, 3, flow, lambda: None, beside=[hashed.set])
+    assert most == 3
