@@ -136,15 +136,17 @@ def explain(code: str) -> tuple[str, str]:
 
 
 def _of_reports() -> dict[str, tuple[str, str]]:
+    else_answers = (
+        say("Somebody else answers for the help desk"),
+        say("Your report is saved. Log in to the network if it asks for it; else tell whoever looks after it."),
+    )
     return {
         "unreachable": (
             say("The help desk does not answer"),
             say("Your report is saved. It will be sent by itself when the connection is back."),
         ),
-        "untrusted": (
-            say("Somebody else answers for the help desk"),
-            say("Your report is saved. Log in to the network if it asks for it; else tell whoever looks after it."),
-        ),
+        "untrusted": else_answers,
+        "intercepted": else_answers,
         "temporary": (
             say("The help desk could not take it now"),
             say("Your report is saved. It will be sent by itself later."),
@@ -252,6 +254,7 @@ def explain_share(code: str) -> tuple[str, str]:
             say("Wait until it is done, or stop it there."),
         ),
         "untrusted": (say("Somebody else answers for the share"), log_in),
+        "intercepted": (say("Somebody else answers for the share"), log_in),
         "open": (say("The sealed file was not opened"), say("Ask whoever sent it for the link and its key again.")),
         "cancelled": (
             say("Stopped"),

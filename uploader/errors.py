@@ -3,6 +3,8 @@
     UploaderError
     ├─ Temporary(retry_after_s)   tries again by itself: network, 429, 5xx
     │   ├─ Unreachable            nobody answers: offline, a share that is not mounted
+    │   │   ├─ Untrusted          somebody answers whose certificate is not trusted
+    │   │   └─ Intercepted        something else answers: the login page of a network
     │   ├─ NoSpace                the other side is full
     │   └─ OutcomeUnknown         it was sent and the answer got lost
     ├─ Refused                    a person must act
@@ -55,6 +57,12 @@ class Untrusted(Unreachable):
     """Somebody answers whose certificate is not trusted: a login page of the network, or an attacker."""
 
     code = "untrusted"
+
+
+class Intercepted(Unreachable):
+    """Something else answers in the service's place: a network that wants people to sign in, or a proxy in between."""
+
+    code = "intercepted"
 
 
 class NoSpace(Temporary):

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from uploader.errors import AuthFailed, Refused, Temporary
+from uploader.errors import AuthFailed, Intercepted, Refused
 from uploader.setting import Secret
 from uploader.wire import NO_DATA, Body, Reply, Wire, sort_out
 
@@ -109,6 +109,11 @@ class Login:
             self._token = str(given["access_token"])
             return self._token
 
+    @property
+    def holds(self) -> bool:
+        """Whether there is an access token, so that asking for another one makes sense."""
+        return time.monotonic() < self._ends_s
+
     def forget(self) -> None:
         """The service has refused the access token: the next call gets a new one."""
         with self._guard:
@@ -137,7 +142,7 @@ def read_object(reply: Reply) -> dict[str, Any]:
     """The JSON object that was answered. Raises: Temporary when it is something else."""
     found = reply.json()
     if not isinstance(found, dict):
-        raise Temporary(NO_DATA, host=reply.host)
+        raise Intercepted(NO_DATA, host=reply.host)
     return found
 
 
@@ -160,7 +165,7 @@ def _ask_for_token(wire: Wire, client: Client, form: Mapping[str, str]) -> dict[
     if reply.status == 200:
         given = read_object(reply)
         if not given.get("access_token"):
-            raise Temporary(NO_DATA, host=reply.host)
+            raise Intercepted(NO_DATA, host=reply.host)
         return given
     code = error_in(reply)
     if code in ("invalid_grant", "interaction_required"):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from uploader.errors import OutcomeUnknown, Temporary, UploaderError
+from uploader.errors import Intercepted, OutcomeUnknown, UploaderError
 from uploader.plain_text import tidy
 from uploader.wire import DONE, NO_DATA, Body, Reply, Wire, sort_out
 
@@ -54,11 +54,11 @@ class Rest:
         return reply
 
     def read(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        """The JSON object that is answered. Raises: as ``call``; Temporary when it is something else."""
+        """The JSON object that is answered. Raises: as ``call``; Intercepted when it is something else."""
         reply = self.call(method, path, **more)
         found = reply.json()
         if not isinstance(found, dict):
-            raise Temporary(NO_DATA, host=reply.host)
+            raise Intercepted(NO_DATA, host=reply.host)
         return found
 
     def list(self, method: str, path: str, **more: Any) -> list[Any]:
@@ -66,7 +66,7 @@ class Rest:
         reply = self.call(method, path, **more)
         found = reply.json()
         if not isinstance(found, list):
-            raise Temporary(NO_DATA, host=reply.host)
+            raise Intercepted(NO_DATA, host=reply.host)
         return found
 
     def change(self, method: str, path: str, **more: Any) -> None:

@@ -23,6 +23,7 @@ from uploader.connections import BLOCK_BYTES, open_pools
 from uploader.errors import (
     AuthFailed,
     Gone,
+    Intercepted,
     NoSpace,
     OutcomeUnknown,
     Refused,
@@ -46,7 +47,9 @@ MOST_WAIT_S = 24 * 3600.0
 """A service that asks to wait longer is asked again after a day."""
 AGENT = "Testigo"
 DONE = range(200, 300)
-NO_DATA = "{host} answered with something else than data: perhaps a login page, or a proxy in between"
+NO_DATA = (
+    "{host} answered with something else than data: perhaps this network wants you to sign in, or a proxy is in between"
+)
 _CREDENTIALS = {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"}
 
 
@@ -75,11 +78,11 @@ class Reply:
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """Raises: Temporary when it is no JSON (a login page, a captive portal, a proxy's own words)."""
+        """Raises: Intercepted when it is no JSON (a login page, a captive portal, a proxy's own words)."""
         try:
             return json.loads(self.body)
         except ValueError as error:
-            raise Temporary(NO_DATA, host=self.host) from error
+            raise Intercepted(NO_DATA, host=self.host) from error
 
 
 class Wire:
@@ -363,9 +366,17 @@ def sort_out(reply: Reply) -> UploaderError:
         return TooLarge("{host} does not take a file of this size", host=host)
     if reply.status == 507:
         return NoSpace("there is no space left at {host}", host=host)
+    if 300 <= reply.status < 400 and _leads_elsewhere(reply):
+        return Intercepted(NO_DATA, host=host)
     if 300 <= reply.status < 400:
         return Refused("{host} leads to another page, perhaps a login; check the address", host=host)
     return Refused("{host} refused it ({status})", host=host, status=status)
+
+
+def _leads_elsewhere(reply: Reply) -> bool:
+    """To another server, as networks do whose users have not signed in; to https of the same one is a wrong address."""
+    here, there = urlsplit(reply.url), urlsplit(urljoin(reply.url, reply.headers.get("location", "")))
+    return here.hostname != there.hostname or (here.scheme == there.scheme and here.netloc != there.netloc)
 
 
 def wanted_wait_s(reply: Reply) -> float | None:

@@ -27,6 +27,8 @@ class Request(NamedTuple):
     status: int | None
     body_bytes: int
     """How much of its body reached the server."""
+    reply_bytes: int = 0
+    """How much of the reply's body the server sent, where the client was to see it."""
 
 
 class TcpProxy(Proxy):
@@ -41,13 +43,21 @@ class TcpProxy(Proxy):
         """From clients to the server, over all connections."""
         self.received_bytes = 0
         """The other way."""
+        self.carried: list[list[int]] = []
+        """The same of each connection, in the order in which they began."""
 
     def _serve(self, client: Side, server: Side) -> None:
         fault = self.take("", "")
+        if fault.slows:
+            self.strike()
+        mine = [0, 0]
+        with self._lock:
+            self.carried.append(mine)
         self.wait(fault.delay_s)
         up = Line(server, self, bytes_per_s=fault.bytes_per_s, corrupt_at=fault.corrupt_request_at)
         down = Line(client, self, bytes_per_s=fault.bytes_per_s, corrupt_at=fault.corrupt_reply_at)
         if fault.stall_after_bytes == 0:
+            self.strike()
             self.stall(client)
         while True:
             for side in readable(client, server):
@@ -59,14 +69,18 @@ class TcpProxy(Proxy):
                     goes_on = down.pass_on(came, fault.cut_reply_after_bytes)
                     with self._lock:
                         self.received_bytes += down.passed_bytes - before
+                        mine[1] = down.passed_bytes
                     if not goes_on:
+                        self.strike()
                         return
                     continue
                 before = up.passed_bytes
                 goes_on = up.pass_on(came, fault.limit_bytes)
                 with self._lock:
                     self.sent_bytes += up.passed_bytes - before
+                    mine[0] = up.passed_bytes
                 if not goes_on:
+                    self.strike()
                     if fault.stall_after_bytes is not None:
                         self.stall(client)
                     raise Cut
@@ -128,10 +142,13 @@ class _Passage:
     def run(self) -> bool:
         """Whether the connection may carry another request."""
         fault = self._fault
+        if fault.slows or fault.answer:
+            self._proxy.strike()
         self._proxy.wait(fault.delay_s)
         if fault.answer:
             return self._answer(fault.answer)
         if fault.stall_after_bytes == 0:
+            self._proxy.strike()
             self._proxy.stall(self._client)
         self._server.sock.sendall(self._head.raw)
         self._check_ends()
@@ -176,6 +193,7 @@ class _Passage:
     def _check_ends(self) -> None:
         limit_bytes = self._fault.limit_bytes
         if limit_bytes is not None and self._up.passed_bytes >= limit_bytes:
+            self._proxy.strike()
             if self._fault.stall_after_bytes is not None:
                 self._proxy.stall(self._client)
             raise Cut
@@ -199,19 +217,27 @@ class _Passage:
             if not came:
                 break
             for part, content in body.split(came):
-                if hides:
-                    continue
-                if not content:
-                    self._client.sock.sendall(part)
-                elif not down.pass_on(part, fault.cut_reply_after_bytes):
-                    raise End
+                if not hides:
+                    self._give(down, part, content)
         self._server.pending = body.rest
+        if hides:
+            self._proxy.strike()
         if fault.instead is not None:
             self._tell(fault.instead)
             return False
         if fault.drop_reply:
             raise Cut
         return stays
+
+    def _give(self, down: Line, part: bytes, content: bool) -> None:
+        """Passes a part of the reply on; ``content``: it counts as a byte of the body."""
+        if not content:
+            self._client.sock.sendall(part)
+            return
+        self._note({"reply_bytes": down.passed_bytes + len(part)})  # before the client may look
+        if not down.pass_on(part, self._fault.cut_reply_after_bytes):
+            self._proxy.strike()
+            raise End
 
     def _tell(self, answer: Answer) -> None:
         lines = [f"HTTP/1.1 {answer.status} Answered by the fault proxy"]

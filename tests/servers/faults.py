@@ -55,3 +55,13 @@ class Fault:
     def limit_bytes(self) -> int | None:
         """How much of the request's body passes at most."""
         return self.cut_request_after_bytes if self.stall_after_bytes is None else self.stall_after_bytes
+
+    @property
+    def slows(self) -> bool:
+        return bool(self.delay_s or self.bytes_per_s)
+
+    def can_strike(self, body_bytes: int, reply_bytes: int) -> bool:
+        """Whether it does anything to a request and a reply with bodies of these sizes."""
+        if self.limit_bytes is not None:
+            return body_bytes >= self.limit_bytes
+        return self.cut_reply_after_bytes is None or reply_bytes > self.cut_reply_after_bytes

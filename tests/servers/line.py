@@ -103,6 +103,8 @@ class Proxy:
         self._listener = self._bind(0)
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
+        self.struck = 0
+        """How many faults have done something; one that waits for more bytes than there are does nothing."""
         self.clients: set[str] = set()
         """The addresses that connections came from."""
         self._up = False
@@ -131,6 +133,11 @@ class Proxy:
         """How many queued faults have not happened yet: a test asserts that its fault did."""
         with self._lock:
             return len(self._faults)
+
+    def strike(self) -> None:
+        """A fault does now what it is for; counted before anybody can see it."""
+        with self._lock:
+            self.struck += 1
 
     def take(self, method: str, path: str) -> Fault:
         with self._lock:

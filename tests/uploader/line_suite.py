@@ -10,14 +10,11 @@ import pytest
 
 from tests.servers.fault_proxy import Fault, TcpProxy
 from tests.uploader.desk_suite import attachment, contents
-from tests.uploader.remote_suite import FarDeskSuite, fresh, with_patience
+from tests.uploader.remote_suite import FarDeskSuite, fresh, striking, with_patience
 from uploader.errors import Temporary, Unreachable
 from uploader.inbox import Inbox
 from uploader.journal import MemoryJournal
 from uploader.ticket import Desk, Ticket, TicketRef, quiet
-
-POINTS = 7
-"""Places on the way of one delivery where the line is cut, in each direction."""
 
 
 class LineDeskSuite(FarDeskSuite):
@@ -26,6 +23,10 @@ class LineDeskSuite(FarDeskSuite):
 
     submits_on: ClassVar[str]
     """The name of the port that the ticket itself goes to."""
+    points: ClassVar[int] = 7
+    """Places on the way of one delivery where each of its connections is cut, in each direction."""
+    slack_bytes: ClassVar[int] = 1
+    """By how much two deliveries of one size may differ."""
 
     def reach(self, ports: dict[str, int]) -> Desk:
         raise NotImplementedError
@@ -43,18 +44,21 @@ class LineDeskSuite(FarDeskSuite):
     def through(self, lines: dict[str, TcpProxy]) -> Desk:
         return self.reach({name: line.port for name, line in lines.items()})
 
+    def trials(self, lines: dict[str, TcpProxy]) -> dict[str, list[tuple[str, Fault, int]]]:
+        """What one delivery may meet on each line, by what went over it so far; with the connection's number."""
+        return {name: list(faults_for(line, self.points, self.slack_bytes)) for name, line in lines.items()}
+
     def test_wherever_a_line_breaks_there_is_one_ticket_with_every_file(
         self, desk: Desk, lines: dict[str, TcpProxy], tmp_path: Path, subtests: Any
     ) -> None:
         self.through(lines).submit(fresh(tmp_path), MemoryJournal(), quiet)
-        sent = list[tuple[str, Ticket, TicketRef]]()
+        carried, sent = self.trials(lines), list[tuple[str, Ticket, TicketRef]]()
         for name, line in lines.items():
-            for what, fault in faults_for(line):
+            for what, fault, number in carried[name]:
                 ticket, journal = fresh(tmp_path), MemoryJournal()
-                line.next(fault)
-                answer = with_patience(lambda t=ticket, j=journal: self.through(lines).submit(t, j, quiet))
+                with striking(line, fault, number, f"{name}: {what}"):
+                    answer = with_patience(lambda t=ticket, j=journal: self.through(lines).submit(t, j, quiet))
                 sent.append((f"{name}: {what}", ticket, answer))
-                line.heal()
         held = self.tickets(desk)
         assert len(held) == len(sent) + 1
         for where, ticket, answer in sent:
@@ -100,12 +104,12 @@ class LineInboxSuite:
             with_patience(lambda: suite.through(lines).reply(answer, journal, quiet))
 
         send("Sigue igual")
+        carried = suite.trials(lines)
         for name, line in lines.items():
-            for what, fault in faults_for(line):
+            for what, fault, number in carried[name]:
                 before = suite.count_replies(key)
-                line.next(fault)
-                send(f"Sigue igual ({name}, {what})")
-                line.heal()
+                with striking(line, fault, number, f"{name}: {what}"):
+                    send(f"Sigue igual ({name}, {what})")
                 with subtests.test(f"{name}: {what}"):
                     assert suite.count_replies(key) == before + 1
         assert isinstance(desk, Inbox)
@@ -114,10 +118,11 @@ class LineInboxSuite:
         assert [file.name for file in talk.replies[-1].files] == ["otra.png"]
 
 
-def faults_for(line: TcpProxy) -> Iterator[tuple[str, Fault]]:
-    """What one delivery over this line may meet, by what went over it so far."""
-    sent, received = line.sent_bytes, line.received_bytes
-    for point in range(1, POINTS + 1):
-        yield f"cut at {point}/{POINTS} of what is sent", Fault(cut_request_after_bytes=sent * point // POINTS - 1)
-        yield f"cut at {point}/{POINTS} of what comes", Fault(cut_reply_after_bytes=received * point // POINTS - 1)
-    yield "slow", Fault(bytes_per_s=40_000, delay_s=0.05)
+def faults_for(line: TcpProxy, points: int, slack_bytes: int) -> Iterator[tuple[str, Fault, int]]:
+    for number, (sent, received) in enumerate(line.carried):
+        for point in range(1, points + 1):
+            where = f"at {point}/{points} of what connection {number + 1}"
+            cut = sent * point // points - slack_bytes
+            yield f"cut {where} sends", Fault(cut_request_after_bytes=cut), number
+            yield f"cut {where} gets", Fault(cut_reply_after_bytes=received * point // points - slack_bytes), number
+        yield f"connection {number + 1} is slow", Fault(bytes_per_s=40_000, delay_s=0.05), number

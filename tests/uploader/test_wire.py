@@ -12,6 +12,7 @@ from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from uploader.errors import (
     AuthFailed,
     Gone,
+    Intercepted,
     NoSpace,
     OutcomeUnknown,
     Refused,
@@ -161,7 +162,7 @@ def test_an_answer_without_end_is_not_read_to_the_end(site: Site, wire: Wire) ->
 
 def test_a_login_page_is_no_data(site: Site, wire: Wire) -> None:
     site.answers["/x"] = Answer(200, {"Content-Type": "text/html"}, b"<html>log in")
-    with pytest.raises(Temporary, match="login page"):
+    with pytest.raises(Intercepted, match="sign in"):
         wire.call("GET", f"{site.url}/x").json()
 
 

@@ -18,6 +18,7 @@ from uploader.cargo import Cargo
 from uploader.errors import (
     FieldWanted,
     FileRefused,
+    Intercepted,
     InvalidField,
     OutcomeUnknown,
     Refused,
@@ -95,14 +96,15 @@ class WebFormDesk(RemoteDesk):
 
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
-            cargo = Cargo(ticket.attachments, progress)
-            told = once_unseen(journal, "create", self.title, partial(self._send, wire, ticket, cargo))
+            cargo, visit = Cargo(ticket.attachments, progress), _Visit(self, wire)
+            if journal.result("create") is None:
+                visit.form()  # what fails here has sent nothing
+            told = once_unseen(journal, "create", self.title, partial(self._send, visit, ticket, cargo))
             cargo.arrived()
         number, _, url = told.partition(" ")
         return TicketRef(number or ticket.report_id, url, unconfirmed=not number)
 
-    def _send(self, wire: Wire, ticket: Ticket, cargo: Cargo) -> str:
-        visit = _Visit(self, wire)
+    def _send(self, visit: _Visit, ticket: Ticket, cargo: Cargo) -> str:
         form, names = visit.form()
         self._demand_files(form, names, cargo)
         given = self._fill(form, names, ticket)
@@ -225,15 +227,20 @@ class _Visit:
     def __init__(self, desk: WebFormDesk, wire: Wire) -> None:
         self._desk, self._wire, self._url = desk, wire, http_address(desk.url)
         self._cookies = dict[str, str]()
+        self._form: tuple[PageForm, dict[str, str]] | None = None
 
     def form(self) -> tuple[PageForm, dict[str, str]]:
-        """Raises: InvalidField when there is none that can be filled in; UploaderError."""
+        """Read once. Raises: Intercepted when there is none that can be filled in; UploaderError."""
+        self._form = self._form or self._look_for_it()
+        return self._form
+
+    def _look_for_it(self) -> tuple[PageForm, dict[str, str]]:
         answer = self.read(self._url)
         if answer.status != 200:
             raise sort_out(answer)
         found = self._desk._find_form(read_forms(answer.text(), answer.url))
         if found is None:  # somebody else's page now, or the wrong one for good: who checks it sees which
-            raise Temporary(NO_DATA, host=answer.host)
+            raise Intercepted(NO_DATA, host=answer.host)
         if found[0].wants_person:
             raise Refused("{host} wants to see a person (a captcha); fill in its form in the browser", host=answer.host)
         if urlsplit(found[0].action).scheme != "https" and urlsplit(self._url).scheme == "https":

@@ -23,6 +23,8 @@ from uploader.wire import Wire
 
 
 class TestGlpi(RemoteDeskSuite, InboxSuite):
+    needless = 1  # the session is ended
+
     escapes = True
 
     @pytest.fixture

@@ -15,7 +15,16 @@ from tests.servers.oauth import Browser
 from tests.servers.salesforce import ORG, SalesforceServer
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.salesforce import Salesforce
-from uploader.errors import FieldWanted, FileRefused, Gone, InvalidField, OutcomeUnknown, Refused, Temporary
+from uploader.errors import (
+    FieldWanted,
+    FileRefused,
+    Gone,
+    Intercepted,
+    InvalidField,
+    OutcomeUnknown,
+    Refused,
+    Temporary,
+)
 from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
@@ -185,7 +194,7 @@ class TestByThePublicForm:
     ) -> None:
         proxy = fault_proxy(server.url)
         proxy.next(Fault(answer=LOGIN_REDIRECT), lambda method, path: True)
-        with pytest.raises(Refused, match="another page"):
+        with pytest.raises(Intercepted):
             self.desk(proxy.url).submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet)
 
     @pytest.mark.parametrize("org_id", ["", "00D", "005000000000001"])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.servers.django_helpdesk import HelpdeskServer
-from tests.servers.fault_proxy import Fault, FaultProxy
+from tests.servers.fault_proxy import LOGIN_PAGE, Fault, FaultProxy
 from tests.servers.web_form import WebForm
 from tests.uploader.desk_suite import attachment
 from tests.uploader.remote_suite import RemoteDeskSuite, fresh
@@ -26,6 +26,10 @@ SUCCESS = r"caso nº\s*(?:<b>)?([\d-]+)"
 
 
 class TestWebForm(RemoteDeskSuite):
+    needless = 1  # the page that follows is read
+    hotels = (LOGIN_PAGE,)  # where one redirects to, the form is looked for as well
+    checked_in_a_hotel = InvalidField  # a page without a form for a report may be anything
+
     server: WebForm
 
     @pytest.fixture

@@ -15,7 +15,7 @@ from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.oauth import Browser
 from tests.servers.zendesk import ZendeskServer
 from tests.uploader.desk_suite import attachment, contents, make_ticket
-from tests.uploader.remote_suite import FAULTS, InboxSuite, RemoteDeskSuite, fresh, with_patience
+from tests.uploader.remote_suite import FAULTS, InboxSuite, RemoteDeskSuite, fresh, striking, trials, with_patience
 from uploader.desks.zendesk import Zendesk
 from uploader.errors import AuthFailed, FieldWanted, FileRefused, Gone, InvalidField, OutcomeUnknown, Refused, Temporary
 from uploader.journal import MemoryJournal
@@ -230,16 +230,14 @@ class TestByRelay:
         desk.check()
         begun = len(proxy.requests)
         desk.submit(make_ticket(tmp_path), MemoryJournal(), quiet)
-        count = len(proxy.requests) - begun
-        for name, fault in FAULTS.items():
-            for number in range(count):
-                ticket, journal, counted = fresh(tmp_path), MemoryJournal(), iter(range(1000))
-                proxy.next(fault, lambda method, path, nth=number, c=counted: next(c) == nth)
+        for where, fault, number in trials(proxy.requests[begun:], FAULTS):
+            ticket, journal = fresh(tmp_path), MemoryJournal()
+            with striking(proxy, fault, number, where):
                 ref = with_patience(lambda t=ticket, j=journal: desk.submit(t, j, quiet))
-                made = [r for r in server.requests.values() if r.given["external_id"] == ticket.report_id]
-                with subtests.test(f"{name}, request {number + 1}"):
-                    assert [str(r.id) for r in made] == [ref.id]
-                    assert sorted(f.content for c in made[0].comments for _, f in c["files"]) == contents(ticket)
+            made = [r for r in server.requests.values() if r.given["external_id"] == ticket.report_id]
+            with subtests.test(where):
+                assert [str(r.id) for r in made] == [ref.id]
+                assert sorted(f.content for c in made[0].comments for _, f in c["files"]) == contents(ticket)
 
     def test_replies_stay_in_the_mail(self, server: ZendeskServer, tmp_path: Path) -> None:
         desk = Zendesk(url=server.url, mode="relay")

@@ -212,7 +212,7 @@ def test_a_status_means_what_it_means_everywhere(
 
 def test_a_login_page_is_tried_again_later(tmp_path: Path, host: Host) -> None:
     host.answer = lambda asked, url: Told(200, b"<!doctype html><h1>Log in", {"Content-Type": "text/html"})
-    with pytest.raises(Temporary, match="login page"):
+    with pytest.raises(Temporary, match="sign in"):
         put(make(tmp_path, {**FORM, "RequestURL": host.url}), tmp_path)
     assert len(host.asked) == 1
 
