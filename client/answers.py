@@ -43,9 +43,11 @@ class Answers:
 
     def figures(self) -> Figures:
         """One's own figures over all tickets that are known."""
-        listed = self._tickets.list(limit=100_000)
-        counted = ((mine, sum(not reply.mine for reply in self._tickets.replies(mine))) for mine in listed)
-        return figures(counted, self.spared)
+        return figures(map(self._counted, self._tickets.list(limit=100_000)), self.spared)
+
+    def _counted(self, mine: Mine) -> tuple[Mine, int | None]:
+        talk = self._tickets.replies(mine)
+        return mine, sum(not reply.mine and not reply.automatic for reply in talk) if talk else None
 
 
 def _values(mine: Mine, text: str) -> dict[str, Any]:

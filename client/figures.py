@@ -26,8 +26,8 @@ class Figures(msgspec.Struct, frozen=True):
     """Tickets that were never written, because an article helped."""
 
 
-def figures(tickets: Iterable[tuple[Mine, int]], spared: int) -> Figures:
-    """``tickets``: each with how many messages the agents have written in it."""
+def figures(tickets: Iterable[tuple[Mine, int | None]], spared: int) -> Figures:
+    """``tickets``: each with how many messages people at the desk have written in it; None: nobody here has read it."""
     listed = list(tickets)
     over = [(mine, answers) for mine, answers in listed if mine.ticket.state in OVER]
     first = [(m.first_answer_at - m.ticket.created_at).total_seconds() / 3600 for m, _ in listed if m.first_answer_at]
@@ -38,7 +38,7 @@ def figures(tickets: Iterable[tuple[Mine, int]], spared: int) -> Figures:
     return Figures(
         len(listed), len(listed) - len(over), len(over), _rounded(first, statistics.median),
         _rounded(ends, statistics.median), _rounded(scores, statistics.mean), len(scores),
-        sum(1 for _, answers in over if answers <= 1), spared,
+        sum(1 for _, answers in over if answers is not None and answers <= 1), spared,
     )  # fmt: skip
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -31,8 +33,13 @@ CREATE TABLE IF NOT EXISTS ticket(
     updated_at TEXT NOT NULL, PRIMARY KEY(desk, key));
 CREATE INDEX IF NOT EXISTS newest ON ticket(updated_at DESC);
 CREATE TABLE IF NOT EXISTS desk(name TEXT PRIMARY KEY, mark TEXT, looked_at TEXT);
+CREATE TABLE IF NOT EXISTS cut_off(desk TEXT PRIMARY KEY);
 """
 OVER = ("solved", "closed")
+LISTED = 500
+"""Of those that are over; what is open is always in the list."""
+LOOKED_AFTER = 5
+"""Open tickets that are asked about one by one at each look which did not bring all."""
 
 
 class Mine(msgspec.Struct, frozen=True):
@@ -64,28 +71,41 @@ class Tickets:
     def __init__(self, file: Path, places: Places, tell: Callable[[Event], None]) -> None:
         self._file, self._places, self._tell = file, places, tell
         self._made = False
+        self._looked_after: dict[tuple[str, str], float] = {}
 
     # -- what is known ------------------------------------------------------------------------------------------
 
-    def list(self, query: str = "", *, limit: int = 500) -> tuple[Mine, ...]:
-        """All of them, the unread and newest first; with ``query`` those whose number or subject holds its words."""
-        with self._open() as database:
-            rows = database.execute(f"{_SELECT} ORDER BY unread > 0 DESC, updated_at DESC LIMIT ?", (limit,)).fetchall()
+    def list(self, query: str = "", *, limit: int = LISTED) -> tuple[Mine, ...]:
+        """All that are open and the ``limit`` newest, the unread first; with ``query`` the ``limit`` newest of all
+        whose number or subject holds its words."""
         words = query.casefold().split()
-        found = (_mine(row) for row in rows)
-        return tuple(m for m in found if all(w in f"{m.ticket.id} {m.ticket.subject}".casefold() for w in words))
+        if words:
+            found = (m for m in self._each() if all(w in f"{m.ticket.id} {m.ticket.subject}".casefold() for w in words))
+            return tuple(islice(found, limit))
+        return tuple(self._each(_LISTED, limit))
+
+    def _each(self, where: str = "", *values: object) -> Iterator[Mine]:
+        """One after the other, the unread and newest first: ten thousand are never in memory together."""
+        with self._open() as database:
+            for row in database.execute(f"{_SELECT} {where} {_ORDER}", values):
+                yield _mine(row)
+
+    def are_cut_off(self, desk: str = "") -> bool:
+        """Whether this desk (any of them) holds older tickets of the user's which were never brought here."""
+        with self._open() as database:
+            return bool(database.execute("SELECT 1 FROM cut_off WHERE ? IN ('', desk)", (desk,)).fetchone())
 
     def similar(self, words: str, most: int) -> tuple[Mine, ...]:
         """One's own tickets that are still open and share the most telling words with these, best first."""
         wanted = _telling(words)
-        found = [(len(wanted & _telling(m.ticket.subject)), m) for m in self.list() if m.ticket.state not in OVER]
+        found = [(len(wanted & _telling(m.ticket.subject)), m) for m in self._each("WHERE solved_at IS NULL")]
         least = max(1, (len(wanted) + 1) // 2)
         found = sorted((pair for pair in found if pair[0] >= least), key=lambda pair: -pair[0])
         return tuple(mine for _, mine in found[:most])
 
     def find(self, wanted: str, desk: str = "") -> Mine:
         """By its number or key. Raises: KeyError when there is none."""
-        for mine in self.list(limit=100_000):
+        for mine in self._each():
             if wanted in (mine.ticket.id, mine.ticket.key) and desk in ("", mine.desk):
                 return mine
         raise KeyError(wanted)
@@ -127,7 +147,10 @@ class Tickets:
 
     def look(self, desk: str) -> Looked:
         """Asks one desk for news, keeps it and tells of agents' replies. Raises: UploaderError."""
-        inbox = self._inbox(desk)
+        with self._open():  # as long as one is open, closing the others costs nothing
+            return self._look(desk, self._inbox(desk))
+
+    def _look(self, desk: str, inbox: Inbox) -> Looked:
         with self._open() as database:
             row = database.execute("SELECT mark FROM desk WHERE name = ?", (desk,)).fetchone()
         mark = row[0] if row else ""
@@ -147,7 +170,23 @@ class Tickets:
                 fresh.append(added)
         with self._open() as database:
             database.execute("INSERT OR REPLACE INTO desk VALUES(?, ?, ?)", (desk, news.mark, _now()))
+            if news.more:
+                database.execute("INSERT OR IGNORE INTO cut_off VALUES(?)", (desk,))
+        if news.more:
+            fresh += self._look_after(desk, inbox, {ticket.key for ticket in news.tickets})
         return Looked(tuple(fresh), changed)
+
+    def _look_after(self, desk: str, inbox: Inbox, seen: set[str]) -> tuple[Mine, ...]:
+        """Asks about open tickets that a look did not bring, a few each time, in turn: they may have been answered."""
+        asked = self._looked_after
+        left = [m for m in self._each("WHERE solved_at IS NULL AND desk = ?", desk) if m.ticket.key not in seen]
+        left.sort(key=lambda mine: asked.get((desk, mine.ticket.key), 0.0))
+        fresh = list[Mine]()
+        for mine in left[:LOOKED_AFTER]:
+            asked[(desk, mine.ticket.key)] = time.monotonic()
+            added = self._read_in(desk, inbox, mine.ticket)
+            fresh += [added] if added is not None else []
+        return tuple(fresh)
 
     def wait(self, desk: str, seconds: float, stopped: Callable[[], bool]) -> bool:
         """Blocks until the desk tells of news (True); at once False where it does not tell. Raises: UploaderError."""
@@ -209,8 +248,7 @@ class Tickets:
 
     def to_rate(self) -> Mine | None:
         """The last solved ticket that the user was not asked about yet."""
-        over = (m for m in self.list() if m.ticket.state in OVER and not m.asked and m.score is None and m.solved_at)
-        return next(iter(over), None)
+        return next(self._each("WHERE solved_at IS NOT NULL AND NOT asked AND score IS NULL"), None)
 
     def do_not_ask(self, mine: Mine) -> None:
         with self._open() as database:
@@ -272,11 +310,17 @@ class Tickets:
                 database.executescript("PRAGMA journal_mode = WAL;" + SCHEMA)
                 self._file.chmod(0o600)
                 self._made = True
+            database.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is asked for again
             yield database
 
 
 _SELECT = """SELECT desk, data, unread, coalesce(json_array_length(replies), 0), first_answer_at, solved_at, score,
     comment, asked, report_id FROM ticket"""
+
+
+_ORDER = "ORDER BY unread > 0 DESC, updated_at DESC"
+_LISTED = """WHERE solved_at IS NULL
+    OR rowid IN (SELECT rowid FROM ticket ORDER BY unread > 0 DESC, updated_at DESC LIMIT ?)"""
 
 
 def _mine(row: tuple[str, bytes, int, int, str | None, str | None, int | None, str, int, str]) -> Mine:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 State = Literal["open", "waiting", "solved", "closed"]
 """``waiting``: for the user. ``solved`` may be reopened, ``closed`` is over."""
 MOST_TICKETS = 200
-"""Of the newest that one look brings; those with 10,000 tickets see the older ones at the desk itself."""
+"""Of the newest that a first look brings; those with 10,000 tickets see the older ones at the desk itself."""
+MOST_CHANGED = 2000
+"""That a later look brings: more than the desk says to anybody in a holiday."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,14 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What one look at the desk brought. ``mark`` is handed back at the next look; same mark, nothing new."""
+    """What one look at the desk brought. ``mark`` is handed back at the next look; same mark, nothing new.
+
+    ``more``: not all of what it was asked for; what is known to be open is then to be looked at by itself.
+    """
 
     mark: str
     tickets: tuple[OwnTicket, ...] = ()
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,7 @@ class Inbox(ABC):
 
     @abstractmethod
     def news(self, mark: str) -> News:
-        """The user's tickets that changed since ``mark``, newest first, ``MOST_TICKETS`` at most; empty: all."""
+        """The user's tickets that changed since ``mark`` (empty: all), newest first, ``most_of(mark)`` at most."""
 
     @abstractmethod
     def conversation(self, key: str) -> Conversation:
@@ -161,6 +167,11 @@ class Library(ABC):
     @abstractmethod
     def articles(self, query: str, language: str) -> tuple[Article, ...]:
         """Five at most, best first."""
+
+
+def most_of(mark: str) -> int:
+    """How many tickets a look since ``mark`` brings at most; what lies between two looks is not to be cut off."""
+    return MOST_CHANGED if mark else MOST_TICKETS
 
 
 def with_files(talk: list[Reply], attached: Iterable[tuple[RemoteFile, bool, datetime]]) -> tuple[Reply, ...]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from uploader.errors import Gone, Refused
 from uploader.imap import Mailbox
-from uploader.inbox import MOST_TICKETS, RemoteFile
+from uploader.inbox import RemoteFile, most_of
 from uploader.mail import (
     HEADERS,
     Letter,
@@ -74,7 +74,9 @@ class Threads:
                 found.setdefault(letter.thread, []).append(letter)
         marks = ".".join(now)
         whole = mark == "" or any(since[sent][0] != self._validity.get(sent, 0) for sent in (False, True))
-        newest_first = sorted(found.values(), key=lambda letters: letters[-1].at, reverse=True)[:MOST_TICKETS]
+        newest_first = sorted(found.values(), key=lambda letters: letters[-1].at, reverse=True)[
+            : most_of("" if whole else mark)
+        ]
         if not whole:
             newest_first = [self.letters(letters[0].thread, address) for letters in newest_first]
         return [_in_order(letters) for letters in newest_first if letters], marks

@@ -88,6 +88,7 @@ def _found(session: Session, arguments: argparse.Namespace) -> Mine:
 
 def _list(arguments: argparse.Namespace, session: Session) -> Result:
     found = [mine for mine in session.tickets.list() if arguments.desk in ("", mine.desk)]
+    cut_off = session.tickets.are_cut_off(arguments.desk)
     if not arguments.json:
         for mine in found:
             unread = "●" if mine.unread else " "
@@ -95,7 +96,9 @@ def _list(arguments: argparse.Namespace, session: Session) -> Result:
             print(f"{unread} {mine.ticket.id:<12}{state:<20}{moment(mine.ticket.updated_at):<14}{mine.ticket.subject}")
         if not found:
             say_aloud(say("No tickets yet."))
-    return {"tickets": [_document(mine) for mine in found]}, outcome.DONE
+        if cut_off:
+            say_aloud(say("Older tickets are at the help desk only."))
+    return {"tickets": [_document(mine) for mine in found], "more": cut_off}, outcome.DONE
 
 
 def _document(mine: Mine) -> dict[str, Any]:

@@ -64,7 +64,8 @@ class TicketsWindow(QWidget):
 
     def refresh(self) -> None:
         """Reads what is known, in the background; the desks are asked besides."""
-        work = lambda: (self._session.tickets.list(), self._session.answers.figures())  # noqa: E731
+        known = self._session.tickets
+        work = lambda: (known.list(), self._session.answers.figures(), known.are_cut_off())  # noqa: E731
         self._bridge.background(work, while_alive(self, lambda found: self._read(*found)), self._failed)
 
     def choose(self, desk: str, key: str) -> None:
@@ -77,6 +78,7 @@ class TicketsWindow(QWidget):
     def _build(self) -> None:
         self._wanted = ""
         self._figures: Figures | None = None
+        self._cut_off = False
         left = QWidget()
         left.setMinimumWidth(look.sized(210))
         column = QVBoxLayout(left)
@@ -125,8 +127,8 @@ class TicketsWindow(QWidget):
         self.talk.page_wanted.connect(self._open_page)
         self._bridge.happened.connect(self._on_event)
 
-    def _read(self, tickets: tuple[Mine, ...], figures: Figures) -> None:
-        self._figures = figures
+    def _read(self, tickets: tuple[Mine, ...], figures: Figures, cut_off: bool) -> None:
+        self._figures, self._cut_off = figures, cut_off
         self._tickets = {_key(mine.desk, mine.ticket.key): mine for mine in tickets}
         self._show_rows()
         if self._wanted in self._tickets:
@@ -171,7 +173,8 @@ class TicketsWindow(QWidget):
         self.list.show_rows(rows)
         self._whole.setCurrentIndex(0 if self._tickets else 1)
         open_ones = sum(mine.ticket.state in ("open", "waiting") for mine in self._tickets.values())
-        self._foot.setText(joined(say_n("{n} open ticket", "{n} open tickets", open_ones), self._figure_words()))
+        older = say("older ones at the help desk only") if self._cut_off else ""
+        self._foot.setText(joined(say_n("{n} open ticket", "{n} open tickets", open_ones), older, self._figure_words()))
         self._show_chosen()
 
     def _chosen(self) -> Mine | None:

@@ -72,12 +72,42 @@ protocol imap {{
 """
 
 
+class Microsoft(OAuthServer):
+    """Signs in for mail as Microsoft does. Source: "Microsoft identity platform and OAuth 2.0 authorization code flow"
+    and "Authenticate an IMAP, POP or SMTP connection using OAuth", 2026."""
+
+    authorize_path, token_path = "/organizations/oauth2/v2.0/authorize", "/organizations/oauth2/v2.0/token"
+
+    def __init__(self) -> None:
+        scope = "https://outlook.office.com/SMTP.Send https://outlook.office.com/IMAP.AccessAsUser.All offline_access"
+        # [V] "refresh tokens replace themselves with a fresh token upon every use"; a new one comes only with the scope
+        # "offline_access". [V] "redirect_uri […] for native & mobile apps […] http://localhost".
+        super().__init__(Provider(scope, offline=("", "offline_access"), hosts=("localhost",), rotates=True))
+
+    def answer(self, asked: Asked) -> Told:
+        if asked.path.endswith("/token"):
+            # [V] "client_secret: required for confidential web apps"; AADSTS700025: "Client is public so neither
+            # 'client_assertion' nor 'client_secret' should be presented."
+            assert "client_secret" not in asked.form
+            # [V] "scope: a space-separated list of scopes […] must be equivalent to, or a subset of" those asked for.
+            assert set(asked.form.get("scope", "").split()) <= set(self.provider.scope.split())
+        return super().answer(asked)
+
+
 class Tokens(OAuthServer):
-    """Signs in as Google does, and tells mail servers whose token it is."""
+    """Signs in as Google does, and tells mail servers whose token it is, also of Microsoft's."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.microsoft = Microsoft()
+        super().__init__(provider)
+
+    def stop(self) -> None:
+        self.microsoft.stop()
+        super().stop()
 
     def serve(self, asked: Asked) -> Told:
         assert asked.path == "/tokeninfo"
-        good = asked.query.get("access_token") in self.provider.access
+        good = asked.query.get("access_token") in self.provider.access | self.microsoft.provider.access
         return Told(200, {"email": "ana@desk.test"}) if good else Told(400, {"error": "invalid_token"})
 
 

@@ -205,7 +205,8 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
             items = self._newest(self._rest(wire), MOST_TICKETS)
         own = [self._own(item) for item in items if self._is_mine(item)]
         fresh = sorted((one for one in own if one.updated_at.isoformat() >= mark), key=lambda one: one.updated_at)
-        return News(fresh[-1].updated_at.isoformat() if fresh else mark, tuple(reversed(fresh[-MOST_TICKETS:])))
+        more = len(items) >= MOST_TICKETS  # the newest ones, not the last changed
+        return News(fresh[-1].updated_at.isoformat() if fresh else mark, tuple(reversed(fresh)), more)
 
     def _is_mine(self, item: Mapping[str, Any]) -> bool:
         """Reported from here; the interface shows its staff everybody's."""

@@ -14,14 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 from urllib.parse import quote
 
 from uploader.cargo import Cargo
 from uploader.dialling import SECURITY, split_address
 from uploader.errors import AuthFailed, FileRefused, Gone, InvalidField, TooLarge, UploaderError
 from uploader.imap import Mailbox
-from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply
+from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
 from uploader.mail import ENCODED, ROOM_BYTES, Envelope, Letter, decoded, message_id, write
 from uploader.mail_servers import guess
@@ -49,6 +49,7 @@ GOOGLE = ("https://accounts.google.com/o/oauth2/v2/auth", "https://oauth2.google
 MICROSOFT = "https://outlook.office.com/SMTP.Send https://outlook.office.com/IMAP.AccessAsUser.All offline_access"
 """Source: Microsoft, "Authenticate an IMAP, POP or SMTP connection using OAuth", 2026."""
 PIECE_BYTES = 1024 * 1024
+L = TypeVar("L", Submission, Mailbox)
 TOKENS = ("Google", "Microsoft")
 
 
@@ -205,7 +206,8 @@ class MailDesk(RemoteDesk, Inbox):
             threads = self._threads(box)
             found, now = threads.changed(mark, self.address)
             tickets = [self._own(letters) for letters in found]
-        return News(now, tuple(sorted(tickets, key=lambda ticket: ticket.updated_at, reverse=True)))
+        tickets.sort(key=lambda ticket: ticket.updated_at, reverse=True)
+        return News(now, tuple(tickets), len(tickets) >= most_of(mark))
 
     def conversation(self, key: str) -> Conversation:
         self._demand_imap()
@@ -323,23 +325,29 @@ class MailDesk(RemoteDesk, Inbox):
 
     def _out(self) -> Submission:
         host, port = split_address(self.server, 465 if self.security == "TLS" else 587, "server")
-        out = Submission(host, port, self.security, self.stall_s)
-        try:
-            self._enter(out)
-        except BaseException:
-            out.close()
-            raise
-        return out
+        return self._entered(partial(Submission, host, port, self.security, self.stall_s))
 
     def _box(self) -> Mailbox:
         host, port = split_address(self.imap, 993 if self.imap_security == "TLS" else 143, "imap")
-        box = Mailbox(host, port, self.imap_security, self.stall_s)
-        try:
-            self._enter(box)
-        except BaseException:
-            box.close()
-            raise
-        return box
+        return self._entered(partial(Mailbox, host, port, self.imap_security, self.stall_s))
+
+    def _entered(self, dial: Callable[[], L]) -> L:
+        """A connection that is signed in; a token that is refused is renewed once."""
+        for again in (self.mode in TOKENS, False):
+            line = dial()
+            try:
+                self._enter(line)
+            except AuthFailed:
+                line.close()
+                if not (again and self._login.holds):
+                    raise
+                self._login.forget()
+            except BaseException:
+                line.close()
+                raise
+            else:
+                return line
+        raise AssertionError("unreachable")
 
     def _enter(self, line: Submission | Mailbox) -> None:
         if self.mode not in TOKENS:
@@ -348,11 +356,7 @@ class MailDesk(RemoteDesk, Inbox):
             return
         with Wire() as wire:
             token = self._login.token(wire)
-        try:
-            line.login_by_token(f"user={self._name}\x01auth=Bearer {token}\x01\x01")
-        except AuthFailed:
-            self._login.forget()  # the next try asks for a new one
-            raise
+        line.login_by_token(f"user={self._name}\x01auth=Bearer {token}\x01\x01")
 
     def _threads(self, box: Mailbox) -> Threads:
         return Threads(box, self._patterns()[0])

@@ -20,7 +20,6 @@ from uploader.cargo import Cargo
 from uploader.errors import FieldWanted, Gone, OutcomeUnknown, Refused, TooLarge, UploaderError
 from uploader.form import Form, Part
 from uploader.inbox import (
-    MOST_TICKETS,
     Article,
     Conversation,
     Inbox,
@@ -31,6 +30,7 @@ from uploader.inbox import (
     RemoteFile,
     Reply,
     State,
+    most_of,
 )
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
@@ -173,13 +173,13 @@ class Freshdesk(RemoteDesk, Inbox, Library):
                  "updated_since": mark or "2015-01-01T00:00:00Z"}  # fmt: skip
         with self.open_wire() as wire:
             rest, tickets = self._rest(wire), list[OwnTicket]()
-            for page in range(1, MOST_TICKETS // 100 + 1):
+            for page in range(1, most_of(mark) // 100 + 1):
                 found = self._tickets(rest, {**query, "page": str(page)})
                 tickets += [self._own(item) for item in found]
                 if len(found) < 100:
                     break
         newest = max((ticket.updated_at for ticket in tickets), default=None)
-        return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets))
+        return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets), len(tickets) >= most_of(mark))
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:

@@ -23,20 +23,21 @@ from uploader.cargo import Cargo
 from uploader.errors import (
     FileRefused,
     Gone,
+    Intercepted,
     InvalidField,
     OutcomeUnknown,
     Refused,
     Temporary,
     UploaderError,
 )
-from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply
+from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
 from uploader.remote import RemoteDesk, http_address, subject_of
 from uploader.rest import Rest, moment, said, text_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Attachment, Choice, DeskAbilities, Limits, Progress, Ticket, TicketRef
-from uploader.wire import MOST_WAIT_S, Wire, sort_out, wanted_wait_s
+from uploader.wire import MOST_WAIT_S, NO_DATA, Wire, sort_out, wanted_wait_s
 from uploader.wire import Reply as Answer
 
 SUBJECT_CHARACTERS = 256
@@ -161,7 +162,7 @@ class GitHub(RemoteDesk, Inbox):
             rest, tickets = self._rest(wire), list[OwnTicket]()
             query = {"creator": self._me(rest), "state": "all", "sort": "updated", "direction": "desc",
                      "per_page": str(PAGE)}  # fmt: skip
-            for page in range(1, MOST_TICKETS // PAGE + 1):
+            for page in range(1, most_of(since) // PAGE + 1):
                 head = {"If-None-Match": tag} if tag and page == 1 else {}
                 answer = rest.call("GET", f"{self._path}/issues", query={**query, "page": str(page)}, headers=head,
                                    ok=(200, 304))  # fmt: skip
@@ -169,8 +170,7 @@ class GitHub(RemoteDesk, Inbox):
                     return News(mark)
                 listed = answer.json()
                 if not isinstance(listed, list):
-                    raise Temporary("{host} answered with something else than data: perhaps a login page, or a proxy "
-                                    "in between", host=answer.host)  # fmt: skip
+                    raise Intercepted(NO_DATA, host=answer.host)
                 if page == 1:
                     new_tag = answer.headers.get("etag", "")
                 found = [_own(item, "") for item in listed if isinstance(item, dict) and "pull_request" not in item]
@@ -179,7 +179,11 @@ class GitHub(RemoteDesk, Inbox):
                 if len(listed) < PAGE or len(changed) < len(found):
                     break
         newest = max((ticket.updated_at for ticket in tickets), default=None)
-        return News(f"{newest:%Y-%m-%dT%H:%M:%SZ} {new_tag}" if newest else f"{since} {new_tag}", tuple(tickets))
+        return News(
+            f"{newest:%Y-%m-%dT%H:%M:%SZ} {new_tag}" if newest else f"{since} {new_tag}",
+            tuple(tickets),
+            len(tickets) >= most_of(since),
+        )
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:

@@ -20,7 +20,7 @@ from uploader.body import mark, read, render
 from uploader.cargo import Cargo
 from uploader.errors import FileRefused, Gone, InvalidField, OutcomeUnknown, Refused, TooLarge, UploaderError
 from uploader.form import Form, Part
-from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply
+from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
 from uploader.plain_text import tidy
 from uploader.remote import RemoteDesk, http_address, subject_of
@@ -173,13 +173,13 @@ class GitLab(RemoteDesk, Inbox):
             query["updated_after"] = mark
         with self.open_wire() as wire:
             rest, issues = self._rest(wire), list[dict[str, Any]]()
-            for page in range(1, MOST_TICKETS // PAGE + 1):
+            for page in range(1, most_of(mark) // PAGE + 1):
                 found = rest.list("GET", f"{self._path}/issues", query={**query, "page": str(page)})
                 issues += [issue for issue in found if isinstance(issue, dict)]
                 if len(found) < PAGE:
                     break
         newest = max((text_in(issue, "updated_at") for issue in issues), default=mark)
-        return News(newest, tuple(_own(issue) for issue in issues))
+        return News(newest, tuple(_own(issue) for issue in issues), len(issues) >= most_of(mark))
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:

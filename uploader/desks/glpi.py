@@ -205,7 +205,8 @@ class Glpi(RemoteDesk, Inbox):
         own = [self._own(row) for row in rows if text_in(row, "users_id_recipient") == me]
         changed = [ticket for ticket in own if not mark or ticket.updated_at >= moment(mark)]
         newest = max((ticket.updated_at for ticket in changed), default=None)
-        return News(newest.isoformat() if newest else mark, tuple(changed))
+        more = len(rows) >= MOST_TICKETS and len(changed) == len(own)
+        return News(newest.isoformat() if newest else mark, tuple(changed), more)
 
     def conversation(self, key: str) -> Conversation:
         with self._session() as rest:

@@ -21,7 +21,6 @@ from uploader.cargo import Cargo
 from uploader.errors import FieldWanted, FileRefused, InvalidField, OutcomeUnknown, Refused, UploaderError
 from uploader.form import Form, Part
 from uploader.inbox import (
-    MOST_TICKETS,
     Article,
     Conversation,
     Inbox,
@@ -32,6 +31,7 @@ from uploader.inbox import (
     RemoteFile,
     Reply,
     State,
+    most_of,
 )
 from uploader.jira_words import FREELY, api, field_in, file_in, pages_of, reply_in, value_in
 from uploader.journal import Journal
@@ -248,13 +248,13 @@ class JiraServiceManagement(RemoteDesk, Inbox, Library):
         """Jira lists by the latest activity, but tells only its traces: a change of state, the comments."""
         with self.open_wire() as wire:
             rest, tickets = self._rest(wire), list[OwnTicket]()
-            for item in pages_of(rest, "request", {**self._own_requests, "expand": "comment"}, most=MOST_TICKETS):
+            for item in pages_of(rest, "request", {**self._own_requests, "expand": "comment"}, most=most_of(mark)):
                 ticket = self._own(item, self._comments_in(rest, item))
                 if mark and ticket.updated_at < moment(mark):
                     break
                 tickets.append(ticket)
         newest = max((ticket.updated_at for ticket in tickets), default=None)
-        return News(newest.isoformat() if newest else mark, tuple(tickets))
+        return News(newest.isoformat() if newest else mark, tuple(tickets), len(tickets) >= most_of(mark))
 
     def _comments_in(self, rest: Rest, item: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Those that came with a request; all of them when it has more."""

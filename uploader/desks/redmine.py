@@ -25,7 +25,7 @@ from uploader.errors import (
     TooLarge,
     UploaderError,
 )
-from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply
+from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
 from uploader.remote import RemoteDesk, http_address, subject_of
 from uploader.rest import Rest, moment, said, text_in, time_in
@@ -216,13 +216,13 @@ class Redmine(RemoteDesk, Inbox):
             query["updated_on"] = f">={mark}"
         with self.open_wire() as wire:
             rest, tickets = self._rest(wire), list[OwnTicket]()
-            for page in range(MOST_TICKETS // 100):
+            for page in range(most_of(mark) // 100):
                 found = rest.read("GET", "issues.json", query={**query, "offset": str(100 * page)}).get("issues", [])
                 tickets += [self._own(item) for item in found if isinstance(item, dict)]
                 if len(found) < 100:
                     break
         newest = max((ticket.updated_at for ticket in tickets), default=None)
-        return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets))
+        return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets), len(tickets) >= most_of(mark))
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:

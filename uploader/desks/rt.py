@@ -22,7 +22,6 @@ from uploader.cargo import Cargo
 from uploader.errors import AuthFailed, Gone, InvalidField, OutcomeUnknown, Refused, Temporary, TooLarge, UploaderError
 from uploader.form import Form, Part
 from uploader.inbox import (
-    MOST_TICKETS,
     Article,
     Conversation,
     Inbox,
@@ -33,6 +32,7 @@ from uploader.inbox import (
     RemoteFile,
     Reply,
     State,
+    most_of,
 )
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
@@ -233,13 +233,13 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         query = {"query": mine, "fields": fields, "orderby": "LastUpdated", "order": "DESC", "per_page": "100"}
         with self.open_wire() as wire:
             rest, tickets = self._rest(wire), list[OwnTicket]()
-            for page in range(1, MOST_TICKETS // 100 + 1):
+            for page in range(1, most_of(mark) // 100 + 1):
                 items = rest.read("GET", "tickets", query={**query, "page": str(page)}).get("items") or []
                 tickets += [self._own(item) for item in items if isinstance(item, dict)]
                 if len(items) < 100:
                     break
         newest = max((ticket.updated_at for ticket in tickets), default=None)
-        return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets))
+        return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets), len(tickets) >= most_of(mark))
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:

@@ -285,7 +285,9 @@ class Salesforce(SignedInDesk, Inbox):
             found = [self._own(row) for row in self._cases(rest, where)]
         tickets = [ticket for ticket in found if not mark or ticket.updated_at >= moment(mark)]
         tickets.sort(key=lambda ticket: ticket.updated_at, reverse=True)
-        return News(tickets[0].updated_at.isoformat() if tickets else mark, tuple(tickets))
+        return News(
+            tickets[0].updated_at.isoformat() if tickets else mark, tuple(tickets), len(tickets) >= MOST_TICKETS
+        )
 
     def _cases(self, rest: Rest, where: str) -> list[dict[str, Any]]:
         names = "Id, CaseNumber, Subject, Description, Status, IsClosed, Priority, CreatedDate, LastModifiedDate, " \

@@ -18,7 +18,6 @@ from uploader.body import mark, render
 from uploader.cargo import Cargo
 from uploader.errors import FieldWanted, FileRefused, InvalidField, OutcomeUnknown, Refused, UploaderError
 from uploader.inbox import (
-    MOST_TICKETS,
     Article,
     Conversation,
     Inbox,
@@ -29,6 +28,7 @@ from uploader.inbox import (
     RemoteFile,
     Reply,
     State,
+    most_of,
     with_files,
 )
 from uploader.journal import Journal
@@ -261,7 +261,7 @@ class ServiceNow(SignedInDesk, Inbox, Library):
                  "sysparm_fields": SHOWN, "sysparm_display_value": "all"}  # fmt: skip
         with self.open_wire() as wire:
             rest, tickets = self._rest(wire), list[OwnTicket]()
-            for begin in range(0, MOST_TICKETS, 100):
+            for begin in range(0, most_of(mark), 100):
                 asked = {**query, "sysparm_offset": str(begin)}
                 rows = _rows(rest.read("GET", f"now/table/{self.table}", query=asked))
                 found = [self._own(row) for row in rows]
@@ -269,7 +269,7 @@ class ServiceNow(SignedInDesk, Inbox, Library):
                 if len(rows) < 100 or len(tickets) < begin + 100:
                     break
         newest = max((ticket.updated_at for ticket in tickets), default=None)
-        return News(newest.isoformat() if newest else mark, tuple(tickets))
+        return News(newest.isoformat() if newest else mark, tuple(tickets), len(tickets) >= most_of(mark))
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:

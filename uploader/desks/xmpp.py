@@ -20,7 +20,7 @@ from uploader.body import render
 from uploader.cargo import Cargo
 from uploader.dialling import split_address
 from uploader.errors import FileRefused, Gone, InvalidField, Refused, TooLarge
-from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply
+from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
 from uploader.names import clean_name
 from uploader.plain_text import tidy
@@ -157,7 +157,7 @@ class XmppDesk(RemoteDesk, Inbox):
             if first or any(line.key in later for line in said):
                 fresh.append(self._own(key, said))
         fresh.sort(key=lambda ticket: ticket.updated_at, reverse=True)
-        return News(newest[-1].key, tuple(fresh[:MOST_TICKETS]))
+        return News(newest[-1].key, tuple(fresh[: most_of(mark)]), len(fresh) > most_of(mark))
 
     def conversation(self, key: str) -> Conversation:
         with self._chat() as chat:

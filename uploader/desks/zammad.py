@@ -26,7 +26,7 @@ from uploader.errors import (
     TooLarge,
     UploaderError,
 )
-from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, State
+from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, State, most_of
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import RemoteDesk, http_address, subject_of
@@ -174,7 +174,8 @@ class Zammad(RemoteDesk, Inbox):
         changed = [item for item in found if not mark or moment(text_in(item, "updated_at")) >= moment(mark)]
         changed.sort(key=lambda item: moment(text_in(item, "updated_at")), reverse=True)
         newest = text_in(changed[0], "updated_at") if changed else mark
-        return News(newest, tuple(self._own(item) for item in changed[:MOST_TICKETS]))
+        most = most_of(mark)
+        return News(newest, tuple(self._own(item) for item in changed[:most]), len(changed) > most)
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:

@@ -29,7 +29,6 @@ from uploader.errors import (
     UploaderError,
 )
 from uploader.inbox import (
-    MOST_TICKETS,
     Article,
     Conversation,
     Inbox,
@@ -40,6 +39,7 @@ from uploader.inbox import (
     RemoteFile,
     Reply,
     State,
+    most_of,
 )
 from uploader.journal import Journal
 from uploader.oauth import Client
@@ -249,14 +249,14 @@ class Zendesk(SignedInDesk, Inbox, Library):
         query = {"sort_by": "updated_at", "sort_order": "desc", "per_page": "100"}
         with self.open_wire() as wire:
             rest, tickets = self._rest(wire), list[OwnTicket]()
-            for page in range(1, MOST_TICKETS // 100 + 1):
+            for page in range(1, most_of(mark) // 100 + 1):
                 listed = rest.read("GET", "requests", query={**query, "page": str(page)}).get("requests", [])
                 found = [self._own(item) for item in listed if isinstance(item, dict)]
                 tickets += [ticket for ticket in found if not mark or ticket.updated_at >= moment(mark)]
                 if len(listed) < 100 or len(tickets) < 100 * page:
                     break
         newest = max((ticket.updated_at for ticket in tickets), default=None)
-        return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets))
+        return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets), len(tickets) >= most_of(mark))
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:

@@ -160,7 +160,8 @@ class Znuny(RemoteDesk, Inbox):
         changed = [ticket for ticket in own if not mark or ticket.updated_at >= moment(mark)]
         newest = max((ticket.updated_at for ticket in changed), default=None)
         changed.sort(key=lambda ticket: ticket.updated_at, reverse=True)
-        return News(newest.isoformat() if newest else mark, tuple(changed))
+        more = len(found) >= MOST_TICKETS and len(changed) == len(own)
+        return News(newest.isoformat() if newest else mark, tuple(changed), more)
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:

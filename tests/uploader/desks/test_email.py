@@ -7,6 +7,7 @@ import email
 import email.policy
 import ssl
 import threading
+from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.servers.fault_proxy import Fault, TcpProxy
-from tests.servers.mail import PASSWORD, MailServer
+from tests.servers.mail import PASSWORD, MailServer, Microsoft
 from tests.servers.oauth import Browser
 from tests.uploader.desk_suite import attachment, make_ticket
 from tests.uploader.line_suite import LineDeskSuite, LineInboxSuite
@@ -248,7 +249,7 @@ def test_kind_and_priority_choose_the_department(mail: MailServer, tmp_path: Pat
 
 
 def test_the_limit_is_the_servers_less_what_the_encoding_costs(mail: MailServer, tmp_path: Path) -> None:
-    desk = desk_at(mail.ports)
+    desk = desk_at(mail.ports, stall_s=30.0)  # 25 MB are handed on before the server answers
     most = desk.limits.total_bytes
     assert most is not None and 18_900_000 < most < 19_160_000
     fits = attachment(tmp_path, "fits.bin", bytes(most))
@@ -333,9 +334,94 @@ class TestEncrypted:
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
         assert desk.conversation(ref.key).replies[0].mine
         mail.tokens.provider.access.clear()
+        desk.check()  # with a new token
+
+
+class TestByMicrosoft:
+    """Outlook and Microsoft 365: the sign-in of the browser opens both ways of the mail, and password there is none."""
+
+    @pytest.fixture
+    def microsoft(self, mail: MailServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Microsoft]:
+        trust = ssl.create_default_context(cafile=str(mail.certificate))
+        monkeypatch.setattr("uploader.connections.trust", lambda: trust)
+        found = mail.tokens.microsoft
+        found.provider.refreshed = 0
+        yield found
+        found.provider.declines = False
+        found.provider.revoke_all()
+
+    def at(self, mail: MailServer, refresh: Secret | None = None) -> MailDesk:
+        place = f"{mail.tokens.microsoft.url}/organizations/oauth2/v2.0"
+        return desk_at(
+            mail.ports, server=f"127.0.0.1:{mail.ports['starttls']}", security="STARTTLS", imap_security="TLS",
+            imap=f"127.0.0.1:{mail.ports['imaps']}", password=Secret(""), mode="Microsoft", client_id="client-1",
+            login_urls=(f"{place}/authorize", f"{place}/token"), refresh_token=refresh or Secret(""),
+        )  # fmt: skip
+
+    def test_a_report_goes_out_and_its_answer_is_read(
+        self, mail: MailServer, microsoft: Microsoft, tmp_path: Path
+    ) -> None:
+        given = self.at(mail).sign_in(Browser().open)
+        desk = self.at(mail, Secret(given["refresh_token"]))
+        desk.check()
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        mail.deliver("ana@desk.test", answer(ref.key, "Re: x", "<p>¿Sigue?</p>"))
+        assert "¿Sigue?" in desk.conversation(ref.key).replies[-1].text
+        assert microsoft.provider.refreshed == 1, "one token is enough for both ways"
+
+    def test_each_sign_in_that_comes_is_kept_because_the_old_one_ends(
+        self, mail: MailServer, microsoft: Microsoft
+    ) -> None:
+        kept = list[str]()
+        desk = self.at(mail, Secret(microsoft.provider.sign_in(), lambda new: kept.append(new.reveal())))
+        desk.check()
+        microsoft.provider.access.clear()
+        desk.check()
+        assert microsoft.provider.refresh == {kept[-1]}
+        self.at(mail, Secret(kept[-1])).check()
+
+    def test_a_token_that_ends_in_mid_air_is_renewed_and_the_report_is_there_once(
+        self, mail: MailServer, microsoft: Microsoft, tmp_path: Path
+    ) -> None:
+        desk = self.at(mail, Secret(microsoft.provider.sign_in()))
+        desk.check()
+        microsoft.provider.access.clear()
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        assert [ref.key.encode() in content for content in mail.box("soporte")] == [True]
+        assert microsoft.provider.refreshed == 2
+
+    def test_a_sign_in_that_was_taken_back_is_told_and_after_a_new_one_the_same_report_goes_once(
+        self, mail: MailServer, microsoft: Microsoft, tmp_path: Path
+    ) -> None:
+        desk, ticket, journal = self.at(mail, Secret(microsoft.provider.sign_in())), fresh(tmp_path), MemoryJournal()
+        desk.check()
+        microsoft.provider.revoke_all()
+        with pytest.raises(AuthFailed, match="sign in again"):
+            desk.submit(ticket, journal, quiet)
+        assert list(mail.box("soporte")) == []
+        ref = self.at(mail, Secret(microsoft.provider.sign_in())).submit(ticket, journal, quiet)
+        assert [ref.key.encode() in content for content in mail.box("soporte")] == [True]
+
+    def test_a_token_of_somebody_else_lets_nobody_in_and_is_asked_for_again_once(
+        self, mail: MailServer, microsoft: Microsoft
+    ) -> None:
+        desk = dataclasses.replace(self.at(mail, Secret(microsoft.provider.sign_in())), user="berta@desk.test")
         with pytest.raises(AuthFailed):
             desk.check()
-        desk.check()  # with a new token
+        assert microsoft.provider.refreshed == 2
+
+    def test_a_user_who_declines_is_told_so(self, mail: MailServer, microsoft: Microsoft) -> None:
+        microsoft.provider.declines = True
+        with pytest.raises(Refused, match="access_denied"):
+            self.at(mail).sign_in(Browser().open)
+
+    def test_nobody_has_signed_in_yet(self, mail: MailServer, microsoft: Microsoft) -> None:
+        with pytest.raises(AuthFailed, match="signed in"):
+            self.at(mail).check()
+
+    def test_the_login_page_is_the_tenants_own(self, mail: MailServer) -> None:
+        client = dataclasses.replace(desk_at(mail.ports, mode="Microsoft", tenant="contoso.com")).client()
+        assert client.authorize_url == "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/authorize"
 
 
 def test_a_server_that_offers_no_encryption_gets_no_password(mail: MailServer) -> None:
