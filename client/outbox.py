@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
@@ -26,9 +26,10 @@ SOON_S, OFTEN_S = 10.0, 600.0
 """After the first failure; then at a moment of its own within ten minutes, and from there every ten minutes."""
 HELD_S = 60.0
 """How long a report is left alone that failed in a way nobody planned for."""
+MOMENT_S = 0.02
 SPREAD_S = 30.0
 """Over which those who were cut off together come back."""
-UNREACHED = ("unreachable", "share_unreachable")
+UNREACHED = ("unreachable", "untrusted", "intercepted", "share_unreachable")
 
 
 def next_try_s(attempts: int, draw: Callable[[], float] = random.random) -> float:
@@ -61,6 +62,8 @@ class Outbox:
         self._held_until: dict[str, float] = {}
         self._desk_until: dict[str, float] = {}
         self._at_desk: dict[str, tuple[str, bool]] = {}
+        self._named: set[str] = set()  # of these desks, those that asked for it themselves
+        self._desks: dict[str, str] = {}  # where each report that waits goes to, as far as it was read
         self._closing = False
         self._threads: list[threading.Thread] = []
 
@@ -85,36 +88,44 @@ class Outbox:
             self._wake.notify_all()
 
     def send_all(self) -> None:
-        """Everything that waits is due now."""
-        for folder in self._shelf.list("outbox"):
-            self.make_due(folder.id)
+        """Everything that waits is due now, but for what a desk has asked to wait for."""
+        self._make_all_due(self._shelf.ids("outbox"), None, free=True)
 
-    def make_due(self, report_id: str, at: datetime | None = None) -> None:
-        """This report is tried at once (or ``at``), also when a person was needed. What is being sent is left alone."""
-        folder = self._shelf.find(report_id, "outbox")
-        if folder is None:
-            return
-        try:
-            with self.held(report_id) as state:
-                state.not_before, state.needs_you, state.tried_at = at, False, datetime.now(UTC)
-                folder.write_log(state)
-        except (Busy, KeyError):
-            return
-        self._tell(folder)
+    def make_due(self, report_id: str) -> None:
+        """This report is tried at once, also when a person was needed. What is being sent is left alone."""
+        self._make_all_due([report_id], None, free=True)
+
+    def _make_all_due(self, ids: Iterable[str], at: datetime | None, *, free: bool) -> None:
+        """Wakes the workers once. ``free``: a person's word wins over our plan, not over a desk that named a time."""
+        for report_id in sorted(ids):
+            try:
+                with self._kept(report_id) as (folder, state):
+                    state.not_before, state.needs_you, state.tried_at = at, False, datetime.now(UTC)
+                    folder.write_log(state)
+            except (Busy, KeyError, Damaged):
+                continue
+            self._tell(folder)
+        if free:
+            self._desk_until = {desk: at_s for desk, at_s in self._desk_until.items() if desk in self._named}
         self.poke()
 
     def send_unreached(self) -> None:
         """What waits because somebody could not be reached is due now, or within half a minute: a whole company may
         have come back at this moment."""
-        self._desk_until.clear()
-        until = datetime.now(UTC) + timedelta(seconds=random.uniform(0, SPREAD_S))  # noqa: S311  # no secret
+        wait_s, found = random.uniform(0, SPREAD_S), list[str]()  # noqa: S311  # no secret
+        until = datetime.now(UTC) + timedelta(seconds=wait_s)
         for folder in self._shelf.list("outbox"):
-            try:
+            with suppress(Damaged):
                 error = folder.read_log().last_error
-            except Damaged:
-                continue
-            if error is not None and error.code in UNREACHED:
-                self.make_due(folder.id, until)
+                if error is not None and error.code in UNREACHED:
+                    found.append(folder.id)
+                    if error.code != ShareUnreachable.code:
+                        self._hold_desk(folder.read().desk, wait_s)  # what was never tried must not overtake it
+        self._make_all_due(found, until, free=False)
+
+    def _hold_desk(self, desk: str, wait_s: float) -> None:
+        """Leaves it alone so long, and a moment longer: what waits by itself for this time stands first in the line."""
+        self._desk_until[desk] = time.monotonic() + wait_s + MOMENT_S
 
     def pause(self, report_id: str) -> None:
         """Stops the delivery that runs, or keeps one that waits from running; the report stays in the outbox.
@@ -138,6 +149,15 @@ class Outbox:
 
         Raises: KeyError when it does not wait (any more); Busy.
         """
+        try:
+            with self._kept(report_id) as (_, state):
+                yield state
+        finally:
+            self.poke()
+
+    @contextmanager
+    def _kept(self, report_id: str) -> Iterator[tuple[ReportFolder, Log]]:
+        """The same, and nobody is woken afterwards."""
         with self._wake:
             if report_id in self._busy:
                 raise Busy
@@ -147,11 +167,11 @@ class Outbox:
                 folder = self._shelf.find(report_id, "outbox")
                 if folder is None:
                     raise KeyError(report_id)
-                yield folder.read_log()
+                yield folder, folder.read_log()
         finally:
             with self._wake:
                 self._busy.discard(report_id)
-                self._wake.notify_all()
+                self._desks.pop(report_id, None)
 
     def wait_until_free(self, report_id: str, wait_s: float) -> bool:
         """Whether nobody here sends it any more."""
@@ -220,6 +240,7 @@ class Outbox:
         with self._wake:
             self._busy.discard(report_id)
             self._at_desk.pop(report_id, None)
+            self._desks.pop(report_id, None)
             self._cancelled.discard(report_id)
             self._wake.notify_all()
         folder = self._shelf.find(report_id, "outbox", "sent")
@@ -235,18 +256,18 @@ class Outbox:
         for folder in self._shelf.list("outbox"):
             if folder.id in self._busy:
                 continue
-            try:
-                state = folder.read_log()
-            except Damaged:
-                self._set_aside(folder)
-                continue
-            if state.needs_you:
-                continue
-            wait_s = max(seconds_left(state, now), self._held_until.get(folder.id, 0) - time.monotonic())
-            if self._desk_until or self._at_desk:
-                wait_s = max(wait_s, self._desk_wait_s(folder))
-            if wait_s <= 0:
-                return folder, 0
+            wait_s = self._desk_wait_s(folder) if self._desk_until or self._at_desk else 0
+            if wait_s <= 0:  # else nothing is read: a thousand may wait for the same desk
+                try:
+                    state = folder.read_log()
+                except Damaged:
+                    self._set_aside(folder)
+                    continue
+                if state.needs_you:
+                    continue
+                wait_s = max(seconds_left(state, now), self._held_until.get(folder.id, 0) - time.monotonic())
+                if wait_s <= 0:
+                    return folder, 0
             soonest = wait_s if soonest is None else min(soonest, wait_s)
         return None, soonest
 
@@ -255,10 +276,12 @@ class Outbox:
 
         A large file that is on its way to a share holds nobody up.
         """
-        try:
-            desk = folder.read().desk
-        except Damaged:
-            return 0
+        if folder.id not in self._desks:
+            try:
+                self._desks[folder.id] = folder.read().desk
+            except Damaged:
+                return 0
+        desk = self._desks[folder.id]
         if any(other == desk and not large for other, large in self._at_desk.values()):
             return HELD_S  # woken before, when that one is done
         return self._desk_until.get(desk, 0) - time.monotonic()
@@ -280,8 +303,8 @@ class Outbox:
             except UploaderError as error:
                 self._failed(folder, state, error)
                 if isinstance(error, Temporary) and not isinstance(error, ShareUnreachable):
-                    left_s = seconds_left(state, datetime.now(UTC))
-                    self._desk_until[report.desk] = time.monotonic() + left_s  # for all that wait for it
+                    (self._named.discard if error.retry_after_s is None else self._named.add)(report.desk)
+                    self._hold_desk(report.desk, seconds_left(state, datetime.now(UTC)))  # for all that wait for it
                 return
             except OSError as error:
                 self._failed(folder, state, _unwritable(error))

@@ -17,12 +17,15 @@ from client.lock import Busy, ProcessLock
 from client.outbox import OFTEN_S, SOON_S, Outbox, next_try_s, seconds_left
 from client.report import DeliveryChanged, Event, Report, ReportDamaged
 from client.words import explain
-from uploader.errors import Cancelled, OutcomeUnknown, Refused, Temporary, UploaderError
+from uploader.errors import Cancelled, OutcomeUnknown, Refused, Temporary, Unreachable, UploaderError
 from uploader.journal import Journal
 from uploader.remote import once_unseen
 from uploader.ticket import Attachment, TicketRef
 
 Act = Callable[[Report, Journal], None]
+QUEUED = 200
+"""A thousand are sent by ``tests/bench/bench_outage.py``."""
+AT_ONCE, PAUSE_S = 40, 0.1
 
 
 class Bench:
@@ -49,7 +52,7 @@ class Bench:
     def put(self, summary: str = "x", **values: Any) -> str:
         return self.shelf.move(self.shelf.create(summary=summary, **values), "outbox").id
 
-    def wait_for(self, report_id: str, *states: str) -> None:
+    def wait_for(self, report_id: str, *states: str, seconds: float = 20) -> None:
         def there() -> bool:
             return any(
                 isinstance(e, DeliveryChanged) and e.delivery.report_id == report_id and e.delivery.state in states
@@ -57,12 +60,49 @@ class Bench:
             )
 
         with self.heard:
-            assert self.heard.wait_for(there, 20), f"{report_id} never became {states}"
+            assert self.heard.wait_for(there, seconds), f"{report_id} never became {states}"
 
     def log(self, report_id: str) -> Log:
         folder = self.shelf.find(report_id)
         assert folder is not None
         return folder.read_log()
+
+
+class BusyDesk:
+    """Takes so many reports, then refuses until a moment that it names, as services with a rate limit do."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench, self.up = bench, False
+        self.arrived: list[str] = []
+        self.refused: list[float] = []
+        self.too_early: list[float] = []
+        self._free_at, self._left = 0.0, AT_ONCE
+        bench.act = self.take
+
+    def take(self, report: Report, journal: Journal) -> None:
+        if not self.up:
+            raise Temporary("down")
+        now = time.monotonic()
+        if now < self._free_at:
+            self.too_early.append(self._free_at - now)
+        if not self._left:
+            self.refused.append(now)
+            self._free_at, self._left = now + PAUSE_S, AT_ONCE
+            raise Temporary("slow down", retry_after_s=PAUSE_S)
+        self._left -= 1
+        self.arrived.append(report.summary)
+
+    def come_back_to(self, queued: int) -> None:
+        """Is away while so many reports are written, then there again, until all have arrived."""
+        ids = [self.bench.put(f"{number:04}") for number in range(queued)]
+        self.bench.outbox.start()
+        self.bench.wait_for(ids[0], "queued")
+        assert self.arrived == []
+        self.up = True
+        self.bench.outbox.send_unreached()
+        self.bench.outbox.send_all()
+        self.bench.wait_for(ids[-1], "sent", seconds=300)
+        self.bench.outbox.close()
 
 
 @pytest.fixture
@@ -143,30 +183,56 @@ def test_a_desk_that_is_away_is_asked_for_one_report_and_not_for_each(bench: Ben
     bench.outbox.close()
 
 
-def test_after_an_outage_all_arrive_in_their_order_and_once(bench: Bench) -> None:
-    arrived: list[str] = []
-    up, since = threading.Event(), time.monotonic()
+def test_what_was_queued_arrives_after_an_outage_in_its_order_once_and_at_the_desks_pace(bench: Bench) -> None:
+    desk = BusyDesk(bench)
+    desk.come_back_to(QUEUED)
+    assert desk.arrived == [f"{number:04}" for number in range(QUEUED)]
+    assert len(desk.refused) == (QUEUED - 1) // AT_ONCE
+    assert desk.too_early == [], "asked again before the time that the desk named"
+    assert not list(bench.shelf.list("outbox"))
 
-    def limited(report: Report, journal: Journal) -> None:
+
+def test_when_the_network_is_back_what_was_never_tried_does_not_overtake(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client.outbox.SPREAD_S", 0.5)
+    arrived, up = list[str](), threading.Event()
+
+    def act(report: Report, journal: Journal) -> None:
         if not up.is_set():
-            raise Temporary("down")
-        if len(arrived) >= 10 * (1 + (time.monotonic() - since) // 0.3):  # ten in 0.3 s, as a service counts them
-            raise Temporary("slow down", retry_after_s=0.3)
+            raise Unreachable("away")
         arrived.append(report.summary)
 
-    bench.act = limited
-    ids = [bench.put(f"{number:03}") for number in range(60)]
+    bench.act = act
+    ids = [bench.put(f"{number}") for number in range(5)]
     bench.outbox.start()
-    threading.Event().wait(0.3)
-    assert arrived == []
+    bench.wait_for(ids[0], "queued")
     up.set()
-    bench.outbox.send_all()
     bench.outbox.send_unreached()
     for report_id in ids:
         bench.wait_for(report_id, "sent")
-    assert arrived == sorted(arrived)
-    assert len(arrived) == len(ids)
-    bench.outbox.close()
+    assert arrived == ["0", "1", "2", "3", "4"]
+
+
+def test_a_person_who_says_now_is_not_kept_waiting_by_our_plan_but_by_the_desks_own_word(bench: Bench) -> None:
+    tried, error = list[str](), [Temporary("down")]
+
+    def act(report: Report, journal: Journal) -> None:
+        tried.append(report.summary)
+        if error:
+            raise error.pop()
+
+    bench.act = act
+    first, second = bench.put("0"), bench.put("1")
+    bench.outbox.start()
+    bench.wait_for(first, "queued")
+    error.append(Temporary("slow down", retry_after_s=3600))
+    bench.outbox.make_due(second)
+    bench.wait_for(second, "queued")
+    bench.outbox.send_all()
+    threading.Event().wait(0.3)
+    assert tried[0] == "0"
+    assert tried[-1] == "1" and len(tried) == 2  # the desk has named an hour
 
 
 def test_the_services_own_wish_wins_over_the_plan(bench: Bench) -> None:
