@@ -18,7 +18,7 @@ data_path = "{folder}/data"; pidfile = "{folder}/prosody.pid"; log = {{ info = "
 interfaces = {{ "127.0.0.1" }}; c2s_ports = {{ {c2s} }}; c2s_direct_tls_ports = {{ {tls} }}
 http_ports = {{ {http} }}; https_ports = {{ }}; http_interfaces = {{ "127.0.0.1" }}
 modules_disabled = {{ "s2s" }}
-modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "carbons", "mam", "smacks", "offline" }}
+modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "carbons", "smacks", "offline" {archive} }}
 authentication = "internal_hashed"; storage = "internal"; c2s_require_encryption = true
 ssl = {{ key = "{certificate}"; certificate = "{certificate}" }}
 VirtualHost "desk.test"
@@ -47,12 +47,17 @@ class ChatServer:
         for path in (accounts.parent, accounts, file):
             shutil.chown(path, "prosody", "prosody")
 
+    def waiting_for(self, name: str) -> str:
+        """What lies there for an account that is not signed in, as the server wrote it down."""
+        file = self.folder / f"data/desk%2etest/offline/{name}.list"
+        return file.read_text("utf-8") if file.exists() else ""
+
     def stop(self) -> None:
         self.process.stop()
         shutil.rmtree(self.folder)
 
 
-def start_prosody(folder: Path) -> ChatServer:
+def start_prosody(folder: Path, *, archive: bool = True) -> ChatServer:
     """Raises: NotInstalled."""
     program = find_program("prosody")
     if os.geteuid():
@@ -64,7 +69,10 @@ def start_prosody(folder: Path) -> ChatServer:
     ports = {name: free_port() for name in ("c2s", "tls", "http")}
     configuration = place / "prosody.cfg.lua"
     configuration.write_text(
-        CONFIGURATION.format(folder=place, certificate=certificate, size=SIZE_BYTES, **ports), "utf-8"
+        CONFIGURATION.format(
+            folder=place, certificate=certificate, size=SIZE_BYTES, archive=', "mam"' * archive, **ports
+        ),
+        "utf-8",
     )
     for path in (place, place / "data", certificate, configuration):
         shutil.chown(path, "prosody", "prosody")

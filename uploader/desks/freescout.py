@@ -28,7 +28,18 @@ from uploader.errors import (
     TooLarge,
     UploaderError,
 )
-from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, State
+from uploader.inbox import (
+    MOST_TICKETS,
+    Conversation,
+    Inbox,
+    InboxAbilities,
+    News,
+    OwnTicket,
+    RemoteFile,
+    Reply,
+    State,
+    most_of,
+)
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import RemoteDesk, ask_the_person, demand_mail, http_address, mail_of, name_of, subject_of
@@ -179,12 +190,14 @@ class FreeScout(RemoteDesk, Inbox):
         if mark:
             query["updatedSince"] = f"{moment(mark) - timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
         with self.open_wire() as wire:
-            rest = self._rest(wire)
-            found = [item for status in STATES
-                     for item in _all(rest, "conversations", "conversations", {**query, "status": status})]  # fmt: skip
+            rest, most = self._rest(wire), most_of(mark)
+            pages = (_all(rest, "conversations", "conversations", {**query, "status": each}, most) for each in STATES)
+            found = [item for listed in pages for item in listed]
         tickets = {text_in(item, "id"): self._own(item) for item in found if self._is_mine(item)}
-        newest = sorted(tickets.values(), key=lambda ticket: ticket.updated_at, reverse=True)[:MOST_TICKETS]
-        return News(f"{newest[0].updated_at:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(newest))
+        newest = sorted(tickets.values(), key=lambda ticket: ticket.updated_at, reverse=True)
+        del newest[most:]
+        now = f"{newest[0].updated_at:%Y-%m-%dT%H:%M:%SZ}" if newest else mark
+        return News(now, tuple(newest), len(found) >= most)
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:
@@ -289,14 +302,14 @@ def _number(rest: Rest, key: str) -> str:
         return key
 
 
-def _all(rest: Rest, path: str, name: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Every page of a list, ``MOST_TICKETS`` at most."""
+def _all(rest: Rest, path: str, name: str, query: Mapping[str, str], most: int = MOST_TICKETS) -> list[dict[str, Any]]:
+    """Every page of a list, ``most`` at most."""
     found, page = list[dict[str, Any]](), 1
     while True:
         answer = rest.read("GET", path, query={**query, "page": str(page)})
         found += _embedded(answer, name)
         pages = text_in(answer, "page", "totalPages")
-        if len(found) >= MOST_TICKETS or page >= int(pages if pages.isdecimal() else 1):
+        if len(found) >= most or page >= int(pages if pages.isdecimal() else 1):
             return found
         page += 1
 

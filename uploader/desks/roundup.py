@@ -22,6 +22,7 @@ from uploader.cargo import Cargo
 from uploader.errors import (
     AuthFailed,
     FileRefused,
+    Intercepted,
     InvalidField,
     OutcomeUnknown,
     Refused,
@@ -30,7 +31,7 @@ from uploader.errors import (
     UploaderError,
 )
 from uploader.form import Form, Part
-from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, State
+from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, State, most_of
 from uploader.journal import Journal
 from uploader.plain_text import tidy
 from uploader.remote import RemoteDesk, http_address, pairs, subject_of
@@ -132,13 +133,13 @@ class Roundup(RemoteDesk, Inbox):
 
     def news(self, mark: str) -> News:
         query = {"@fields": "title,status,priority,creation,activity", "@verbose": "2", "@sort": "-activity",
-                 "@page_size": str(MOST_TICKETS)}  # fmt: skip
+                 "@page_size": str(most_of(mark))}  # fmt: skip
         with self.open_wire() as wire:
             rest = self._rest(wire)
             query |= {"creator": self._me(rest), **({"activity": f"{mark};"} if mark else {})}
             found = _all(rest.read("GET", "issue", query=query))
         tickets = tuple(map(self._own, found))
-        return News(text_in(found[0], "activity") if found else mark, tickets)
+        return News(text_in(found[0], "activity") if found else mark, tickets, len(found) >= most_of(mark))
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:
@@ -210,7 +211,7 @@ class Roundup(RemoteDesk, Inbox):
             answer = rest.call("PATCH", f"issue/{key}", content=asked, headers=head, ok=(200, CHANGED))
             if answer.status != CHANGED:
                 if not isinstance(_json(answer), dict):
-                    raise Temporary(NO_DATA, host=answer.host)
+                    raise Intercepted(NO_DATA, host=answer.host)
                 return
         raise Temporary("{host} is busy or out of order ({status})", host=self.url, status=str(CHANGED))
 

@@ -8,7 +8,8 @@ standards that ``uploader/xmpp.py`` names, and what Prosody 0.12 did.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -71,9 +72,10 @@ class XmppDesk(RemoteDesk, Inbox):
         return Limits(file_bytes=0 if found is None else found[1])
 
     def check(self) -> None:
+        """A server without an archive lets reports out; that their answers are read elsewhere is told by ``news``."""
         self._over("")
         with self._chat() as chat:
-            chat.archive(self.desk, most=1)
+            self._keeps_archive(chat)
 
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         cargo = Cargo(ticket.attachments, progress)
@@ -143,9 +145,18 @@ class XmppDesk(RemoteDesk, Inbox):
 
     # -- the way back -------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def _with_archive(self) -> Iterator[Chat]:
+        """Raises: Refused in words, where the server keeps none."""
+        with self._chat() as chat:
+            if not self._keeps_archive(chat):
+                raise Refused("{host} keeps no archive of what is said; answers are read in your chat program",
+                              host=chat.host)  # fmt: skip
+            yield chat
+
     def news(self, mark: str) -> News:
         """``mark`` is the archive's key of the last message that was seen."""
-        with self._chat() as chat:
+        with self._with_archive() as chat:
             newest = chat.archive(self.desk, most=1)
             if not newest or newest[-1].key == mark:
                 return News(mark)
@@ -160,7 +171,7 @@ class XmppDesk(RemoteDesk, Inbox):
         return News(newest[-1].key, tuple(fresh[: most_of(mark)]), len(fresh) > most_of(mark))
 
     def conversation(self, key: str) -> Conversation:
-        with self._chat() as chat:
+        with self._with_archive() as chat:
             lines = self._lines(chat, lambda lines: any(line.id == OURS + key for line in lines))
         said = _sorted_out(lines).get(key)
         if not said:
@@ -213,7 +224,7 @@ class XmppDesk(RemoteDesk, Inbox):
     def wait(self, seconds: float, stopped: Callable[[], bool]) -> bool:
         """Looks into the archive now and then over one connection: being present would take the user's messages."""
         pause, waited = Event(), 0.0
-        with self._chat() as chat:
+        with self._with_archive() as chat:
             last = [line.key for line in chat.archive(self.desk, most=1)]
             while waited < seconds and not stopped():
                 pause.wait(LOOK_EVERY_S)

@@ -8,6 +8,7 @@ import secrets
 import ssl
 import threading
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -15,17 +16,17 @@ from urllib.parse import unquote
 import pytest
 
 from tests.servers.fault_proxy import Fault, TcpProxy
-from tests.servers.prosody import PASSWORD, SIZE_BYTES, ChatServer
+from tests.servers.prosody import PASSWORD, SIZE_BYTES, ChatServer, start_prosody
 from tests.uploader.desk_suite import attachment
 from tests.uploader.line_suite import LineDeskSuite, LineInboxSuite
 from tests.uploader.remote_suite import TalkSuite, fresh
 from uploader.desks.xmpp import XmppDesk
-from uploader.errors import FileRefused, Gone, InvalidField, OutcomeUnknown, Refused, Temporary, Untrusted
+from uploader.errors import FileRefused, Gone, InvalidField, MaybeSent, OutcomeUnknown, Refused, Temporary, Untrusted
 from uploader.journal import MemoryJournal
 from uploader.names import clean_name
 from uploader.plain_text import plain_text
 from uploader.setting import Secret
-from uploader.ticket import Desk, quiet
+from uploader.ticket import Desk, Ticket, quiet
 from uploader.wire import Wire
 from uploader.xmpp import Chat, Line
 
@@ -147,8 +148,7 @@ class TestXmpp(LineDeskSuite, TalkSuite, LineInboxSuite):
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
         self.agent_replies(ref.id, "<p>hola</p>", [])
         desk.news("")
-        kept = list((self.server.folder / "data/desk%2etest/offline").glob("ana.list"))
-        assert kept and "hola" in kept[0].read_text("utf-8")
+        assert "hola" in self.server.waiting_for("ana")
 
     def test_news_come_while_it_waits(self, desk: XmppDesk, tmp_path: Path) -> None:
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
@@ -180,6 +180,66 @@ class TestXmpp(LineDeskSuite, TalkSuite, LineInboxSuite):
         (found,) = self.tickets(desk)
         assert "abcd" in found["text"]
         assert "]]> &amp; <x/>" in found["text"]
+
+
+@pytest.fixture(scope="module")
+def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
+    server = start_prosody(tmp_path_factory.mktemp("forgetful"), archive=False)
+    yield server
+    server.stop()
+
+
+class TestWithoutAnArchive:
+    """A server that forgets what was said: reports go out, and what cannot be known is asked, never doubled."""
+
+    @pytest.fixture
+    def mesa(self, forgetful: ChatServer, monkeypatch: pytest.MonkeyPatch) -> str:
+        trust = ssl.create_default_context(cafile=str(forgetful.certificate))
+        monkeypatch.setattr("uploader.connections.trust", lambda: trust)
+        forgetful.register(name := f"mesa{secrets.token_hex(4)}")
+        return name
+
+    def said(self, server: ChatServer, mesa: str, ticket: Ticket) -> int:
+        return server.waiting_for(mesa).count(f'"testigo-{ticket.report_id}"')
+
+    def test_a_report_arrives_and_that_answers_are_read_elsewhere_is_told(
+        self, forgetful: ChatServer, mesa: str, tmp_path: Path
+    ) -> None:
+        desk, ticket, journal = at(forgetful.ports, desk=f"{mesa}@desk.test"), fresh(tmp_path), MemoryJournal()
+        desk.check()
+        desk.submit(ticket, journal, quiet)
+        desk.submit(ticket, journal, quiet)
+        assert self.said(forgetful, mesa, ticket) == 1
+        for ask in (lambda: desk.news(""), lambda: desk.conversation(ticket.report_id)):
+            with pytest.raises(Refused, match="keeps no archive"):
+                ask()
+
+    def test_after_a_lost_answer_the_person_is_asked_and_nothing_goes_by_itself(
+        self, forgetful: ChatServer, mesa: str, tmp_path: Path, tcp_proxy: Callable[[int], TcpProxy]
+    ) -> None:
+        line, unknown = tcp_proxy(forgetful.ports["c2s"]), 0
+        desk = at({"c2s": line.port}, desk=f"{mesa}@desk.test")
+        desk.submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet)
+        whole = line.carried[-1][1]
+        for cut in range(whole - 600, whole, 100):
+            ticket, journal = fresh(tmp_path, attachments=()), MemoryJournal()
+            line.next(Fault(cut_reply_after_bytes=cut))
+            try:
+                desk.submit(ticket, journal, quiet)
+            except OutcomeUnknown:
+                unknown += 1
+                arrived = self.said(forgetful, mesa, ticket)
+                with pytest.raises(MaybeSent):
+                    desk.submit(ticket, journal, quiet)
+                assert self.said(forgetful, mesa, ticket) == arrived, "it went again without a word of the person's"
+                desk.submit(ticket, journal, quiet)
+                assert self.said(forgetful, mesa, ticket) == arrived + 1
+            except Temporary:
+                line.heal()
+                desk.submit(ticket, journal, quiet)
+                assert self.said(forgetful, mesa, ticket) == 1
+            line.heal()
+        assert unknown, "no cut was between the message and its answer"
 
 
 @pytest.mark.parametrize(
