@@ -47,9 +47,7 @@ MOST_WAIT_S = 24 * 3600.0
 """A service that asks to wait longer is asked again after a day."""
 AGENT = "Testigo"
 DONE = range(200, 300)
-NO_DATA = (
-    "{host} answered with something else than data: perhaps this network wants you to sign in, or a proxy is in between"
-)
+NO_DATA = "{host} answered with something else than data: perhaps this network wants you to sign in first"
 _CREDENTIALS = {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"}
 
 
@@ -256,14 +254,7 @@ class Wire:
 
     def _lost(self, error: Exception, host: str, flow: _Flow) -> UploaderError:
         """Why there is no answer. Once the whole request is out it may have been carried out."""
-        from urllib3.exceptions import (
-            ConnectTimeoutError,
-            LocationParseError,
-            NameResolutionError,
-            NewConnectionError,
-            ProxyError,
-            SSLError,
-        )
+        from urllib3 import exceptions as known
 
         causes: list[BaseException] = []
         cause: BaseException | None = error
@@ -274,18 +265,18 @@ class Wire:
         for cause in causes:
             if isinstance(cause, Forbidden):
                 return Refused("{host} lies in a private network, which this service may not reach", host=host)
-            if isinstance(cause, LocationParseError):
+            if isinstance(cause, known.LocationParseError):
                 return Refused("“{host}” is no web address; it begins with https://", host=host)
-            if isinstance(cause, SSLError) or "CERTIFICATE_VERIFY" in str(cause):
+            if isinstance(cause, known.SSLError) or "CERTIFICATE_VERIFY" in str(cause):
                 return Untrusted(
                     "the certificate of {host} is not trusted; another computer may be answering in its name", host=host
                 )
         for cause in causes:
-            if isinstance(cause, ProxyError):
+            if isinstance(cause, known.ProxyError):
                 return Unreachable("the proxy on the way to {host} does not let us through", host=host)
-            if isinstance(cause, NameResolutionError):
+            if isinstance(cause, known.NameResolutionError):
                 return Unreachable("{host} is not known here; check the address and the network", host=host)
-            if isinstance(cause, NewConnectionError | ConnectTimeoutError):
+            if isinstance(cause, known.NewConnectionError | known.ConnectTimeoutError):
                 return Unreachable("{host} does not answer", host=host)
         if flow.ended:
             return OutcomeUnknown("the answer of {host} got lost", host=host)
