@@ -28,7 +28,7 @@ class Promises:
     answer: str = setting(
         "First answer within",
         help="Priority, kind or kind/priority, then = and open minutes (m), hours (h) or days (d); * is all others. "
-        "Example: high=4h; low=3d; incident/high=1h",
+        "Example: incident/high=1h; high=4h; low=3d",
         default="",
     )  # fmt: skip
     solution: str = setting(

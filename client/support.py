@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from client.contact import Way, ways
 from client.coverage import Cover, CoverageFault, covers_of, this_device
 from client.settings import Settings
 from client.sla import Promise, SlaFault, calendar, promise
-from client.words import moment, say, say_n
+from client.words import day, moment, say, say_n
 from uploader.inbox import OwnTicket
 
 log = logging.getLogger(__name__)
@@ -78,11 +78,11 @@ class Support:
         if holding is not None:
             if holding.ends is None:
                 return say("Covered by {plan}", plan=holding.plan)
-            return say("Covered by {plan} until {date}", plan=holding.plan, date=holding.ends.isoformat())
+            return say("Covered by {plan} until {date}", plan=holding.plan, date=_day(holding.ends))
         over = next((cover for cover in found if cover.ends is not None), None)
         if over is None or over.ends is None:
             return ""
-        return say("{plan} ended on {date}", plan=over.plan, date=over.ends.isoformat())
+        return say("{plan} ended on {date}", plan=over.plan, date=_day(over.ends))
 
     def cover_details(self) -> str:
         """What the plan that holds covers and does not, and how to claim; empty when nothing holds."""
@@ -125,6 +125,10 @@ class Support:
         if words not in self._told:
             self._told.add(words)
             log.warning("%s", words)
+
+
+def _day(wanted: date) -> str:
+    return day(datetime(wanted.year, wanted.month, wanted.day).astimezone())
 
 
 def _ours(priority: str) -> str:

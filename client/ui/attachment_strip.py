@@ -15,7 +15,7 @@ from client.ui.attachment_tile import HEIGHT_PX, SHOWN_MEDIA, WIDTH_PX, AddTile,
 from client.ui.bridge import Bridge
 from client.ui.icons import icon
 from client.ui.pieces import Menu, OneLine
-from client.words import say
+from client.words import say, say_n
 from uploader.ticket import Attachment
 
 ADD = ("file", "region", "window", "screen", "recording")
@@ -65,12 +65,14 @@ class AttachmentStrip(QWidget):
         self._fit()
 
     def show_attachments(
-        self, attachments: tuple[Attachment, ...], ways: dict[str, str], own: frozenset[str], ends: str = ""
+        self, attachments: tuple[Attachment, ...], ways: dict[str, str], own: frozenset[str], ends: str, copying: int
     ) -> None:
         """``ways``: name → ticket or link. ``own`` are pictures that open in the editor. ``ends``: how long a link
-        works, in a sentence."""
-        self._ends.setText(ends)
-        self._ends.setVisible(bool(ends))
+        works, in a sentence. ``copying``: how many files are on their way into the report."""
+        adding = say_n("Adding {n} file…", "Adding {n} files…", copying) if copying else ""
+        told = " ".join(part for part in (adding, ends) if part)
+        self._ends.setText(told)
+        self._ends.setVisible(bool(told))
         names = [a.name for a in attachments]
         before = list(self._tiles)
         for name in [name for name in before if name not in names]:

@@ -81,7 +81,7 @@ class Conversation(QWidget):
 
     def show_ticket(self, mine: Mine, replies: tuple[Reply, ...], due: str, rating: str) -> None:
         """``due``: when an answer is due, in words. ``rating``: as ``InboxAbilities`` says it."""
-        other = self._mine is None or (self._mine.desk, self._mine.ticket.key) != (mine.desk, mine.ticket.key)
+        other = not self.shows(mine)
         self._mine, self._shown = mine, (mine, replies, due, rating)
         self.subject.setText(mine.ticket.subject)
         words, tone = state_words(mine)
@@ -100,6 +100,11 @@ class Conversation(QWidget):
             self._unfolded.clear()
         self._show_messages(replies, to_end=other)
         self._show_buttons()
+
+    def shows(self, mine: Mine) -> bool:
+        """Whether it is this ticket that stands here."""
+        now = self._mine
+        return now is not None and (now.desk, now.ticket.key) == (mine.desk, mine.ticket.key)
 
     def _show_again(self) -> None:
         """In the language of this moment."""
@@ -260,5 +265,5 @@ class _Message(QWidget):
             button.setToolTip(file.name)
             button.clicked.connect(partial(fetch, file))
             column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
-        if carried:
+        if "\n" in carried:  # our mark alone tells a reader nothing
             column.addWidget(Folded(reply.key, carried, unfolded))

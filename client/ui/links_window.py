@@ -87,7 +87,7 @@ class LinksWindow(QWidget):
         detail = joined(size(link.size_bytes), desk_word(link.share), say("made {when}", when=moment(link.made_at)))
         if link.id in self._ending:
             return Row(link.id, link.name, detail, say("Ending…"), "quiet", muted=True)
-        ends = until(link.expires_at) if link.expires_at else say("Does not expire")
+        ends = _begun(until(link.expires_at)) if link.expires_at else say("Does not expire")
         return Row(link.id, link.name, detail, ends, "quiet")
 
     def _actions(self, key: str) -> list[Action]:
@@ -150,3 +150,8 @@ class LinksWindow(QWidget):
             self.close()
         elif not self._bar.takes(event):
             super().keyPressEvent(event)
+
+
+def _begun(words: str) -> str:
+    """As a line begins."""
+    return words[:1].upper() + words[1:]

@@ -73,7 +73,7 @@ class OneLine(Label):
 
 
 class StateLabel(Label):
-    """A dot and a word, both in the tone of the state."""
+    """A dot and a word, both in the tone of the state; of several lines the first has the dot."""
 
     _dot_px = 6
 
@@ -87,7 +87,9 @@ class StateLabel(Label):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(look.color(self.property("tone")))
-        painter.drawEllipse(QRectF(0, (self.height() - side) / 2, side, side))
+        line = self.fontMetrics().height()
+        painter.drawEllipse(QRectF(0, (min(line, self.height()) - side) / 2 if self.wordWrap() else
+                                   (self.height() - side) / 2, side, side))  # fmt: skip
         painter.end()
 
 

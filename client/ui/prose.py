@@ -24,6 +24,7 @@ class Prose(QTextBrowser):
         self.setProperty("tone", tone)
         self.setFont(look.font(size))
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.viewport().setAutoFillBackground(False)  # also where the system's own style paints: no field, but words
         self.setOpenLinks(False)
         self.setUndoRedoEnabled(False)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

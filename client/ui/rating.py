@@ -27,7 +27,7 @@ class Rating(QWidget):
     def __init__(self, phrases: look.Phrases) -> None:
         super().__init__()
         self._score = 0
-        self._question, self._thanks = Label(strong=True), Label("quiet")
+        self._question, self._thanks = Label(strong=True, wrap=True), Label("quiet", wrap=True)
         self.stars = tuple(_Star() for _ in range(STARS))
         self.good, self.bad = QuietButton(), QuietButton()
         self.comment, self.send, self._later = QLineEdit(), QuietButton("send"), LinkButton()

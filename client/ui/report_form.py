@@ -89,7 +89,7 @@ class ReportForm(QWidget):
         report = self.draft.report
         own = frozenset(a.name for a in report.attachments if self.draft.picture(a.name))
         ends = next((p.detail for p in self._session.problems(self.draft) if p.code == "goes_by_link"), "")
-        self.strip.show_attachments(report.attachments, self._session.ways(self.draft), own, ends)
+        self.strip.show_attachments(report.attachments, self._session.ways(self.draft), own, ends, self._copying)
         self._show_problems()
 
     def attach(self, paths: list[Path]) -> None:
@@ -194,6 +194,7 @@ class ReportForm(QWidget):
             self._troubles.clear()
             self._copying += 1
             self._bridge.background(work, done, failed, in_order=True)
+        self.refresh()
 
     def _attached(self, _: object) -> None:
         self._copying -= 1

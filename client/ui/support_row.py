@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
@@ -95,7 +95,7 @@ class SupportRow(QWidget):
         self._ask.setVisible(bool(ways))
         self._has = bool(cover or ways)
         self.setVisible(self._allowed and self._has)
-        self.changed.emit()
+        QTimer.singleShot(0, while_alive(self, self.changed.emit))  # once the layout knows what it holds
 
     def _to_whatsapp(self, way: Way) -> None:
         from client.ui.hand_over import ask_and_open

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -77,6 +78,7 @@ class TicketsWindow(QWidget):
 
     def _build(self) -> None:
         self._wanted = ""
+        self._asked = set[tuple[str, str, datetime]]()
         self._figures: Figures | None = None
         self._cut_off = False
         left = QWidget()
@@ -171,7 +173,7 @@ class TicketsWindow(QWidget):
     def _show_rows(self) -> None:
         rows = self._rows()
         self.list.show_rows(rows)
-        self._whole.setCurrentIndex(0 if self._tickets else 1)
+        self._whole.setCurrentIndex(0 if self._tickets or self._figures is None else 1)  # None: nothing was read yet
         open_ones = sum(mine.ticket.state in ("open", "waiting") for mine in self._tickets.values())
         older = say("older ones at the help desk only") if self._cut_off else ""
         self._foot.setText(joined(say_n("{n} open ticket", "{n} open tickets", open_ones), older, self._figure_words()))
@@ -186,6 +188,9 @@ class TicketsWindow(QWidget):
         if mine is None or not self.isVisible():
             return
         key = (mine.desk, mine.ticket.key)
+        if not self.talk.shows(mine):  # what the list knows already, until the words are read
+            self.talk.show_ticket(mine, (), "", "")
+            self.talk.rating.hide()
         known = lambda: (self._session.tickets.replies(mine), self._way_back(mine))  # noqa: E731
 
         def show(found: tuple[tuple[Reply, ...], str | None]) -> None:
@@ -198,7 +203,9 @@ class TicketsWindow(QWidget):
                     self.talk.note.setText(say("This help desk tells nothing back here; its answers come by mail."))
 
         self._bridge.background(known, while_alive(self, show), self._failed)
-        if mine.unread or not mine.replies:
+        asked = (*key, mine.ticket.updated_at)
+        if (mine.unread or not mine.replies) and asked not in self._asked:
+            self._asked.add(asked)  # once: a conversation that is empty stays so
             self._open(mine)
 
     def _way_back(self, mine: Mine) -> str | None:
@@ -289,6 +296,7 @@ class TicketsWindow(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.list.setFocus()
+        self._asked.clear()
         self.refresh()
         self._session.polling.nudge()
 

@@ -70,11 +70,11 @@ def test_a_plan_that_holds_is_told_and_travels_in_the_ticket(tmp_path: Path) -> 
     manifest = tmp_path / "covers.toml"
     manifest.write_text(f'[[cover]]\nplan = "Plus"\nhost = "{socket.gethostname()}"\nuntil = 2099-01-01\n', "utf-8")
     session = session_with(f'[coverage]\nfile = "{manifest}"\n')
-    assert session.support.cover_words() == "Covered by Plus until 2099-01-01"
+    assert session.support.cover_words() == "Covered by Plus until 1 Jan 2099"
     draft = session.new_draft(summary="x")
     session.send_now(session.submit(draft))
     (stored,) = session.paths.default_desk.glob("T-*/ticket.json")
-    assert json.loads(stored.read_text("utf-8"))["fields"]["Coverage"] == "Covered by Plus until 2099-01-01"
+    assert json.loads(stored.read_text("utf-8"))["fields"]["Coverage"] == "Covered by Plus until 1 Jan 2099"
 
 
 def test_a_manifest_that_is_broken_keeps_nobody_from_reporting(tmp_path: Path) -> None:

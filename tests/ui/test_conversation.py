@@ -15,7 +15,8 @@ from client.tickets import Mine
 from client.ui import look
 from client.ui.conversation import Conversation, Folded
 from client.ui.prose import Prose
-from tests.ui.every_window import until
+from client.ui.tickets_window import TicketsWindow
+from tests.ui.every_window import running_session, until
 from uploader.inbox import OwnTicket, Reply
 
 NOW = datetime.now(UTC)
@@ -70,6 +71,26 @@ def test_what_was_sent_with_it_is_a_key_away_and_stays_open_when_news_come(talk:
     until(lambda: len(shown(talk)) == 3)
 
 
+def test_an_answer_of_ones_own_is_its_words_alone(talk: Conversation) -> None:
+    assert talk._shown is not None
+    mine, replies, due, rating = talk._shown
+    own = Reply("3", "ana", True, NOW, "Versión 4.2.\n\nTestigo 20261129-190955-abcdef0124")
+    talk.show_ticket(mine, (*replies, own), due, rating)
+    until(lambda: len(shown(talk)) == 3)
+    assert shown(talk)[-1] == "Versión 4.2."
+    assert len([folded for folded in talk.findChildren(Folded) if folded.isVisible()]) == 1
+
+
+def test_under_high_contrast_words_lie_on_the_ground_and_in_no_white_field(
+    app: QApplication, talk: Conversation
+) -> None:
+    look.apply(app, "light", high_contrast=True)
+    QTest.qWait(50)
+    words = next(prose for prose in talk.findChildren(Prose) if prose.isVisible())
+    picture, corner = talk.grab().toImage(), words.mapTo(talk, words.rect().bottomRight())
+    assert picture.pixel(corner.x() - 1, corner.y() - 1) == picture.pixel(corner.x() + 3, corner.y() - 1)
+
+
 def test_a_sum_and_a_long_address_stay_inside_the_window(talk: Conversation) -> None:
     (folded,) = talk.findChildren(Folded)
     folded.button.click()
@@ -84,3 +105,21 @@ def test_the_conversation_is_as_high_as_its_words(talk: Conversation) -> None:
     for prose in talk.findChildren(Prose):
         if prose.isVisible():
             assert prose.height() <= prose.document().size().height() + look.sized(4)
+
+
+def test_a_ticket_without_replies_is_asked_for_once_and_its_subject_stands_there_at_once(app: QApplication) -> None:
+    with running_session() as (session, bridge):
+        keep = session.tickets._keep
+        keep("folder", OwnTicket("T-1", "1", "", "Pedido", "open", "", "", NOW, NOW, may=()), ())
+        keep("folder", OwnTicket("T-2", "2", "", "Impresora", "solved", "", "", NOW, NOW, may=()), ())
+        asked: list[str] = []
+        session.tickets.__dict__["mark_read"] = lambda mine: asked.append(mine.ticket.id)
+        window = TicketsWindow(session, bridge)
+        window.show()
+        until(lambda: window.list.count() == 2)
+        window.list.setCurrentRow(1)
+        assert window.talk.subject.text() in ("Pedido", "Impresora")
+        until(lambda: asked)
+        QTest.qWait(400)  # it went round without end: asked, shown, asked
+        assert len(asked) == len(set(asked))
+        window.close()

@@ -68,7 +68,7 @@ def test_each_link_says_its_size_where_it_is_and_when_it_ends(
     newest, oldest = rows(window)
     assert (newest.title, newest.state) == ("registro.txt", "Does not expire")
     assert oldest.title == "film.mp4"
-    assert oldest.state == f"until {words.day(datetime.now(UTC) + timedelta(days=7))}"
+    assert oldest.state == f"Until {words.day(datetime.now(UTC) + timedelta(days=7))}"
     assert newest.detail.startswith("12\u00a0B · the folder on this computer · made today")
     assert "2 links" in window.foot.text()
 

@@ -339,3 +339,16 @@ def test_answers_that_come_after_the_form_is_gone_harm_nobody(
     until(lambda: session.drafts()[0].report.attachments)
     QTest.qWait(20)
     assert [a.name for a in session.drafts()[0].report.attachments] == ["a.txt"]
+
+
+def test_the_form_grows_with_the_ways_to_reach_the_desk_that_it_learns_of_late(
+    world: tuple[Session, Bridge], opens: Opens, tmp_path: Path
+) -> None:
+    plan = f"plan,covers,excludes,claim,host,until\nPlan Plus,{'Pantalla ' * 9},Líquidos,Llama,*,2099-01-01\n"
+    (tmp_path / "covers.csv").write_text(plan, "utf-8")
+    world[0].change({"coverage.file": str(tmp_path / "covers.csv"), "report.diagnostics": "none"})
+    numbers = {"phone": "+57 601 234 5678", "whatsapp": "+57 300 123 4567", "chat": "https://chat.example.org"}
+    world[0].change({f"contact.{name}": value for name, value in numbers.items()})
+    form = opens()
+    until(form.support.isVisible)
+    until(lambda: form._scroll.verticalScrollBar().maximum() == 0, "something is below the edge")
