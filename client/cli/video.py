@@ -103,11 +103,14 @@ def _record(
         elif verb == "resume":
             recorder.resume()
         elif verb == "stop":
+            told.clear()
             over.set()
             ended.wait(30)
         reply({"path": str(output.absolute())})
+        told.set()
 
-    ended = threading.Event()
+    ended, told = threading.Event(), threading.Event()
+    told.set()
     try:
         steering = Instance(paths, "recorder", steer)
     except AlreadyRunning as error:
@@ -123,6 +126,7 @@ def _record(
         return recorder.stop()
     finally:
         ended.set()
+        told.wait(5)  # whoever asked for the end hears of it before this process is gone
         for number, handler in before.items():
             signal.signal(number, handler)
         steering.close()

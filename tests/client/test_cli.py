@@ -8,12 +8,13 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.servers.process import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -287,11 +288,9 @@ def test_a_running_recording_is_stopped_and_described_from_elsewhere(x_server: s
     given = {**os.environ, "PYTHONPATH": str(ROOT), "DISPLAY": x_server}
     command = [sys.executable, "-m", "client", "record", "screen", "-o", str(tmp_path / "a.mp4")]
     recording = subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(20):
-        threading.Event().wait(1.5)  # long enough that there is something to stop
-        code, stopped = answer("record", "stop", display=x_server)
-        if code == 0:
-            break
+    wait_until(lambda: any(part.stat().st_size for part in tmp_path.glob("*.part.mp4")), 60, "the first frames")
+    code, stopped = answer("record", "stop", display=x_server)
+    assert code == 0
     assert recording.wait(20) == 0
     assert stopped["sha256"] == hashlib.sha256((tmp_path / "a.mp4").read_bytes()).hexdigest()
     assert {"path", "seconds", "frames", "dropped", "size_bytes", "codec", "width", "height"} <= set(stopped)
