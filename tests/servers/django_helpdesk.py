@@ -35,6 +35,7 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE / 
     "OPTIONS": {"timeout": 20}}}
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 SITE_ID, USE_TZ, LANGUAGE_CODE = 1, True, "es"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # seconds of a run
 STATIC_URL, MEDIA_URL, MEDIA_ROOT = "/static/", "/media/", str(BASE / "media")
 LOGIN_URL, LOGIN_REDIRECT_URL = "helpdesk:login", "helpdesk:home"
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"

@@ -23,7 +23,7 @@ Set($rtname, 'example.test'); Set($Organization, 'example.test');
 Set($DatabaseType, 'SQLite'); Set($DatabaseName, '{folder}/rt.db');
 Set($WebPath, ''); Set($WebDomain, '127.0.0.1'); Set($WebPort, {port});
 Set($WebBaseURL, 'http://127.0.0.1:{port}'); Set($WebURL, 'http://127.0.0.1:{port}/');
-Set($RestrictReferrer, 0); Set($MailCommand, 'testfile');
+Set($RestrictReferrer, 0); Set($MailCommand, 'testfile'); Set($BcryptCost, 4);
 Set($LogToSyslog, undef); Set($LogToSTDERR, 'warning');
 1;
 """

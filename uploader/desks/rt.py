@@ -50,8 +50,7 @@ STATES: dict[str, State] = {"new": "open", "open": "open", "stalled": "waiting",
                             "rejected": "closed", "deleted": "closed"}  # fmt: skip
 SUBJECT_CHARACTERS = 200
 """Source: RT's schema, Tickets.Subject varchar(200)."""
-LOOKED_AT = 50
-"""Newest own tickets that are searched for one of ours."""
+OWN = "Creator = '__CurrentUser__'"
 PAGE = 100
 """Entries of a list at a time."""
 PARTS = {"fields": "Filename,ContentLength,ContentType,TransactionId"}
@@ -108,8 +107,11 @@ class RequestTracker(RemoteDesk, Inbox, Library):
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
+            newest = journal.once("newest", partial(self._newest, rest))
             number = journal.once(
-                "create", partial(self._create, rest, ticket, cargo), partial(self._find, rest, ticket.report_id)
+                "create",
+                partial(self._create, rest, ticket, cargo),
+                partial(self._find, rest, ticket.report_id, newest),
             )
             journal.once("whole", partial(self._look_whole, rest, number, cargo))
             cargo.arrived()
@@ -169,9 +171,16 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             raise OutcomeUnknown("{host} answered with something else than data", host=answer.host) from error
         return found if isinstance(found, dict) else {"said": found}
 
-    def _find(self, rest: Rest, report_id: str) -> str | None:
-        query = {"query": "Creator = '__CurrentUser__'", "orderby": "id", "order": "DESC", "per_page": str(LOOKED_AT)}
-        for item in rest.read("GET", "tickets", query=query).get("items", []):
+    @staticmethod
+    def _newest(rest: Rest) -> str:
+        """The user's newest ticket before this one is made; ``0`` for none."""
+        query = {"query": OWN, "orderby": "id", "order": "DESC", "per_page": "1"}
+        return next((text_in(item, "id") for item in rest.read("GET", "tickets", query=query).get("items", [])), "0")
+
+    def _find(self, rest: Rest, report_id: str, newest: str) -> str | None:
+        """Among what came after it."""
+        query = {"query": f"{OWN} AND id > {newest}", "orderby": "id", "per_page": "100"}
+        for item in self._pages(rest, "tickets", query):
             number = text_in(item, "id")
             if self._text_with(rest, self._first_parts(rest, number), mark(report_id)):
                 return number
