@@ -25,6 +25,7 @@ from uploader.wire import Wire
 
 class TestDjangoHelpdesk(RemoteDeskSuite, InboxSuite):
     faults = FEW_FAULTS
+    dying = (False,)
 
     @pytest.fixture(autouse=True)
     def server(self, django_helpdesk: HelpdeskServer) -> None:

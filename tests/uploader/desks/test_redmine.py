@@ -23,6 +23,7 @@ from uploader.wire import Wire
 
 class TestRedmine(RemoteDeskSuite, InboxSuite):
     faults = FEW_FAULTS
+    dying = (False,)
     priorities_told = ("Alta",)
 
     @pytest.fixture(autouse=True)

@@ -23,6 +23,7 @@ from uploader.wire import Wire
 
 class TestRequestTracker(RemoteDeskSuite, InboxSuite):
     faults = FEW_FAULTS
+    dying = (False,)
 
     @pytest.fixture(autouse=True)
     def server(self, rt: RtServer) -> None:
