@@ -5,6 +5,7 @@ import http.client
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -137,6 +138,32 @@ def test_it_passes_everything_unchanged_over_one_connection(
     assert proxy.requests[0] == Request("PUT", "/a", 201, len(CONTENT))
     assert proxy.requests[4] == Request("PUT", "/b", 201, len(CONTENT) + 3)
     assert [request.status for request in proxy.requests] == [201, 200, 200, 200, 201, 200, 308]
+
+
+@pytest.mark.parametrize(
+    ("fault", "strikes"),
+    [
+        (Fault(cut_request_after_bytes=3), True), (Fault(cut_request_after_bytes=99), False),
+        (Fault(cut_reply_after_bytes=3), True), (Fault(cut_reply_after_bytes=99), False),
+        (Fault(drop_reply=True), True), (Fault(answer=LOGIN_PAGE), True), (Fault(instead=LOGIN_PAGE), True),
+        (Fault(delay_s=0.01), True),
+    ],
+)  # fmt: skip
+def test_it_counts_the_faults_that_did_something_and_foretells_which_can(
+    proxy: FaultProxy, connect: Connect, origin: type[Origin], fault: Fault, strikes: bool
+) -> None:
+    origin.kept["/a"] = b"kept!"
+    ask(connect(), "PUT", "/b", b"sent!")
+    ask(connect(), "GET", "/a")
+    sent, got = proxy.requests
+    assert (sent.body_bytes, got.reply_bytes) == (5, 5)
+    assert fault.can_strike(sent.body_bytes, got.reply_bytes) == strikes
+    proxy.next(fault, skip=0)
+    method, path, body = ("PUT", "/b", b"sent!") if fault.cut_request_after_bytes else ("GET", "/a", None)
+    with suppress(OSError, http.client.HTTPException):
+        ask(connect(), method, path, body)
+    assert proxy.waiting == 0
+    assert proxy.struck == strikes
 
 
 def test_a_client_that_waits_for_100_continue_gets_it_from_the_server(proxy: FaultProxy) -> None:
