@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from uploader.errors import Intercepted, InvalidField, MaybeSent, OutcomeUnknown, Refused, UploaderError
+from uploader.errors import InvalidField, MaybeSent, OutcomeUnknown, Refused, UploaderError
 from uploader.journal import Journal
 from uploader.setting import setting
 from uploader.ticket import Desk, SharedFile, Ticket
@@ -116,8 +116,8 @@ def once_unseen(journal: Journal, step: str, service: str, do: Callable[[], str]
     def act() -> str:
         try:
             return do()
-        except (OutcomeUnknown, Intercepted):
-            raise  # what led elsewhere may have been done before
+        except OutcomeUnknown:
+            raise
         except UploaderError as error:
             if not error.values.get("status", "").startswith("5"):
                 journal.forget(step)

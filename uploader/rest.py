@@ -50,7 +50,10 @@ class Rest:
             address += ("&" if "?" in address else "?") + urlencode(query, quote_via=quote)
         reply = self.wire.call(method, address, headers=sent, body=body, ok=range(200, 600), most_bytes=most_bytes)
         if reply.status not in ok:
-            raise self.wrong(reply)
+            error = self.wrong(reply)
+            if isinstance(error, Intercepted) and method not in ("GET", "HEAD"):
+                raise OutcomeUnknown(NO_DATA, host=reply.host)  # it may have been done before it led elsewhere
+            raise error
         return reply
 
     def read(self, method: str, path: str, **more: Any) -> dict[str, Any]:

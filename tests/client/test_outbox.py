@@ -228,11 +228,14 @@ def test_a_person_who_says_now_is_not_kept_waiting_by_our_plan_but_by_the_desks_
     bench.wait_for(first, "queued")
     error.append(Temporary("slow down", retry_after_s=3600))
     bench.outbox.make_due(second)
-    bench.wait_for(second, "queued")
+    for _ in range(500):
+        if (waits_until := bench.log(second).not_before) is not None:
+            break
+        threading.Event().wait(0.02)
+    assert waits_until is not None
     bench.outbox.send_all()
     threading.Event().wait(0.3)
-    assert tried[0] == "0"
-    assert tried[-1] == "1" and len(tried) == 2  # the desk has named an hour
+    assert tried == ["0", "1"], "the desk has named an hour"
 
 
 def test_the_services_own_wish_wins_over_the_plan(bench: Bench) -> None:

@@ -41,8 +41,8 @@ from uploader.seen import Seen
 from uploader.setting import setting
 from uploader.signed_in_desk import SignedInDesk, SignedInRest
 from uploader.ticket import Attachment, DeskAbilities, Limits, Progress, SharedFile, Ticket, TicketRef
+from uploader.wire import NO_DATA, Wire, sort_out
 from uploader.wire import Reply as Answer
-from uploader.wire import Wire, sort_out
 
 API = "services/data/v60.0"
 PRIORITIES = {"high": "High", "medium": "Medium", "low": "Low"}
@@ -143,7 +143,7 @@ class Salesforce(SignedInDesk, Inbox):
             "POST", f"{self.form}?{query}", headers=head, body=urlencode(asked).encode(), ok=range(200, 400)
         )
         if reply.status >= 300 and not reply.headers.get("location", "").startswith(back):
-            raise sort_out(reply)
+            raise OutcomeUnknown(NO_DATA, host=reply.host)  # somebody's login, or a page that IT has chosen
         return "handed in"
 
     def _demand_organisation(self) -> None:

@@ -36,12 +36,15 @@ class TestRequestTracker(RemoteDeskSuite, InboxSuite):
     def at(self, url: str) -> RequestTracker:
         return RequestTracker(url=url, token=Secret(self.rt.tokens["ana"]))
 
+    def begin(self, desk: Desk) -> Desk:
+        newest = self.rt.ask("GET", "tickets?query=id%3E0&per_page=1&orderby=id&order=DESC")["items"]
+        self._newest, self._before = (newest[0]["id"] if newest else "0"), set()
+        return desk
+
     def every(self, desk: Desk) -> list[dict[str, Any]]:
-        listed = self.rt.ask("GET", "tickets?query=id%3E0&fields=Subject&per_page=100&orderby=id&order=DESC")["items"]
-        known = getattr(self, "_before", None)
-        if known is None:  # only their numbers are wanted
-            return list(listed)
-        return [self._whole(item) if item["id"] not in known else item for item in listed]
+        """Those of this test: a hundred cost the server more than the test itself."""
+        query = f"tickets?query=id%3E{self._newest}&fields=Subject&per_page=100&orderby=id&order=DESC"
+        return [self._whole(item) for item in self.rt.ask("GET", query)["items"]]
 
     def _whole(self, item: dict[str, Any]) -> dict[str, Any]:
         parts = self._parts(item["id"])

@@ -19,7 +19,6 @@ from uploader.errors import (
     FieldWanted,
     FileRefused,
     Gone,
-    Intercepted,
     InvalidField,
     OutcomeUnknown,
     Refused,
@@ -194,7 +193,7 @@ class TestByThePublicForm:
     ) -> None:
         proxy = fault_proxy(server.url)
         proxy.next(Fault(answer=LOGIN_REDIRECT), lambda method, path: True)
-        with pytest.raises(Intercepted):
+        with pytest.raises(OutcomeUnknown, match="sign in"):
             self.desk(proxy.url).submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet)
 
     @pytest.mark.parametrize("org_id", ["", "00D", "005000000000001"])

@@ -11,13 +11,23 @@ from typing import Any
 
 import pytest
 
-from tests.servers.fault_proxy import Answer, Fault, FaultProxy
+from tests.servers.fault_proxy import LOGIN_REDIRECT, Answer, Fault, FaultProxy
 from tests.servers.oauth import Browser
 from tests.servers.zendesk import ZendeskServer
 from tests.uploader.desk_suite import attachment, contents, make_ticket
 from tests.uploader.remote_suite import FAULTS, InboxSuite, RemoteDeskSuite, fresh, striking, trials, with_patience
 from uploader.desks.zendesk import Zendesk
-from uploader.errors import AuthFailed, FieldWanted, FileRefused, Gone, InvalidField, OutcomeUnknown, Refused, Temporary
+from uploader.errors import (
+    AuthFailed,
+    FieldWanted,
+    FileRefused,
+    Gone,
+    Intercepted,
+    InvalidField,
+    OutcomeUnknown,
+    Refused,
+    Temporary,
+)
 from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
@@ -202,6 +212,9 @@ class TestWithoutAnAccount:
         proxy.next(Fault(answer=Answer(429)), lambda method, path: method == "POST")
         with pytest.raises(Temporary, match="busy"):
             desk.submit(ticket, journal, quiet)
+        proxy.next(Fault(answer=LOGIN_REDIRECT), lambda method, path: method == "GET")  # nothing was sent yet
+        with pytest.raises(Intercepted):
+            replace(desk, fields="Centro=42").submit(ticket, journal, quiet)
         proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST")
         with pytest.raises(OutcomeUnknown):
             desk.submit(ticket, journal, quiet)
