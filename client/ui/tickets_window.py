@@ -176,7 +176,8 @@ class TicketsWindow(QWidget):
         self._whole.setCurrentIndex(0 if self._tickets or self._figures is None else 1)  # None: nothing was read yet
         open_ones = sum(mine.ticket.state in ("open", "waiting") for mine in self._tickets.values())
         older = say("older ones at the help desk only") if self._cut_off else ""
-        self._foot.setText(joined(say_n("{n} open ticket", "{n} open tickets", open_ones), older, self._figure_words()))
+        words = joined(say_n("{n} open ticket", "{n} open tickets", open_ones), older, self._figure_words())
+        self._foot.setText("" if self._figures is None else words)  # not read yet is not none
         self._show_chosen()
 
     def _chosen(self) -> Mine | None:
