@@ -155,7 +155,9 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             return {}
         try:
             found = rest.read("GET", f"queue/{self.queue}", query={"fields": "TicketCustomFields"})
-        except (Gone, Refused) as error:
+        except AuthFailed:
+            raise
+        except Refused as error:
             raise _no_queue(self.queue) from error
         known = {text_in(item, "name") for item in found.get("TicketCustomFields", []) if isinstance(item, dict)}
         return {name: value for name, value in wanted.items() if name in known}
