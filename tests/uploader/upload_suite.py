@@ -214,7 +214,8 @@ class UploadSuite(ShareSuite):
             if self.keeps_cut_pieces:
                 continue
             again = sum(request.body_bytes for request in proxy.requests[started:])
-            assert again <= len(content) - limit + self.in_flight * PIECE
+            told = [(r.method, r.status, r.body_bytes) for r in proxy.requests[started:]]
+            assert again <= len(content) - limit + self.in_flight * PIECE, told
             all_was_there = any(step.endswith("/stored") for step in journal.kept)  # quicker than progress is told
             if not all_was_there:
                 assert link.resumed_from_bytes > 0
