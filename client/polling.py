@@ -12,7 +12,6 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from client.power import is_low
 from client.tickets import Looked, Tickets
@@ -22,6 +21,8 @@ SOON_S, LONGEST_S = 60.0, 1800.0
 """After news or a reply of one's own; and when nothing has happened for long."""
 SPREAD_S = 120.0
 """Over which the first looks of many clients are spread."""
+LEAVE_S = 1.0
+"""How long closing waits for them."""
 GROWTH = 1.6
 JITTER = 0.25
 
@@ -64,9 +65,13 @@ class Polling:
             self._wake.notify_all()
 
     def close(self) -> None:
+        """Asks nobody any more. Whoever is in the middle of an answer gets a moment to end."""
         with self._wake:
             self._closing = True
             self._wake.notify_all()
+        end = time.monotonic() + LEAVE_S
+        for thread in self._threads.values():
+            thread.join(max(0.0, end - time.monotonic()))
 
     def _keep_asking(self, name: str) -> None:
         wait_s = random.uniform(0, SPREAD_S)  # noqa: S311  # no secret
@@ -98,9 +103,13 @@ class Polling:
         """False when it is over. Where the desk tells of news by itself, it may end the waiting."""
         end = time.monotonic() + wait_s
         if wait_s > 0 and not self._resting():
-            with suppress(UploaderError, OSError):
+            try:
                 if self._tickets.wait(name, wait_s, lambda: self._closing or name in self._nudged):
                     return not self._closing
+            except (UploaderError, OSError):
+                pass  # the next look tells
+            except Exception:  # the thread must outlive whatever one answer does to it
+                log.exception("waiting for news of %s failed unexpectedly", name)
         with self._wake:
             while not self._closing and name not in self._nudged:
                 left = end - time.monotonic()

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,21 +33,22 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A user of one's own: settings, data, runtime folder, no keychain, no policy of this machine, English."""
     place = tmp_path / "home"
     for name, folder in {"CONFIG_DIR": "config", "DATA_DIR": "data"}.items():
         monkeypatch.setenv(f"TESTIGO_{name}", str(place / folder))
     monkeypatch.setattr("client.policy.FOLDER", tmp_path / "policies")
     monkeypatch.setattr("client.policy.OWNERS", {os.getuid()})
-    (place / "run").mkdir(parents=True, mode=0o700)
+    place.mkdir()
     monkeypatch.setenv("HOME", str(place))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place / "run"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "WAYLAND_DISPLAY", "TESTIGO_DESKTOP"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LANG", "C.UTF-8")
-    return place
+    with tempfile.TemporaryDirectory(prefix="t-") as folder:  # with a short name: a socket's path has 107 bytes
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield place
 
 
 @pytest.fixture(autouse=True)

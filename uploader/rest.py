@@ -37,8 +37,10 @@ class Rest:
         headers: Mapping[str, str] | None = None,
         ok: Collection[int] = DONE,
         most_bytes: int = MOST_ANSWER_BYTES,
+        harmless: bool = False,
     ) -> Reply:
-        """The answer, when its status is in ``ok``. ``content`` goes as JSON, ``query`` is escaped.
+        """The answer, when its status is in ``ok``. ``content`` goes as JSON, ``query`` is escaped; ``harmless`` is
+        what changes nothing that a person sees, whatever its method.
 
         Raises: UploaderError.
         """
@@ -51,22 +53,23 @@ class Rest:
         reply = self.wire.call(method, address, headers=sent, body=body, ok=range(200, 600), most_bytes=most_bytes)
         if reply.status not in ok:
             error = self.wrong(reply)
-            if isinstance(error, Intercepted) and method not in ("GET", "HEAD"):
+            if isinstance(error, Intercepted) and not (harmless or method in ("GET", "HEAD")):
                 raise OutcomeUnknown(NO_DATA, host=reply.host)  # it may have been done before it led elsewhere
             raise error
         return reply
 
     def read(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        """The JSON object that is answered. Raises: as ``call``; Intercepted when it is something else."""
-        reply = self.call(method, path, **more)
+        """The JSON object that a harmless request is answered. Raises: as ``call``; Intercepted when it is something
+        else."""
+        reply = self.call(method, path, harmless=True, **more)
         found = reply.json()
         if not isinstance(found, dict):
             raise Intercepted(NO_DATA, host=reply.host)
         return found
 
     def list(self, method: str, path: str, **more: Any) -> list[Any]:
-        """The JSON list that is answered. Raises: as ``read``."""
-        reply = self.call(method, path, **more)
+        """The JSON list that a harmless request is answered. Raises: as ``read``."""
+        reply = self.call(method, path, harmless=True, **more)
         found = reply.json()
         if not isinstance(found, list):
             raise Intercepted(NO_DATA, host=reply.host)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,15 +24,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A runtime folder with a short name: a socket's path has 107 bytes."""
-    with tempfile.TemporaryDirectory(prefix="t-") as folder:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-        yield Path(folder)
-
-
-@pytest.fixture
-def user(stage: Stage, home: Path, runtime: Path) -> Iterator[User]:
+def user(stage: Stage, home: Path) -> Iterator[User]:
     found = User(stage, own_environment())
     yield found
     found.leave()

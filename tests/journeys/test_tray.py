@@ -73,7 +73,7 @@ def test_of_two_started_at_once_one_stays(user: User) -> None:
     wait_for(user.answers, 5, "the other")
 
 
-def test_without_a_tray_host_a_window_opens(x_server: str, tmp_path: Path, runtime: Path) -> None:
+def test_without_a_tray_host_a_window_opens(x_server: str, tmp_path: Path) -> None:
     with Stage(tmp_path / "bare", x_server) as bare:
         user = User(bare, own_environment())
         try:
