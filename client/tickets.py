@@ -72,6 +72,7 @@ class Tickets:
         self._file, self._places, self._tell = file, places, tell
         self._made = False
         self._looked_after: dict[tuple[str, str], float] = {}
+        self._moments: dict[tuple[str, str], tuple[datetime, float, bool]] = {}
 
     # -- what is known ------------------------------------------------------------------------------------------
 
@@ -159,9 +160,10 @@ class Tickets:
         for ticket in reversed(news.tickets):
             known = self._known(desk, ticket.key)
             # Unlike, not later: what was noted here when it was sent has this computer's clock.
-            if known and (known.ticket.updated_at, known.ticket.state) == (ticket.updated_at, ticket.state):
+            alike = known and (known.ticket.updated_at, known.ticket.state) == (ticket.updated_at, ticket.state)
+            if self._is_settled(desk, ticket) and alike:
                 continue
-            changed = True
+            changed = changed or not alike
             if known is None and not mark:  # the first look ever: nothing of it is news
                 self._keep(desk, ticket)
                 continue
@@ -175,6 +177,16 @@ class Tickets:
         if news.more:
             fresh += self._look_after(desk, inbox, {ticket.key for ticket in news.tickets})
         return Looked(tuple(fresh), changed)
+
+    def _is_settled(self, desk: str, ticket: OwnTicket) -> bool:
+        """Whether it was read since the second of its last change was over: many desks tell no more than seconds, and
+        somebody may have answered in the rest of that one. Otherwise it is to be read now."""
+        key, now_s = (desk, ticket.key), time.monotonic()
+        moment, seen_s, settled = self._moments.get(key, (None, now_s, False))
+        if moment != ticket.updated_at:
+            seen_s, settled = now_s, False
+        self._moments[key] = (ticket.updated_at, seen_s, settled or now_s - seen_s > 1)
+        return settled
 
     def _look_after(self, desk: str, inbox: Inbox, seen: set[str]) -> tuple[Mine, ...]:
         """Asks about open tickets that a look did not bring, a few each time, in turn: they may have been answered."""
