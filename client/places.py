@@ -19,7 +19,7 @@ from uploader.ticket import Desk, Share, ShareAbilities
 DEFAULT = "folder"
 """The name of the desk and of the share that work with nothing configured."""
 
-SIGN_IN_MODES = ("account", "Google", "Microsoft")
+SIGN_IN_MODES = ("account", "google", "microsoft")
 """Of a desk that can be entered in several ways: those by browser."""
 
 
@@ -148,7 +148,7 @@ class Places:
         except InvalidField:
             return False
         usual = next((part.default for part in settings_of(kind) if part.name == "mode"), SIGN_IN_MODES[0])
-        return kind.abilities.signs_in and values.get("mode", usual) in SIGN_IN_MODES
+        return kind.abilities.signs_in and str(values.get("mode", usual)).lower() in SIGN_IN_MODES
 
     def abilities(self, share: str = "") -> ShareAbilities:
         """What this share, else the chosen one, can do; nothing is asked of the keychain or the service."""

@@ -65,7 +65,7 @@ class Setting:
     strict: Any = None
 
     def meant(self, value: object) -> object:
-        """``value`` from a source that knows neither booleans nor fractions, as far as it is clear."""
+        """``value`` from a source that knows no booleans, fractions or spelling of choices, where it is clear."""
         if self.kind == "flag" and isinstance(value, int | str):
             return {"1": True, "true": True, "0": False, "false": False}.get(str(value).lower(), value)
         if self.kind == "number" and isinstance(value, str):
@@ -73,6 +73,8 @@ class Setting:
                 return float(value)
             except ValueError:
                 return value
+        if self.choices and isinstance(value, str) and value not in self.choices:
+            return next((choice for choice in self.choices if choice.lower() == value.lower()), value)
         return value
 
     def fault(self, value: object) -> str:
@@ -145,7 +147,7 @@ def build(adapter: type[A], values: Mapping[str, object]) -> A:
             if part.required:
                 raise InvalidField(name, "the setting “{field}” is missing", field=name)
             continue
-        value = values[name]
+        value = part.meant(values[name]) if part.choices else values[name]
         if part.kind == "secret":
             arguments[name] = value if isinstance(value, Secret) else Secret(str(value))
             continue

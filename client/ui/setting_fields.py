@@ -325,5 +325,7 @@ def choice_word(choice: str) -> str:
         "link": say("Key in the link"),
         "apart": say("Key apart"),
         "folder": say("Folder"),
+        "google": "Google",
+        "microsoft": "Microsoft",
     }
     return known.get(choice) or LANGUAGES.get(choice, choice)

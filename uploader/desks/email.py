@@ -50,7 +50,7 @@ MICROSOFT = "https://outlook.office.com/SMTP.Send https://outlook.office.com/IMA
 """Source: Microsoft, "Authenticate an IMAP, POP or SMTP connection using OAuth", 2026."""
 PIECE_BYTES = 1024 * 1024
 L = TypeVar("L", Submission, Mailbox)
-TOKENS = ("Google", "Microsoft")
+TOKENS = ("google", "microsoft")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ class MailDesk(RemoteDesk, Inbox):
         return {"refresh_token": sign_in(self.client(), show)}
 
     def client(self) -> Client:
-        if self.mode == "Google":
+        if self.mode == "google":
             authorize, token, scope = GOOGLE
             extra = {"access_type": "offline", "prompt": "consent"}
             authorize, token = self.login_urls or (authorize, token)

@@ -327,7 +327,7 @@ class TestEncrypted:
             "uploader.connections.trust", lambda: ssl.create_default_context(cafile=str(mail.certificate))
         )
         urls = (f"{mail.tokens.url}/authorize", f"{mail.tokens.url}/token")
-        values = {"password": Secret(""), "mode": "Google", "client_id": "client-1", "login_urls": urls}
+        values = {"password": Secret(""), "mode": "google", "client_id": "client-1", "login_urls": urls}
         given = self.at(mail, security, out, back, **values).sign_in(Browser().open)
         desk = self.at(mail, security, out, back, **values, refresh_token=Secret(given["refresh_token"]))
         desk.check()
@@ -354,7 +354,7 @@ class TestByMicrosoft:
         place = f"{mail.tokens.microsoft.url}/organizations/oauth2/v2.0"
         return desk_at(
             mail.ports, server=f"127.0.0.1:{mail.ports['starttls']}", security="STARTTLS", imap_security="TLS",
-            imap=f"127.0.0.1:{mail.ports['imaps']}", password=Secret(""), mode="Microsoft", client_id="client-1",
+            imap=f"127.0.0.1:{mail.ports['imaps']}", password=Secret(""), mode="microsoft", client_id="client-1",
             login_urls=(f"{place}/authorize", f"{place}/token"), refresh_token=refresh or Secret(""),
         )  # fmt: skip
 
@@ -420,7 +420,7 @@ class TestByMicrosoft:
             self.at(mail).check()
 
     def test_the_login_page_is_the_tenants_own(self, mail: MailServer) -> None:
-        client = dataclasses.replace(desk_at(mail.ports, mode="Microsoft", tenant="contoso.com")).client()
+        client = dataclasses.replace(desk_at(mail.ports, mode="microsoft", tenant="contoso.com")).client()
         assert client.authorize_url == "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/authorize"
 
 
