@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,10 +16,22 @@ from client.contact import Way, ways
 from client.coverage import Cover, CoverageFault, covers_of, this_device
 from client.settings import Settings
 from client.sla import Promise, SlaFault, calendar, promise
+from client.tickets import OVER, Mine
 from client.words import day, moment, say, say_n
-from uploader.inbox import OwnTicket
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The next step of a ticket: ``at`` None and no ``words`` where nothing is promised."""
+
+    at: datetime | None = None
+    words: str = ""
+    late: bool = False
+
+
+NOT_DUE = Due()
 
 
 class Support:
@@ -46,19 +59,26 @@ class Support:
             return ""
         return say("Answer within {time}", time=self._duration(found.answer))
 
-    def due(self, kind: str, ticket: OwnTicket, answered_at: datetime | None) -> tuple[str, bool]:
-        """When the next step of a ticket is due, in words, and whether it is late: the desk's own date, else ours."""
-        if ticket.state in ("solved", "closed"):
-            return "", False
-        at = ticket.due_at or (ticket.first_answer_due_at if answered_at is None else None)
+    def due(self, mine: Mine) -> Due:
+        """When the next step of a ticket is due: the desk's own date, else what is promised for such a report."""
+        ticket, answered = mine.ticket, mine.first_answer_at is not None
+        if ticket.state in OVER:
+            return NOT_DUE
+        answer, solution = None if answered else ticket.first_answer_due_at, ticket.due_at
+        if answer is None and solution is None:
+            kind, priority = mine.kind, mine.priority or _ours(ticket.priority)
+            found = self.promised(kind, priority, ticket.created_at) if kind or priority else None
+            if found is not None:
+                answer, solution = None if answered else found.answer_at, found.solution_at
+        at = answer or solution
         if at is None:
-            found = self.promised(kind, _ours(ticket.priority), ticket.created_at)
-            at = None if found is None else found.answer_at if answered_at is None else found.solution_at
-        if at is None:
-            return "", False
-        if at < datetime.now(UTC):
-            return say("overdue since {when}", when=moment(at)), True
-        return say("due {when}", when=moment(at)), False
+            return NOT_DUE
+        late, when = at < datetime.now(UTC), moment(at)
+        if answer is not None:
+            words = say("answer overdue since {when}", when=when) if late else say("answer due {when}", when=when)
+        else:
+            words = say("solution overdue since {when}", when=when) if late else say("solution due {when}", when=when)
+        return Due(at, words, late)
 
     def covers(self) -> tuple[Cover, ...]:
         """What holds for this device today, or did once; the longest first."""
@@ -132,5 +152,5 @@ def _day(wanted: date) -> str:
 
 
 def _ours(priority: str) -> str:
-    """A desk's own word for a priority, if it is one of ours; else the middle."""
-    return priority if priority in ("high", "medium", "low") else "medium"
+    """A desk's own word for a priority, if it is one of ours; else empty."""
+    return priority if priority in ("high", "medium", "low") else ""

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS ticket(
 CREATE INDEX IF NOT EXISTS newest ON ticket(updated_at DESC);
 CREATE TABLE IF NOT EXISTS desk(name TEXT PRIMARY KEY, mark TEXT, looked_at TEXT);
 CREATE TABLE IF NOT EXISTS cut_off(desk TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS written(desk TEXT, key TEXT, kind TEXT, priority TEXT, PRIMARY KEY(desk, key));
 """
 OVER = ("solved", "closed")
 LISTED = 500
@@ -43,7 +44,10 @@ LOOKED_AFTER = 5
 
 
 class Mine(msgspec.Struct, frozen=True):
-    """One ticket as it was last seen. ``desk`` is the name in the settings. ``score``: how the user rated it."""
+    """One ticket as it was last seen. ``desk`` is the name in the settings. ``score``: how the user rated it.
+
+    ``kind`` and ``priority`` are what was written here; empty for a ticket that was not.
+    """
 
     desk: str
     ticket: OwnTicket
@@ -55,6 +59,8 @@ class Mine(msgspec.Struct, frozen=True):
     comment: str = ""
     asked: bool = False
     report_id: str = ""
+    kind: str = ""
+    priority: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +286,8 @@ class Tickets:
             database.execute(
                 "UPDATE ticket SET report_id = ? WHERE desk = ? AND key = ?", (report.id, desk, ticket.key)
             )
+            what = (desk, ticket.key, report.kind, report.priority)
+            database.execute("INSERT OR REPLACE INTO written VALUES(?, ?, ?, ?)", what)
 
     def _inbox(self, name: str) -> Inbox:
         desk = self._places.desk(name)
@@ -327,7 +335,9 @@ class Tickets:
 
 
 _SELECT = """SELECT desk, data, unread, coalesce(json_array_length(replies), 0), first_answer_at, solved_at, score,
-    comment, asked, report_id FROM ticket"""
+    comment, asked, report_id,
+    coalesce((SELECT kind FROM written w WHERE (w.desk, w.key) = (ticket.desk, ticket.key)), ''),
+    coalesce((SELECT priority FROM written w WHERE (w.desk, w.key) = (ticket.desk, ticket.key)), '') FROM ticket"""
 
 
 _ORDER = "ORDER BY unread > 0 DESC, updated_at DESC"
@@ -335,10 +345,10 @@ _LISTED = """WHERE solved_at IS NULL
     OR rowid IN (SELECT rowid FROM ticket ORDER BY unread > 0 DESC, updated_at DESC LIMIT ?)"""
 
 
-def _mine(row: tuple[str, bytes, int, int, str | None, str | None, int | None, str, int, str]) -> Mine:
-    desk, data, unread, replies, first, solved, score, comment, asked, report_id = row
+def _mine(row: tuple[str, bytes, int, int, str | None, str | None, int | None, str, int, str, str, str]) -> Mine:
+    desk, data, unread, replies, first, solved, score, comment, asked, *written = row
     ticket = msgspec.json.decode(data, type=OwnTicket)
-    return Mine(desk, ticket, unread, replies, _moment(first), _moment(solved), score, comment, bool(asked), report_id)
+    return Mine(desk, ticket, unread, replies, _moment(first), _moment(solved), score, comment, bool(asked), *written)
 
 
 def _telling(text: str) -> set[str]:

@@ -93,20 +93,23 @@ def _list(arguments: argparse.Namespace, session: Session) -> Result:
         for mine in found:
             unread = "●" if mine.unread else " "
             state = ticket_word(mine.ticket.state)
-            print(f"{unread} {mine.ticket.id:<12}{state:<20}{moment(mine.ticket.updated_at):<14}{mine.ticket.subject}")
+            due = session.support.due(mine).words
+            print(f"{unread} {mine.ticket.id:<12}{state:<20}{moment(mine.ticket.updated_at):<14}{mine.ticket.subject}"
+                  + (f" · {due}" if due else ""))  # fmt: skip
         if not found:
             say_aloud(say("No tickets yet."))
         if cut_off:
             say_aloud(say("Older tickets are at the help desk only."))
-    return {"tickets": [_document(mine) for mine in found], "more": cut_off}, outcome.DONE
+    return {"tickets": [_document(mine, session) for mine in found], "more": cut_off}, outcome.DONE
 
 
-def _document(mine: Mine) -> dict[str, Any]:
-    ticket = mine.ticket
+def _document(mine: Mine, session: Session) -> dict[str, Any]:
+    ticket, due = mine.ticket, session.support.due(mine)
     return {
         "id": ticket.id, "url": ticket.url, "subject": ticket.subject, "state": ticket.state,
         "state_title": ticket.state_title, "priority": ticket.priority, "created_at": rfc3339(ticket.created_at),
-        "updated_at": rfc3339(ticket.updated_at), "due_at": rfc3339(ticket.due_at), "replies": mine.replies,
+        "updated_at": rfc3339(ticket.updated_at), "due_at": rfc3339(due.at), "due": due.words,
+        "late": due.late, "replies": mine.replies,
         "unread": mine.unread, "desk": mine.desk, "score": mine.score, "may": list(ticket.may),
     }  # fmt: skip
 
@@ -119,7 +122,8 @@ def _show(arguments: argparse.Namespace, session: Session, mine: Mine) -> Result
     session.tickets.mark_read(mine)
     if not arguments.json:
         ticket = mine.ticket
-        stands = (ticket_word(ticket.state), more_words(ticket), ticket_priority(ticket))
+        due = session.support.due(mine).words
+        stands = (ticket_word(ticket.state), more_words(ticket), ticket_priority(ticket), due)
         print(f"{ticket.id}  {ticket.subject}\n{' · '.join(filter(None, stands))}\n{ticket.url}\n")
         for each in replies:
             files = "".join(f"\n  📎 {file.name}" for file in each.files)
@@ -129,7 +133,7 @@ def _show(arguments: argparse.Namespace, session: Session, mine: Mine) -> Result
          "files": [{"id": f.key, "name": f.name, "size_bytes": f.size_bytes} for f in r.files]}
         for r in replies
     ]  # fmt: skip
-    return {"ticket": _document(mine), "conversation": written}, outcome.DONE
+    return {"ticket": _document(mine, session), "conversation": written}, outcome.DONE
 
 
 def _fetch(arguments: argparse.Namespace, session: Session, mine: Mine) -> Result:

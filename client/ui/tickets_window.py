@@ -148,9 +148,9 @@ class TicketsWindow(QWidget):
                 continue
             state, _ = state_words(mine)
             where = desk_word(mine.desk) if self._several else ""
-            due, late = self._session.support.due("incident", ticket, mine.first_answer_at)
-            detail = joined(state, ticket.id, due if late else moment(ticket.updated_at), where)
-            mark = say("New") if mine.unread else say("Late") if late else ""
+            due = self._session.support.due(mine)
+            detail = joined(state, ticket.id, due.words if due.late else moment(ticket.updated_at), where)
+            mark = say("New") if mine.unread else say("Late") if due.late else ""
             found.append(Row(key, ticket.subject, detail, mark, "accent" if mine.unread else "warn"))
         return found
 
@@ -198,7 +198,7 @@ class TicketsWindow(QWidget):
             now = self._chosen()
             if now is not None and (now.desk, now.ticket.key) == key:
                 replies, rating = found
-                due, _ = self._session.support.due("incident", now.ticket, now.first_answer_at)
+                due = self._session.support.due(now).words
                 self.talk.show_ticket(now, replies, due, rating or "")
                 if not replies and rating is None:
                     self.talk.note.setText(say("This help desk tells nothing back here; its answers come by mail."))

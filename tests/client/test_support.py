@@ -13,11 +13,14 @@ from client import words
 from client.contact import Contact, ways
 from client.paths import open_paths
 from client.session import Session
+from client.support import NOT_DUE
+from client.tickets import Mine
 from uploader.errors import InvalidField
 from uploader.handover import whatsapp_url
 from uploader.inbox import OwnTicket
 
 NOW = datetime.now(UTC)
+HOUR = timedelta(hours=1)
 
 
 def session_with(text: str) -> Session:
@@ -60,10 +63,23 @@ def ticket(**changes: object) -> OwnTicket:
 
 def test_what_the_desk_says_of_its_due_date_wins_and_what_is_over_is_late() -> None:
     support = session_with('[sla]\nanswer = "*=4h"\nsolution = "*=8h"\n').support
-    assert support.due("incident", ticket(), None)[1]  # 4 h were promised 5 h ago
-    assert not support.due("incident", ticket(), NOW)[1]  # answered: the solution is due in 3 h
-    assert not support.due("incident", ticket(due_at=NOW + timedelta(hours=1)), None)[1]
-    assert support.due("incident", ticket(state="solved", due_at=NOW - timedelta(hours=1)), None) == ("", False)
+    assert support.due(Mine("d", ticket())).late  # 4 h were promised 5 h ago
+    answered = support.due(Mine("d", ticket(), first_answer_at=NOW))  # the solution is due in 3 h
+    assert not answered.late
+    assert answered.words.startswith("solution due")
+    soon = NOW + timedelta(hours=1)
+    assert support.due(Mine("d", ticket(due_at=soon))).words.startswith("solution due")
+    assert support.due(Mine("d", ticket(due_at=soon + HOUR, first_answer_due_at=soon))).words.startswith("answer due")
+    assert support.due(Mine("d", ticket(state="solved", due_at=NOW - HOUR))) == NOT_DUE
+
+
+def test_what_was_written_here_is_promised_for_its_kind_and_of_others_only_what_is_known() -> None:
+    """Found: a petition stood as late because every ticket was taken for an incident."""
+    support = session_with('[sla]\nanswer = "incident=1h; petition=8h; high=2h; *=9d"\n').support
+    petition = Mine("d", ticket(priority=""), kind="petition", priority="low")
+    assert support.due(petition).at == ticket().created_at + 8 * HOUR
+    assert support.due(Mine("d", ticket(priority="high"))).at == ticket().created_at + 2 * HOUR
+    assert support.due(Mine("d", ticket(priority="Standard"))) == NOT_DUE
 
 
 def test_a_plan_that_holds_is_told_and_travels_in_the_ticket(tmp_path: Path) -> None:

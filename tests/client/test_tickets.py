@@ -103,7 +103,7 @@ def test_a_desk_that_is_away_leaves_what_was_seen(session: Session, monkeypatch:
 def test_the_command_line_lists_shows_replies_and_counts(
     session: Session, rt: RtServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ref = sent(session)
+    ref = sent(session, kind="petition")
     rt.ask("POST", f"ticket/{ref.id}/correspond", {"Content": "hola", "ContentType": "text/plain"})
 
     def run(*words: str) -> Any:
@@ -111,7 +111,10 @@ def test_the_command_line_lists_shows_replies_and_counts(
         assert command([*words, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 
+    session.change({"sla.answer": "petition=4h", "sla.solution": "petition=8h"})
     (listed,) = [ticket for ticket in run("tickets", "list")["tickets"] if ticket["id"] == ref.id]
+    assert listed["due_at"]
+    assert listed["due"].startswith("solution due")
     assert {"id", "url", "subject", "state", "priority", "updated_at", "due_at", "replies"} <= set(listed)
     assert [reply["mine"] for reply in run("tickets", "show", ref.id)["conversation"]] == [True, False]
     assert run("tickets", "reply", ref.id, "--text", "gracias")["state"] == "sent"
