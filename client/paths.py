@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+LONGEST_FOLDER = 103 - len("/recorder-0123456789ab.sock")
+"""Bytes. A socket's path has 103 on macOS (sys/un.h: 104 with its end) and 107 on Linux (unix(7))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +86,17 @@ def _log_folder() -> Path:
 
 
 def _runtime_folder(data: Path) -> Path:
-    """A folder only this user can enter; a socket's path must stay below 108 bytes (unix(7))."""
+    """A folder only this user can enter."""
     base = os.environ.get("XDG_RUNTIME_DIR", "")
-    if base and Path(base).is_dir() and os.access(base, os.W_OK):
-        return Path(base) / "testigo"
-    return data / "run"
+    own = Path(base) / "testigo" if base and Path(base).is_dir() and os.access(base, os.W_OK) else data / "run"
+    if sys.platform == "win32" or len(os.fsencode(own.absolute())) <= LONGEST_FOLDER:
+        return own
+    short = Path(tempfile.gettempdir()) / f"testigo-{os.getuid()}"
+    short.mkdir(mode=0o700, exist_ok=True)
+    seen = short.lstat()
+    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid() or seen.st_mode & 0o077:
+        raise PermissionError(f"{short} belongs to somebody else or is open to others: move it away")
+    return short
 
 
 def open_with_system(target: str) -> list[str]:

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from multiprocessing.connection import Client
 from pathlib import Path
@@ -95,3 +96,18 @@ def test_a_verb_that_fails_is_answered_with_an_error(paths: Paths, echo: Instanc
     assert answer is not None
     assert (answer["error"]["code"], answer["exit"]) == ("failed", 1)
     assert json.dumps(answer)
+
+
+def test_a_folder_with_a_very_long_name_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    with tempfile.TemporaryDirectory(prefix="t-") as short:
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        paths = open_paths(data=tmp_path / ("d" * 120))
+        echo = Instance(paths, "tray", lambda verb, given, reply: reply(given))
+        try:
+            assert ask(paths, "tray", "echo", {"a": 1}, wait_s=5) == {"a": 1}
+        finally:
+            echo.close()
+        paths.runtime.chmod(0o755)
+        with pytest.raises(PermissionError, match="open to others"):
+            open_paths(data=tmp_path / ("d" * 120))
