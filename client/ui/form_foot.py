@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from client.report import Report
 from client.session import Session
 from client.ui import look
 from client.ui.buttons import PrimaryButton, QuietButton
@@ -35,17 +36,19 @@ class FormFoot(QWidget):
         phrases.tell(self.send.setText, lambda: say("Send"))
         phrases.tell(self.send.setToolTip, lambda: look.key_name("Ctrl+Return"))
 
-    def tell(self, stage: str, desk: str, kind: str, priority: str) -> None:
-        """``stage`` as the form has it; ``desk`` as the draft names it."""
+    def tell(self, stage: str, report: Report, kind: str, priority: str) -> None:
+        """``stage`` as the form has it; kind and priority as they are chosen there."""
         self.send.setEnabled(stage == "writing")
         if stage == "waiting":
             self._target.setText(say("Goes as soon as all is collected…"))
         elif stage == "sending":
             self._target.setText(say("Sending…"))
         else:
+            desk = report.desk
             with suppress(UploaderError):
                 desk = desk or self._session.places.ruled_desk(kind, priority)
             name = desk or self._session.settings.report.desk or self._session.places.desk_names()[0]
-            promised = self._session.support.promise_words(kind, priority)
+            answers = report.reply_to is not None  # the first answer was promised for the ticket
+            promised = "" if answers else self._session.support.promise_words(kind, priority)
             to = say("To {desk}", desk=desk_word(name))
             self._target.setText(f"{to} · {promised}" if promised else to)

@@ -19,4 +19,5 @@ def ask_and_open(window: QWidget, number: str, text: str) -> None:
         "WhatsApp opens with these words for {number}; you send them there yourself: {words}", number=number, words=text
     )
     url = whatsapp_url(number, text)
-    ask_once(window, say("Hand over"), say("Go on by WhatsApp?"), more, partial(QDesktopServices.openUrl, QUrl(url)))
+    go = partial(QDesktopServices.openUrl, QUrl(url))
+    ask_once(window, say("Hand over"), say("Go on by WhatsApp?"), more, go, say("Cancel"))

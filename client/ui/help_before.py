@@ -79,7 +79,7 @@ class HelpBefore(QWidget):
 
     def _ask(self) -> None:
         words = self._fields.subject.text().strip()
-        if words == self._asked:
+        if words == self._asked or self._draft.report.reply_to is not None:
             return
         self._asked = words
         if len(words) < LEAST_SIGNS:
@@ -94,7 +94,7 @@ class HelpBefore(QWidget):
         self._bridge.background(work, while_alive(self, partial(self._show, words)), lambda _: None)
 
     def _show(self, words: str, found: Found) -> None:
-        if words != self._asked:
+        if words != self._asked or self._draft.report.reply_to is not None:
             return
         articles, tickets = found
         _refill(self._rows, [self._row("file-text", a.title, a.excerpt, partial(self._open, a))

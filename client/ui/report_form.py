@@ -34,7 +34,7 @@ from client.ui.help_before import HelpBefore
 from client.ui.pieces import Caution, Divider
 from client.ui.placing import bring_up, grow, place
 from client.ui.report_fields import ReportFields
-from client.ui.report_words import told, trouble_words
+from client.ui.report_words import form_title, told, trouble_words
 from client.ui.support_row import SupportRow
 from client.words import say
 
@@ -145,7 +145,7 @@ class ReportForm(QWidget):
 
     def _speak(self) -> None:
         tell = self._phrases.tell
-        tell(self.setWindowTitle, lambda: say("Report a problem"))
+        tell(self.setWindowTitle, lambda: form_title(self.draft.report))
         tell(lambda _: self._tell_target(), lambda: "")
         tell(lambda _: self.refresh() if self.isVisible() else None, lambda: "")
 
@@ -154,7 +154,7 @@ class ReportForm(QWidget):
         self.fields.chosen.connect(self._save)
         self.fields.chosen.connect(self._tell_target)
         self.help.solved.connect(self._solved_by_article)
-        self.help.became_reply.connect(self.refresh)
+        self.help.became_reply.connect(self._speak)
         self.help.changed.connect(self._grow)
         self.support.changed.connect(self._grow)
         self._timer.timeout.connect(self._save)
@@ -278,7 +278,7 @@ class ReportForm(QWidget):
 
     def _tell_target(self) -> None:
         chosen = self.fields.values()
-        self._foot.tell(self._stage, self.draft.report.desk, chosen["kind"], chosen["priority"])
+        self._foot.tell(self._stage, self.draft.report, chosen["kind"], chosen["priority"])
 
     def _go_on(self) -> None:
         """Something became complete: if Send waited for it, it goes on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from client.report import Problem
+from client.report import Problem, Report
 from client.words import explain, explain_problem, reason, say, say_n
 
 MOST_TOLD = 4
@@ -12,6 +12,12 @@ MOST_TOLD = 4
 
 def desk_word(name: str) -> str:
     return say("the folder on this computer") if name == "folder" else name
+
+
+def form_title(report: Report) -> str:
+    """What the form is for."""
+    ref = report.reply_to
+    return say("Report a problem") if ref is None else say("Answer to ticket {id}", id=ref.id)
 
 
 def trouble_words(error: Exception) -> str:

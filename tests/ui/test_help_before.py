@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
 from client.session import Session
 from client.ui.bridge import Bridge
+from client.ui.help_before import PAUSE_MS
 from client.ui.report_form import ReportForm
 from tests.ui.every_window import running_session, until
 from uploader.inbox import OwnTicket
@@ -66,6 +67,7 @@ def test_nothing_is_suggested_for_words_that_say_too_little_or_when_it_is_off(wo
 
 def test_an_open_ticket_about_the_same_takes_what_was_written_as_an_answer(world: tuple[Session, Bridge]) -> None:
     session, _ = world
+    session.change({"sla.answer": "*=4h"})
     known = OwnTicket("T-93", "93", "", "La impresora del pasillo no imprime", "open", "", "high", NOW, NOW)
     session.tickets._keep("folder", known, ())
     form = form_on(world, "otra vez la impresora no imprime")
@@ -78,6 +80,10 @@ def test_an_open_ticket_about_the_same_takes_what_was_written_as_an_answer(world
     assert report.description == "otra vez la impresora no imprime\n\nDesde las ocho."
     assert not form.fields.kind.isVisible()
     assert form.fields.subject.isReadOnly()
+    assert form.windowTitle() == "Answer to ticket T-93"
+    assert "Answer within" not in form._foot._target.text()
+    QTest.qWait(PAUSE_MS + 300)
+    assert not form.help.isVisible(), "the ticket that is answered is not offered again"
 
 
 def test_whatsapp_is_opened_only_after_the_words_were_shown(
@@ -93,6 +99,8 @@ def test_whatsapp_is_opened_only_after_the_words_were_shown(
     (box,) = form.findChildren(QMessageBox)
     assert "La pantalla parpadea" in box.informativeText()
     assert opened == []
+    assert [b.width() >= b.sizeHint().width() for b in box.buttons()] == [True, True]
+    assert "Cancel" in [b.text() for b in box.buttons()]
     next(button for button in box.buttons() if button.text() == "Hand over").click()
     until(lambda: opened)
     assert opened[0].startswith("https://wa.me/573001234567?text=La")
