@@ -111,11 +111,20 @@ class Tickets:
         return tuple(mine for _, mine in found[:most])
 
     def find(self, wanted: str, desk: str = "") -> Mine:
-        """By its number or key. Raises: KeyError when there is none."""
-        for mine in self._each():
-            if wanted in (mine.ticket.id, mine.ticket.key) and desk in ("", mine.desk):
-                return mine
+        """By its number or key; of several desks the first. Raises: KeyError when there is none."""
+        for mine in self.all_of(wanted, desk):
+            return mine
         raise KeyError(wanted)
+
+    def all_of(self, wanted: str, desk: str = "") -> tuple[Mine, ...]:
+        """Those of this number or else key, one per desk: every desk counts for itself, so that they share numbers."""
+        found = dict[str, Mine]()
+        for mine in self._each():
+            if desk in ("", mine.desk) and wanted in (mine.ticket.id, mine.ticket.key):
+                first = found.setdefault(mine.desk, mine)
+                if wanted == mine.ticket.id != first.ticket.id:
+                    found[mine.desk] = mine
+        return tuple(found.values())
 
     def replies(self, mine: Mine) -> tuple[Reply, ...]:
         """The conversation as it was last seen; empty when it was never opened."""
@@ -164,7 +173,7 @@ class Tickets:
         news = inbox.news(mark)
         fresh, changed = list[Mine](), False
         for ticket in reversed(news.tickets):
-            known = self._known(desk, ticket.key)
+            known = self.known(desk, ticket.key)
             # Unlike, not later: what was noted here when it was sent has this computer's clock.
             alike = known and (known.ticket.updated_at, known.ticket.state) == (ticket.updated_at, ticket.state)
             if self._is_settled(desk, ticket) and alike:
@@ -218,7 +227,7 @@ class Tickets:
         except Gone:
             self._keep(desk, ticket)
             return None
-        before = self._known(desk, ticket.key)
+        before = self.known(desk, ticket.key)
         old = {reply.key for reply in self.replies(before)} if before else set[str]()
         # Of a ticket that was not written here and never opened, what came before the first look is not news.
         seen_at = before.ticket.updated_at if before and not old and not before.report_id else None
@@ -247,11 +256,16 @@ class Tickets:
 
     def solve(self, mine: Mine) -> None:
         self._inbox(mine.desk).solve(mine.ticket.key)
-        self.open(mine)
+        self._open_again(mine)
 
     def reopen(self, mine: Mine) -> None:
         self._inbox(mine.desk).reopen(mine.ticket.key)
-        self.open(mine)
+        self._open_again(mine)
+
+    def _open_again(self, mine: Mine) -> None:
+        """It is done; a desk that goes away at this moment must not make it look undone. The next look tells."""
+        with suppress(UploaderError):
+            self.open(mine)
 
     def rate(self, mine: Mine, score: int, comment: str = "") -> bool:
         """Keeps the rating, and gives it to the desk where it takes one; whether it did. Raises: UploaderError."""
@@ -280,7 +294,7 @@ class Tickets:
                            may=may)  # fmt: skip
         if report.reply_to is not None:
             return
-        if self._known(desk, ticket.key) is None:
+        if self.known(desk, ticket.key) is None:
             self._keep(desk, ticket)
         with self._open() as database:
             database.execute(
@@ -295,7 +309,7 @@ class Tickets:
             raise Refused("{service} tells nothing back; open the ticket in the browser", service=desk.title)
         return desk
 
-    def _known(self, desk: str, key: str) -> Mine | None:
+    def known(self, desk: str, key: str) -> Mine | None:
         with self._open() as database:
             row = database.execute(f"{_SELECT} WHERE desk = ? AND key = ?", (desk, key)).fetchone()
         return _mine(row) if row else None
@@ -318,7 +332,7 @@ class Tickets:
                 (desk, ticket.key, msgspec.json.encode(ticket), packed, unread, first, solved,
                  ticket.updated_at.isoformat()),
             )  # fmt: skip
-        found = self._known(desk, ticket.key)
+        found = self.known(desk, ticket.key)
         assert found is not None
         return found
 

@@ -263,6 +263,28 @@ def explain_share(code: str) -> tuple[str, str]:
     }.get(code) or explain(code)
 
 
+def explain_ticket(code: str) -> tuple[str, str]:
+    """The same where a ticket is read or changed at once and nothing waits to be sent."""
+    again = say("Nothing was done. Try again when the connection is back.")
+    log_in = say("Nothing was done. Log in to the network if it asks for it; else tell whoever looks after it.")
+    return {
+        "unreachable": (say("The help desk does not answer"), again),
+        "untrusted": (say("Somebody else answers for the help desk"), log_in),
+        "intercepted": (say("Somebody else answers for the help desk"), log_in),
+        "temporary": (say("The help desk could not take it now"), say("Nothing was done. Try again later.")),
+        "outcome_unknown": (
+            say("The help desk's answer got lost"),
+            say("It may have been done. Look at the ticket; doing it again does no harm."),
+        ),
+        "refused": (say("The help desk does not do that"), say("Nothing was done. Open the ticket in the browser.")),
+        "auth_failed": (
+            say("The help desk does not know you"),
+            say("Nothing was done. Sign in with “testigo desk login”, then try again."),
+        ),
+        "gone": (say("It is no longer there"), say("Nothing was done. Look at the list and try again.")),
+    }.get(code) or explain(code)
+
+
 def detail(text: str, values: Mapping[str, str]) -> str:
     """The sentence of an error in the current language."""
     found = catalog(_language).get(text, text)

@@ -15,9 +15,9 @@ from client.paths import Paths
 from client.session import Session
 from client.terms import more_words, ticket_priority, ticket_word
 from client.tickets import OVER, Mine
-from client.words import moment, reason, say
+from client.words import explain_ticket, moment, reason, say
 from uploader.body import apart
-from uploader.errors import UploaderError
+from uploader.errors import Temporary, UploaderError
 
 VERBS = ("list", "show", "reply", "rate", "solve", "reopen", "fetch", "stats")
 
@@ -35,9 +35,20 @@ def add_tickets(parser: argparse.ArgumentParser) -> None:
 
 
 def tickets(arguments: argparse.Namespace, paths: Paths) -> Result:
+    """No report is on its way here: a desk that is away has nothing of it, and nothing follows by itself."""
+    try:
+        return _tickets(arguments, paths)
+    except UploaderError as error:
+        failure = outcome.classify(error)
+        if failure is None or failure.code == "invalid_field":
+            raise
+        title, advice = explain_ticket(failure.code)
+        exit_code = outcome.REFUSED if failure.exit_code == outcome.SAVED else failure.exit_code
+        raise Failure(failure.code, failure.detail, exit_code, advice, title) from error
+
+
+def _tickets(arguments: argparse.Namespace, paths: Paths) -> Result:
     session = Session(paths)
-    if arguments.what in ("list", "stats") and not arguments.offline:
-        _look(session, arguments.desk)
     if arguments.what == "list":
         return _list(arguments, session)
     if arguments.what == "stats":
@@ -63,44 +74,88 @@ def tickets(arguments: argparse.Namespace, paths: Paths) -> Result:
     return _done(arguments, say("Done."))
 
 
-def _look(session: Session, desk: str) -> None:
-    """Asks every desk that tells something back; one that cannot be reached is told, and the others still are."""
-    for name in (desk,) if desk else session.places.desk_names():
+def _look(session: Session, arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Asks every desk that tells something back; those that could not be asked, which are told. One that was named and
+    refuses ends the verb. Raises: UploaderError."""
+    names = (arguments.desk,) if arguments.desk else session.places.desk_names()
+    if arguments.offline:
+        return names
+    away = list[str]()
+    for name in names:
         try:
             if session.tickets.reads_back(name):
                 session.tickets.look(name)
         except UploaderError as error:
-            if desk:
+            if arguments.desk and not isinstance(error, Temporary):
                 raise
-            say_aloud(say("{desk}: {why} What follows is as last seen.", desk=name, why=reason(error) + "."))
+            away.append(name)
+            _tell_away(session, name, error)
+    return tuple(away)
+
+
+def _tell_away(session: Session, desk: str, error: UploaderError) -> None:
+    last, why = session.tickets.looked_at(desk), reason(error).rstrip(".")
+    if last is None:
+        say_aloud(say("{desk} was never reached from here: {why}. What follows is known here.", desk=desk, why=why))
+    else:
+        when = moment(last)
+        say_aloud(say("{desk} is out of reach since {when}: {why}. What follows is as last seen.",
+                      desk=desk, when=when, why=why))  # fmt: skip
+
+
+def _since(session: Session, away: tuple[str, ...]) -> dict[str, Any]:
+    """How old what follows is: since the last time that the desk which is away for longest could be asked."""
+    seen = [when for name in away if (when := session.tickets.looked_at(name))]
+    return {"offline": bool(away), "stale_since": rfc3339(min(seen)) if seen else None}
 
 
 def _found(session: Session, arguments: argparse.Namespace) -> Mine:
-    try:
-        return session.tickets.find(arguments.id, arguments.desk)
-    except KeyError:
-        _look(session, arguments.desk)
-    try:
-        return session.tickets.find(arguments.id, arguments.desk)
-    except KeyError:
-        raise Failure("not_found", say("none of your tickets is {id}", id=arguments.id), outcome.USAGE) from None
+    """The one ticket that is meant. Raises: Failure, also when several desks have one of this number."""
+    found, away = session.tickets.all_of(arguments.id, arguments.desk), tuple[str, ...]()
+    if not found:
+        away = _look(session, arguments)
+        found = session.tickets.all_of(arguments.id, arguments.desk)
+    if len(found) > 1:
+        desks = ", ".join(sorted(mine.desk for mine in found))
+        words = say("several help desks have a ticket {id}: {desks}", id=arguments.id, desks=desks)
+        raise Failure("usage", words, outcome.USAGE, say("Nothing was done. Say which one is meant: --desk NAME."))
+    if found:
+        return found[0]
+    if away and not arguments.offline:
+        title, advice = explain_ticket("unreachable")
+        words = say("{id} is not known here yet", id=arguments.id)
+        raise Failure("unreachable", words, outcome.REFUSED, advice, title)
+    raise Failure("not_found", say("none of your tickets is {id}", id=arguments.id), outcome.USAGE)
 
 
 def _list(arguments: argparse.Namespace, session: Session) -> Result:
+    away = _look(session, arguments)
     found = [mine for mine in session.tickets.list() if arguments.desk in ("", mine.desk)]
     cut_off = session.tickets.are_cut_off(arguments.desk)
     if not arguments.json:
-        for mine in found:
-            unread = "●" if mine.unread else " "
-            state = ticket_word(mine.ticket.state)
-            due = session.support.due(mine).words
-            print(f"{unread} {mine.ticket.id:<12}{state:<20}{moment(mine.ticket.updated_at):<14}{mine.ticket.subject}"
-                  + (f" · {due}" if due else ""))  # fmt: skip
+        _print_rows(found, session)
         if not found:
             say_aloud(say("No tickets yet."))
         if cut_off:
             say_aloud(say("Older tickets are at the help desk only."))
-    return {"tickets": [_document(mine, session) for mine in found], "more": cut_off}, outcome.DONE
+    return {
+        "tickets": [_document(mine, session) for mine in found],
+        "more": cut_off,
+        **_since(session, away),
+    }, outcome.DONE
+
+
+def _print_rows(found: list[Mine], session: Session) -> None:
+    """One line per ticket, as wide as its longest number; with the desk's name where there are several."""
+    desks = {mine.desk for mine in found}
+    at_desk = max((len(name) for name in desks), default=0) + 2 if len(desks) > 1 else 0
+    number = max(10, *(len(mine.ticket.id) for mine in found), 0) + 2
+    for mine in found:
+        ticket, unread = mine.ticket, "●" if mine.unread else " "
+        where = f"{mine.desk:<{at_desk}}" if at_desk else ""
+        stands = f"{ticket_word(ticket.state):<20}{moment(ticket.updated_at):<14}"
+        due = session.support.due(mine).words
+        print(f"{unread} {where}{ticket.id:<{number}}{stands}{ticket.subject}" + (f" · {due}" if due else ""))
 
 
 def _document(mine: Mine, session: Session) -> dict[str, Any]:
@@ -115,9 +170,14 @@ def _document(mine: Mine, session: Session) -> dict[str, Any]:
 
 
 def _show(arguments: argparse.Namespace, session: Session, mine: Mine) -> Result:
-    if not arguments.offline and session.tickets.reads_back(mine.desk):
-        session.tickets.open(mine)
-        mine = session.tickets.find(mine.ticket.key, mine.desk)
+    away = (mine.desk,) if arguments.offline else ()
+    try:
+        if not away and session.tickets.reads_back(mine.desk):
+            session.tickets.open(mine)
+            mine = session.tickets.known(mine.desk, mine.ticket.key) or mine
+    except Temporary as error:
+        away = (mine.desk,)
+        _tell_away(session, mine.desk, error)
     replies = session.tickets.replies(mine)
     session.tickets.mark_read(mine)
     if not arguments.json:
@@ -133,15 +193,17 @@ def _show(arguments: argparse.Namespace, session: Session, mine: Mine) -> Result
          "files": [{"id": f.key, "name": f.name, "size_bytes": f.size_bytes} for f in r.files]}
         for r in replies
     ]  # fmt: skip
-    return {"ticket": _document(mine, session), "conversation": written}, outcome.DONE
+    return {"ticket": _document(mine, session), "conversation": written, **_since(session, away)}, outcome.DONE
 
 
 def _fetch(arguments: argparse.Namespace, session: Session, mine: Mine) -> Result:
     """All files of the agents' replies."""
     files = [file for reply in session.tickets.open(mine) if not reply.mine for file in reply.files]
-    found = [session.tickets.fetch(mine, file, Path(arguments.output)) for file in files]
-    if not arguments.json:
-        print("\n".join(map(str, found)))
+    found = list[Path]()
+    for file in files:  # each is told at once: the desk may go away half way
+        found.append(session.tickets.fetch(mine, file, Path(arguments.output)))
+        if not arguments.json:
+            print(found[-1], flush=True)
     return {"files": [{"path": str(path), "size_bytes": path.stat().st_size} for path in found]}, outcome.DONE
 
 
@@ -161,6 +223,7 @@ def _reply(arguments: argparse.Namespace, session: Session, mine: Mine) -> Resul
 
 
 def _stats(arguments: argparse.Namespace, session: Session) -> Result:
+    _look(session, arguments)
     found = session.answers.figures()
     if not arguments.json:
         rows = {

@@ -1,0 +1,119 @@
+"""``testigo tickets``: numbers that several desks share, desks that are away, and the words of both."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.cli import run as command
+from client.paths import open_paths
+from client.session import Session
+from tests.servers.rt import RtServer
+from uploader.ticket import TicketRef
+
+Told = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """Two desks that both begin to count at one."""
+    paths = open_paths(None, None)
+    lines = ['[general]\nname = "Ana"\n[report]\ndesk = "almacen"\n']
+    for name in ("almacen", "oficina-central"):
+        (tmp_path / name / "shared").mkdir(parents=True)
+        lines.append(f'[desks.{name}]\nkind = "folder"\npath = "{tmp_path / name}"\n')
+    paths.settings_file.write_text("".join(lines), "utf-8")
+    return Session(paths)
+
+
+def sent(session: Session, desk: str, summary: str) -> TicketRef:
+    delivery = session.send_now(session.submit(session.new_draft(summary=summary, desk=desk)))
+    assert delivery.ticket is not None, delivery.last_error
+    return delivery.ticket
+
+
+def ask(told: Told, *words: str) -> tuple[int, Any, str]:
+    told.readouterr()
+    code = command(["tickets", *words, "--json"])
+    out, err = told.readouterr()
+    return code, json.loads(out), err
+
+
+@pytest.mark.parametrize("verb", [("solve",), ("show",), ("reopen",), ("fetch",), ("reply", "--text", "x"),
+                                  ("rate", "--score", "5")])  # fmt: skip
+def test_a_number_that_two_desks_share_is_nobodys_until_the_desk_is_named(
+    session: Session, capsys: Told, verb: tuple[str, ...]
+) -> None:
+    ref, other = sent(session, "almacen", "Grúa"), sent(session, "oficina-central", "Cafetera")
+    assert ref.id == other.id
+    code, said, _ = ask(capsys, verb[0], ref.id, *verb[1:])
+    assert code == 2
+    assert "almacen, oficina-central" in said["error"]["detail"]
+    assert "--desk" in said["error"]["advice"]
+    assert {mine.ticket.state for mine in session.tickets.list()} == {"open"}
+    assert not session.deliveries(sent=0)
+    code, said, _ = ask(capsys, "show", ref.id, "--desk", "oficina-central")
+    assert (code, said["ticket"]["subject"]) == (0, "Cafetera")
+
+
+def test_a_list_of_several_desks_names_each_and_keeps_its_columns_apart(session: Session, capsys: Told) -> None:
+    ref = sent(session, "almacen", "Grúa")
+    capsys.readouterr()
+    assert command(["tickets", "list"]) == 0
+    assert "almacen" not in capsys.readouterr().out
+    sent(session, "oficina-central", "Cafetera")
+    capsys.readouterr()
+    assert command(["tickets", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines} == {"almacen", "oficina-central"}
+    assert len({line.index(ref.id) for line in lines}) == 1
+    assert all(f"{ref.id}  " in line for line in lines)
+
+
+@pytest.fixture
+def read_back(session: Session, rt: RtServer, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A third desk, which tells what became of a ticket."""
+    monkeypatch.setenv("TESTIGO_SECRET_MESA", rt.tokens["ana"])
+    settings = {"desks.mesa.kind": "rt", "desks.mesa.url": rt.url, "desks.mesa.user": "ana"}
+    session.change(settings)
+    return session
+
+
+def test_a_desk_that_is_away_is_shown_as_it_was_last_seen(read_back: Session, capsys: Told) -> None:
+    ref = sent(read_back, "mesa", "Grúa")
+    code, fresh, _ = ask(capsys, "list", "--desk", "mesa")
+    assert (code, fresh["offline"], fresh["stale_since"]) == (0, False, None)
+    read_back.change({"desks.mesa.url": "http://127.0.0.1:9"})
+    for words in (("list", "--desk", "mesa"), ("list",), ("show", ref.id), ("list", "--offline")):
+        code, said, err = ask(capsys, *words)
+        assert (code, said["offline"]) == (0, True), words
+        assert said["stale_since"]
+        assert "Grúa" in json.dumps(said, ensure_ascii=False)
+        assert ("mesa is out of reach since today" in err) is ("--offline" not in words)
+        assert "saved" not in err
+    assert ask(capsys, "list", "--desk", "nowhere")[0] == 3
+
+
+@pytest.mark.parametrize("verb", ["solve", "fetch", "reopen"])
+def test_what_a_desk_that_is_away_was_to_do_is_said_to_be_undone(read_back: Session, capsys: Told, verb: str) -> None:
+    ref = sent(read_back, "mesa", "Grúa")
+    read_back.change({"desks.mesa.url": "http://127.0.0.1:9"})
+    for wanted in (ref.id, "999999"):  # nobody could look whether there is such a one
+        code, said, _ = ask(capsys, verb, wanted)
+        assert (code, said["error"]["code"]) == (4, "unreachable")
+        assert said["error"]["advice"].startswith("Nothing was done.")
+
+
+def test_a_desk_that_refuses_does_not_speak_of_a_report(session: Session, capsys: Told) -> None:
+    session.change({"desks.web.kind": "webform", "desks.web.url": "http://127.0.0.1:9/form"})
+    ref = sent(session, "almacen", "Grúa")
+    mine = session.tickets.find(ref.id)
+    session.tickets._keep("web", mine.ticket)  # as a report sent by a web form leaves it
+    capsys.readouterr()
+    assert command(["--lang", "es", "tickets", "solve", ref.id, "--desk", "web", "--json"]) == 4
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "reporte" not in f"{error['title']} {error['advice']}"
+    assert error["advice"].startswith("No se hizo nada.")
