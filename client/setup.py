@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from client.words import detail, reason, say
 from uploader.catalog import DESKS, desk_kind
 from uploader.errors import Cancelled, UploaderError
 from uploader.probe import Step, walk
-from uploader.seen import Seen
+from uploader.seen import MOST_S, PATIENCE_S, Seen
 from uploader.setting import Secret, Setting, build, settings_of
 from uploader.ticket import Choice
 from uploader.wire import Wire
@@ -32,24 +33,42 @@ class Search:
     """Which desk answers at an address, asking each kind in turn; nothing but public pages is read."""
 
     def __init__(self, typed: str) -> None:
-        self._typed, self._wire = typed, Wire()
+        self._typed, self._wire = typed, Wire(stall_s=PATIENCE_S)
+        self._is_stopped = False
 
     def run(self) -> Recognised:
         """Blocks. Raises: Cancelled when it was stopped meanwhile."""
-        with self._wire as wire:
-            seen = Seen(wire, self._typed)
-            for kind in DESKS:
-                found = desk_kind(kind)
-                values = found.recognise(seen)
-                if seen.stopped():
-                    raise Cancelled("the search was stopped")
-                if values is not None:
-                    return Recognised(kind, values, found.title)
-            trouble = reason(seen.trouble) if seen.trouble and seen.get() is None else ""
+        clock = threading.Timer(MOST_S, self._wire.cut)  # also ends what comes drop by drop
+        clock.daemon = True
+        clock.start()
+        try:
+            with self._wire as wire:
+                return self._ask_each_kind(Seen(wire, self._typed))
+        finally:
+            clock.cancel()
+
+    def _ask_each_kind(self, seen: Seen) -> Recognised:
+        for kind in DESKS:
+            found = desk_kind(kind)
+            values = found.recognise(seen)
+            if self._is_stopped:
+                raise Cancelled("the search was stopped")
+            if values is not None:
+                return Recognised(kind, values, found.title)
+            if seen.late or seen.stopped():
+                break
+        trouble = ""
+        if seen.trouble:
+            trouble = reason(seen.trouble)
+        elif seen.late or seen.stopped():
+            trouble = say("{host} answers too slowly to be recognised", host=seen.host)
+        if trouble and seen.tried:
+            trouble = f"{trouble.rstrip('.')}. " + say("Tried: {addresses}", addresses=", ".join(seen.tried))
         return Recognised("", {}, "", trouble)
 
     def stop(self) -> None:
         """From any thread: what is being asked is cut off, and nothing more is asked."""
+        self._is_stopped = True
         self._wire.cut()
 
 

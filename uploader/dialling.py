@@ -25,14 +25,17 @@ def split_address(address: str, port: int, setting: str) -> tuple[str, int]:
     return host, int(number)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine, as it is written."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def demand_safety(host: str, security: str) -> None:
     """Mail goes in the clear to this machine alone. Raises: InvalidField."""
-    loopback = host == "localhost"
-    try:
-        loopback = loopback or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        pass
-    if security == "none" and not loopback:
+    if security == "none" and not is_loopback(host):
         raise InvalidField("security", "without encryption everybody on the way reads along; choose TLS or STARTTLS")
 
 

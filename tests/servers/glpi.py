@@ -56,6 +56,8 @@ class GlpiServer(Cloud):
         super().__init__()
 
     def answer(self, asked: Asked) -> Told:
+        if asked.method == "GET" and not asked.path.startswith("/apirest.php"):
+            return Told(200, b"<title>GLPI</title>")  # its pages, for people
         assert asked.path.startswith("/apirest.php/"), asked.path
         # [V] "GET requests must have an empty body. […] Failing to do so will trigger an HTTP 400 response."
         assert asked.method != "GET" or not asked.body

@@ -73,6 +73,8 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
+        seen = seen.cut("/tickets", "/view", "/kb", "/login", "/dashboard", "/reports", "/my-tickets", "/rss", "/api",
+                        "/settings")  # fmt: skip
         answer = seen.get("api/user_tickets/")
         known = answer is not None and answer.status in (401, 403) and "github.com/django-helpdesk" in seen.text()
         return {"url": seen.url} if known else None

@@ -87,6 +87,7 @@ class FreeScout(RemoteDesk, Inbox):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
+        seen = seen.cut("/conversation", "/mailbox", "/login", "/help", "/users", "/password", "/customers")
         page = seen.text()
         return {"url": seen.url} if "user-is-guest" in page and "freescout" in page.lower() else None
 

@@ -67,7 +67,7 @@ class GitLab(RemoteDesk, Inbox):
         answer = seen.get("/api/v4/version")
         if answer is None or "x-gitlab-meta" not in answer.headers:
             return None
-        path = urlsplit(seen.url).path.partition("/-/")[0].strip("/")
+        path = urlsplit(seen.cut("/-", "/issues", "/merge_requests", "/users").url).path.strip("/")
         return {"url": seen.root, "project": path} if "/" in path else {"url": seen.root}
 
     @property

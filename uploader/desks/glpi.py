@@ -79,6 +79,8 @@ class Glpi(RemoteDesk, Inbox):
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
         """A session without a login is refused with one of its own codes."""
+        seen = seen.cut("/front/", "/index.php", "/apirest.php", "/Helpdesk", "/ServiceCatalog", "/Form/", "/plugins/",
+                        "/marketplace/")  # fmt: skip
         found = seen.json("apirest.php/initSession")
         known = isinstance(found, list) and found and str(found[0]).startswith("ERROR_")
         return {"url": seen.url} if known else None

@@ -79,9 +79,15 @@ class JiraServiceManagement(RemoteDesk, Inbox, Library):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
-        found = seen.json("/rest/servicedeskapi/info")
-        known = isinstance(found, dict) and "platformVersion" in found and "version" in found
-        return {"url": seen.root} if known else None
+        """At the host's root, or below it where a company runs it itself."""
+        there = seen.cut(
+            "/browse", "/servicedesk", "/projects", "/secure", "/issues", "/plugins", "/login.jsp", "/rest"
+        )
+        for address, path in ((seen.root, "/rest/servicedeskapi/info"), (there.url, "rest/servicedeskapi/info")):
+            found = there.json(path)
+            if isinstance(found, dict) and "platformVersion" in found and "version" in found:
+                return {"url": address}
+        return None
 
     @property
     def limits(self) -> Limits:

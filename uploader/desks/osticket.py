@@ -54,6 +54,8 @@ class OsTicket(RemoteDesk):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
+        seen = seen.cut("/open.php", "/view.php", "/tickets.php", "/login.php", "/index.php", "/account.php",
+                        "/profile.php", "/pwreset.php", "/kb", "/scp")  # fmt: skip
         return {"url": seen.url} if 'id="poweredBy"' in seen.text() and "osticket" in seen.text().lower() else None
 
     @property

@@ -7,6 +7,7 @@ is looked at afterwards. Source: Redmine's wiki, "Rest api", "Rest Issues", "Att
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -64,7 +65,13 @@ class Redmine(RemoteDesk, Inbox):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
-        return {"url": seen.url} if '<meta name="description" content="Redmine"' in seen.text() else None
+        """The project stands in its address, unless that is of an issue."""
+        found = re.search(r"/projects/([a-z0-9_-]+)", seen.url)
+        seen = seen.cut("/issues", "/projects", "/login", "/my", "/account", "/users", "/activity", "/news", "/search",
+                        "/attachments", "/time_entries", "/admin")  # fmt: skip
+        if '<meta name="description" content="Redmine"' not in seen.text():
+            return None
+        return {"url": seen.url} | ({"project": found[1]} if found else {})
 
     @property
     def limits(self) -> Limits:

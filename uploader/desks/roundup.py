@@ -70,6 +70,7 @@ class Roundup(RemoteDesk, Inbox):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
+        seen = seen.cut("/issue", "/user", "/@@file", "/file", "/msg", "/index", "/home", "/rest")
         found = seen.json("rest")
         inner = found.get("error", found.get("data")) if isinstance(found, dict) else None
         known = isinstance(inner, dict) and (set(inner) == {"status", "msg"} or "supported_versions" in inner)

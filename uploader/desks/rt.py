@@ -79,6 +79,8 @@ class RequestTracker(RemoteDesk, Inbox, Library):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
+        seen = seen.cut("/Ticket/", "/SelfService", "/NoAuth/", "/Search/", "/index.html", "/m/", "/Articles/",
+                        "/User/", "/Prefs/", "/Dashboards/", "/Admin/", "/Asset/", "/REST/")  # fmt: skip
         answer = seen.get("REST/2.0/rt")
         known = answer is not None and answer.status == 401 and said(answer, "message") == "Unauthorized"
         return {"url": seen.url} if known else None

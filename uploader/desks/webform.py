@@ -72,10 +72,10 @@ class WebFormDesk(RemoteDesk):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
-        known = any(
-            "description" in form.guess() and len(form.guess()) > 1 for form in read_forms(seen.text(), seen.url)
-        )
-        return {"url": seen.url} if known else None
+        page = seen.page()
+        forms = read_forms(page.text(), seen.page_url) if page is not None else []
+        known = any("description" in form.guess() and len(form.guess()) > 1 for form in forms)
+        return {"url": seen.page_url} if known else None
 
     @property
     def limits(self) -> Limits:

@@ -163,6 +163,13 @@ class TestFreeScout(RemoteDeskSuite, InboxSuite):
             desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
         assert caught.value.attachment == "captura-1.png"
 
+    @pytest.mark.parametrize("page", ["/conversation/7", "/login", "/mailbox/1/2"])
+    def test_a_page_of_it_that_is_pasted_gives_it_away(self, server_url: str, page: str) -> None:
+        with Wire() as wire:
+            found = FreeScout.recognise(Seen(wire, server_url + page))
+        assert found is not None
+        assert found["url"] == server_url
+
     def test_its_address_gives_it_away(self, server_url: str) -> None:
         with Wire() as wire:
             assert FreeScout.recognise(Seen(wire, server_url)) == {"url": server_url}

@@ -129,6 +129,14 @@ class TestGitLab(RemoteDeskSuite, InboxSuite):
     def test_projects_can_be_chosen_from(self, desk: GitLab) -> None:
         assert [(choice.value, choice.title) for choice in desk.choices("project")] == [(PROJECT, "Mesa / Soporte")]
 
+    @pytest.mark.parametrize("page", ["/mesa/soporte/-/issues/12", "/mesa/soporte/issues/12", "/users/sign_in?x=1"])
+    def test_a_page_of_it_that_is_pasted_gives_it_away(self, server_url: str, page: str) -> None:
+        with Wire() as wire:
+            found = GitLab.recognise(Seen(wire, server_url + page))
+        assert found is not None
+        assert found["url"] == server_url
+        assert found.get("project", "mesa/soporte") == "mesa/soporte"
+
     def test_its_address_gives_it_away(self, server_url: str) -> None:
         with Wire() as wire:
             assert GitLab.recognise(Seen(wire, f"{server_url}/users/sign_in")) is not None

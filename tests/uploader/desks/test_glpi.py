@@ -100,6 +100,15 @@ class TestGlpi(RemoteDeskSuite, InboxSuite):
         self.server.cases[int(ref.id)].recipient = 99
         assert desk.news("").tickets == ()
 
+    @pytest.mark.parametrize(
+        "page", ["/front/ticket.form.php?id=7", "/index.php?noAUTO=1", "/front/helpdesk.public.php"]
+    )
+    def test_a_page_of_it_that_is_pasted_gives_it_away(self, server_url: str, page: str) -> None:
+        with Wire() as wire:
+            found = Glpi.recognise(Seen(wire, server_url + page))
+        assert found is not None
+        assert found["url"] == server_url
+
     def test_its_address_gives_it_away(self, server_url: str) -> None:
         with Wire() as wire:
             assert Glpi.recognise(Seen(wire, server_url)) == {"url": server_url}

@@ -162,6 +162,15 @@ class TestJiraServiceManagement(RemoteDeskSuite, InboxSuite):
         assert (found.title, found.excerpt) == ("La impresora no imprime", "Reinicia la cola")
         assert desk.articles("xyzzy", "es") == ()
 
+    @pytest.mark.parametrize(
+        "page", ["/browse/SOP-7", "/servicedesk/customer/portal/1/SOP-7", "/login.jsp?os_destination=x"]
+    )
+    def test_a_page_of_it_that_is_pasted_gives_it_away(self, server_url: str, page: str) -> None:
+        with Wire() as wire:
+            found = JiraServiceManagement.recognise(Seen(wire, server_url + page))
+        assert found is not None
+        assert found["url"] == server_url
+
     def test_its_address_gives_it_away(self, server_url: str) -> None:
         with Wire() as wire:
             assert JiraServiceManagement.recognise(Seen(wire, server_url + "/servicedesk")) == {"url": server_url}

@@ -140,6 +140,15 @@ class TestOsTicket:
         with pytest.raises(InvalidField):
             desk.submit(fresh(tmp_path, requester="Lucía"), MemoryJournal(), quiet)
 
+    @pytest.mark.parametrize(
+        "page", ["/open.php", "/view.php?e=ana@example.org&t=7", "/tickets.php?id=7", "/scp/login.php", "/kb/index.php"]
+    )
+    def test_a_page_of_it_that_is_pasted_gives_it_away(self, server: OsTicketServer, page: str) -> None:
+        with Wire() as wire:
+            found = OsTicket.recognise(Seen(wire, f"{server.url}/soporte" + page))
+        assert found is not None
+        assert found["url"] == f"{server.url}/soporte"
+
     def test_its_address_gives_it_away(self, server: OsTicketServer) -> None:
         with Wire() as wire:
             assert OsTicket.recognise(Seen(wire, f"{server.url}/soporte")) == {"url": f"{server.url}/soporte"}

@@ -112,6 +112,15 @@ class TestRedmine(RemoteDeskSuite, InboxSuite):
         assert [choice.value for choice in desk.choices("project")] == ["estricto", "soporte"]
         assert "Soporte" in [choice.title for choice in desk.choices("tracker")]
 
+    @pytest.mark.parametrize("page", ["/issues/7", "/projects/soporte/issues", "/login?back_url=x", "/issues/7#note-2"])
+    def test_a_page_of_it_that_is_pasted_gives_it_away(self, page: str) -> None:
+        with Wire() as wire:
+            found = Redmine.recognise(Seen(wire, self.redmine.url + page))
+        assert found is not None
+        assert found["url"] == self.redmine.url
+        assert found.get("project", "soporte") == "soporte"
+        assert ("project" in found) is ("/projects/" in page)
+
     def test_its_address_gives_it_away(self) -> None:
         with Wire() as wire:
             assert Redmine.recognise(Seen(wire, self.redmine.url)) == {"url": self.redmine.url}

@@ -85,6 +85,13 @@ class TestRoundup(RemoteDeskSuite, InboxSuite):
         assert ref.id not in [ticket.key for ticket in desk.news("").tickets]
         assert [ticket.key for ticket in other.news("").tickets] == [ref.id]
 
+    @pytest.mark.parametrize("page", ["/issue7", "/user3", "/issue?@template=index", "/@@file/style.css"])
+    def test_a_page_of_it_that_is_pasted_gives_it_away(self, server_url: str, page: str) -> None:
+        with Wire() as wire:
+            found = Roundup.recognise(Seen(wire, server_url + page))
+        assert found is not None
+        assert found["url"] == server_url
+
     def test_its_address_gives_it_away(self, server_url: str) -> None:
         with Wire() as wire:
             assert Roundup.recognise(Seen(wire, server_url)) == {"url": server_url}

@@ -107,6 +107,16 @@ class TestRequestTracker(RemoteDeskSuite, InboxSuite):
         assert found.excerpt == "Reinicia la cola"
         assert desk.articles("xyzzy", "es") == ()
 
+    @pytest.mark.parametrize(
+        "page",
+        ["/Ticket/Display.html?id=7", "/SelfService/Display.html?id=7", "/NoAuth/Login.html?next=abc", "/index.html"],
+    )
+    def test_a_page_of_it_that_is_pasted_gives_it_away(self, page: str) -> None:
+        with Wire() as wire:
+            found = RequestTracker.recognise(Seen(wire, self.rt.url + page))
+        assert found is not None
+        assert found["url"] == self.rt.url
+
     def test_its_address_gives_it_away(self) -> None:
         with Wire() as wire:
             assert RequestTracker.recognise(Seen(wire, self.rt.url + "/")) == {"url": self.rt.url}

@@ -98,6 +98,13 @@ class TestZammad(RemoteDeskSuite, InboxSuite):
         with pytest.raises(Gone):
             desk.conversation("99")
 
+    @pytest.mark.parametrize("page", ["/#ticket/zoom/7", "/#login", "/help/es"])
+    def test_a_page_of_it_that_is_pasted_gives_it_away(self, server_url: str, page: str) -> None:
+        with Wire() as wire:
+            found = Zammad.recognise(Seen(wire, server_url + page))
+        assert found is not None
+        assert found["url"] == server_url
+
     def test_its_address_gives_it_away(self, server_url: str) -> None:
         with Wire() as wire:
             assert Zammad.recognise(Seen(wire, server_url + "/#login")) == {"url": server_url}

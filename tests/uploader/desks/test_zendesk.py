@@ -154,6 +154,13 @@ class TestZendesk(RemoteDeskSuite, InboxSuite):
     def test_forms_can_be_chosen_from(self, desk: Zendesk) -> None:
         assert [(choice.value, choice.title) for choice in desk.choices("form")] == [("77", "Averías")]
 
+    @pytest.mark.parametrize("page", ["/hc/es/requests/7", "/agent/tickets/7", "/access/unauthenticated?x=1"])
+    def test_a_page_of_it_that_is_pasted_gives_it_away(self, server_url: str, page: str) -> None:
+        with Wire() as wire:
+            found = Zendesk.recognise(Seen(wire, server_url + page))
+        assert found is not None
+        assert found["url"] == server_url
+
     def test_its_address_gives_it_away(self, server_url: str) -> None:
         with Wire() as wire:
             assert Zendesk.recognise(Seen(wire, server_url + "/hc/es")) == {"url": server_url}
