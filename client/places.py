@@ -147,8 +147,7 @@ class Places:
             kind = desk_kind(str(values.get("kind", DEFAULT)))
         except InvalidField:
             return False
-        usual = next((part.default for part in settings_of(kind) if part.name == "mode"), SIGN_IN_MODES[0])
-        return kind.abilities.signs_in and str(values.get("mode", usual)).lower() in SIGN_IN_MODES
+        return enters_by_browser(kind, values)
 
     def abilities(self, share: str = "") -> ShareAbilities:
         """What this share, else the chosen one, can do; nothing is asked of the keychain or the service."""
@@ -201,6 +200,12 @@ class Places:
 
     def _keep(self, name: str, secret: Secret) -> None:
         secrets.keep(name, secret, self._plain())
+
+
+def enters_by_browser(kind: type[Desk], values: Mapping[str, object]) -> bool:
+    """Whether a desk of this kind, with these settings, is one that people sign in to in a browser."""
+    usual = next((part.default for part in settings_of(kind) if part.name == "mode"), SIGN_IN_MODES[0])
+    return kind.abilities.signs_in and str(values.get("mode") or usual).lower() in SIGN_IN_MODES
 
 
 def secret_name(place: str, fields: tuple[Setting, ...], field: str) -> str:

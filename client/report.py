@@ -104,6 +104,8 @@ class Delivery:
     size_bytes: int = 0
     attachments: tuple[Sent, ...] = ()
     sent_at: datetime | None = None
+    desk: str = ""
+    """As the report names it; empty: the chosen one."""
 
 
 @dataclass(frozen=True, slots=True)

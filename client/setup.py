@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from client.places import Places, secret_name
+from client.places import Places, enters_by_browser, secret_name
 from client.settings import Settings
 from client.words import detail, reason, say
 from uploader.catalog import DESKS, desk_kind
@@ -94,7 +94,7 @@ class Setup:
         try:
             desk = build(desk_kind(kind), values)
         except UploaderError as error:
-            return (Step("settings", False, error.text, tuple(error.values.items())),)
+            return (Step("settings", False, error.text, tuple(error.values.items()), getattr(error, "name", "")),)
         return tuple(walk(address_of(values), desk.check))
 
     def choices(self, kind: str, values: Mapping[str, object], field: str) -> tuple[Choice, ...]:
@@ -102,9 +102,9 @@ class Setup:
         filled = {part.name: values.get(part.name, "") for part in self.declared(kind) if part.required}
         return build(desk_kind(kind), {**filled, **values}).choices(field)
 
-    def signs_in(self, kind: str) -> bool:
-        """Whether the desk gives its secrets in a browser."""
-        return bool(kind) and desk_kind(kind).abilities.signs_in
+    def signs_in(self, kind: str, values: Mapping[str, object]) -> bool:
+        """Whether the desk gives its secrets in a browser, in the mode that is chosen."""
+        return bool(kind) and enters_by_browser(desk_kind(kind), values)
 
     def sign_in(self, kind: str, values: Mapping[str, object], show: Callable[[str], None]) -> Mapping[str, str]:
         """Secrets by the name of their setting; blocks until the user is done. Raises: UploaderError."""
@@ -112,14 +112,13 @@ class Setup:
         return build(desk_kind(kind), {**filled, **values}).sign_in(show)
 
     def name_for(self, kind: str, values: Mapping[str, object], settings: Settings) -> str:
-        """A name of its own for the settings: the host's, else the kind's."""
-        host = re.sub(r"^https?://|[:/].*$", "", str(values.get("url", "")))
-        base = re.sub(r"[^\w-]+", "-", host.rpartition("@")[2]).strip("-") or kind
-        name, number = base, 1
-        while name in settings.desks or name == "folder":
-            number += 1
-            name = f"{base}-{number}"
-        return name
+        """A name that people read: what the service is called, with its host where there is one of it already."""
+        title = _plain(detail(desk_kind(kind).title, {})) or kind
+        where = str(values.get("url", "") or values.get("address", ""))
+        host = _plain(re.sub(r"^https?://|[:/].*$", "", where).rpartition("@")[2])
+        tries = [title, *([f"{title} ({host})"] if host else [])]
+        tries += [f"{tries[-1]} {number}" for number in range(2, len(settings.desks) + 3)]
+        return next(name for name in tries if name not in (*settings.desks, "folder"))
 
     def changes(self, name: str, kind: str, values: Mapping[str, object], *, chosen: bool) -> dict[str, object]:
         """What the settings shall hold; secrets are kept in the keychain here. Raises: NoKeychain."""
@@ -134,6 +133,11 @@ class Setup:
             elif value not in (None, "", part.default):
                 written[f"desks.{name}.{part.name}"] = value
         return written | ({"report.desk": name} if chosen else {})
+
+
+def _plain(text: str) -> str:
+    """Without the signs that part the keys of settings."""
+    return re.sub(r"[^\w -]+", "-", text).strip("- ")
 
 
 def address_of(values: Mapping[str, object]) -> str:

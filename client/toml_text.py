@@ -32,7 +32,7 @@ def line_of(text: str, section: str, name: str) -> int:
         header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line)
         if header:
             title = header[1].replace('"', "").replace(" ", "")
-            if title in (f"{section}.{name}".lstrip("."), name if not section else ""):
+            if title in (f"{section}.{name}".lstrip(".").replace(" ", ""), name if not section else ""):
                 return number
             inside = title == section if section else False
         elif inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", line):

@@ -19,13 +19,15 @@ CONNECT_S = 10.0
 class Step:
     """One part of the way. ``name``: proxy, dns, connection, certificate, login, right, settings, service.
 
-    ``text`` and ``values`` say more, as an error does; ``text`` is empty where there is nothing to say.
+    ``text`` and ``values`` say more, as an error does; ``text`` is empty where there is nothing to say. ``field`` is
+    the setting that is wrong, as far as it is known.
     """
 
     name: str
     ok: bool
     text: str = ""
     values: tuple[tuple[str, str], ...] = ()
+    field: str = ""
 
 
 def walk(url: str, check: Callable[[], None]) -> Iterator[Step]:
@@ -40,7 +42,7 @@ def walk(url: str, check: Callable[[], None]) -> Iterator[Step]:
     try:
         check()
     except UploaderError as error:
-        yield Step(_named(error), False, error.text, tuple(error.values.items()))
+        yield Step(_named(error), False, error.text, tuple(error.values.items()), getattr(error, "name", ""))
         return
     yield Step("login", True)
 

@@ -25,6 +25,7 @@ from uploader.probe import Step
 from uploader.setting import Secret
 from uploader.ticket import Choice as Entry
 
+ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 MINE = ("general.name", "general.mail")
 """What every desk wants to know of the user; asked once, with the first desk."""
 
@@ -150,7 +151,7 @@ class DeskWizard(QWidget):
     _search: Search | None = None
 
     def _signs_in(self) -> bool:
-        return self._session.setup.signs_in(self._kind)
+        return self._session.setup.signs_in(self._kind, self._values)
 
     def _recognise(self) -> None:
         typed = self.address.text().strip()
@@ -199,7 +200,7 @@ class DeskWizard(QWidget):
     def _show_found(self, found: Recognised) -> None:
         self._recognised = bool(found.kind)
         if found.kind:
-            self.found.setText(say("This is {title}.", title=detail(found.title, {})))
+            self.found.setText(say("Recognised: {title}.", title=detail(found.title, {})))
             self._fill(found.kind, found.values)
             return
         why = f"{found.trouble.rstrip('.')}. " if found.trouble else ""
@@ -211,7 +212,9 @@ class DeskWizard(QWidget):
     def _choose(self, kind: str) -> None:
         if kind:
             typed = self.address.text().strip()
-            self._fill(kind, {"url": typed if "://" in typed else f"https://{typed}"} if "@" not in typed else {})
+            given = {"address": typed} if "@" in typed else {"url": typed if "://" in typed else f"https://{typed}"}
+            known = {declared.name for declared in self._session.setup.declared(kind)}
+            self._fill(kind, {name: value for name, value in given.items() if name in known and typed})
 
     def _fill(self, kind: str, values: Mapping[str, str]) -> None:
         self._kind, self._values, self._works, self._walked = kind, dict(values), False, ()
@@ -229,9 +232,10 @@ class DeskWizard(QWidget):
             section, _, name = key.partition(".")
             if not getattr(getattr(self._session.settings, section), name):
                 self._add(key, OPTIONS[key], "", self._form)
-        first = next((f for f in self.fields if f.key not in values), None)
-        if first is not None:
-            first.control.setFocus(Qt.FocusReason.TabFocusReason)
+        empty = [f for f in self.fields if not f.setting.rare and f.key not in values]
+        empty.sort(key=lambda f: (not f.setting.required, f.setting.kind != "secret"))  # what cannot be left out first
+        for field in (empty or self.fields)[:1]:
+            field.control.setFocus(Qt.FocusReason.TabFocusReason)
         self._show_state()
 
     def _show_rare(self) -> None:
@@ -248,9 +252,10 @@ class DeskWizard(QWidget):
     def _take(self, key: str, value: object) -> None:
         field = next(field for field in self.fields if field.key == key)
         self._values[key] = Secret(str(value)) if field.setting.kind == "secret" else value
-        if self._works:
-            self._works = False
-            self._show_state()
+        self._works = False
+        self._show_state()
+        if key == "mode" and self._signs_in():
+            self._show_rare()  # the app that is signed in by
 
     def _wanted(self) -> dict[str, object]:
         return {key: value for key, value in self._values.items() if "." not in key and value not in ("", None)}
@@ -282,6 +287,20 @@ class DeskWizard(QWidget):
         self._show_state()
         if self._works:
             self.go.setFocus()
+        else:
+            self._lead_to(steps[-1])
+
+    def _lead_to(self, step: Step) -> None:
+        """The field that is wrong, as far as the step tells: its own, the secret, or the address."""
+        secrets = [field for field in self.fields if field.setting.kind == "secret" and not field.setting.rare]
+        places = [field for name in ("url", "server", "address") for field in self.fields if field.key == name]
+        named = [field for field in self.fields if field.key == step.field]
+        for field in (named or (secrets if step.name in ("login", "right") else places))[:1]:
+            if field.setting.rare:
+                self._show_rare()
+            field.control.setFocus(Qt.FocusReason.TabFocusReason)
+            if isinstance(field.control, QLineEdit):
+                field.control.selectAll()
 
     def _offer_lists(self) -> None:
         """What the desk lets choose from is offered while typing: queues, projects, kinds."""
@@ -335,6 +354,8 @@ class DeskWizard(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.close()
+        elif event.key() in ENTER and not self.address.hasFocus():
+            self.go.click()
         else:
             super().keyPressEvent(event)
 

@@ -179,9 +179,11 @@ class OutboxWindow(QWidget):
         if delivery.state == "sent" and delivery.ticket is not None:
             when = moment(delivery.sent_at or delivery.created_at)
             number = say("its number comes by mail") if delivery.ticket.unconfirmed else delivery.ticket.id
-            return joined(when, files_word(len(delivery.attachments)), number, _links_end(delivery))
+            return joined(
+                when, files_word(len(delivery.attachments)), number, self._where(delivery), _links_end(delivery)
+            )
         if delivery.last_error is None:
-            return moment(delivery.created_at)
+            return joined(moment(delivery.created_at), self._where(delivery))
         error = delivery.last_error
         title, advice = explain(error.code)
         if delivery.not_before is not None:
@@ -192,6 +194,11 @@ class OutboxWindow(QWidget):
             return f"{title}: {error.attachment}"
         said = detail(error.text, error.values) if error.text and error.code in TOLD_BY_DESK else ""
         return f"{title}: {said}" if said else f"{title}. {advice}"
+
+    def _where(self, delivery: Delivery) -> str:
+        """Which desk it goes to, where there are several."""
+        places = self._session.places
+        return desk_word(places.desk_name(delivery.desk)) if len(places.desk_names()) > 1 else ""
 
     def _next_words(self, key: str) -> str:
         """What will happen next with this entry."""

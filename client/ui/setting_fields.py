@@ -325,7 +325,12 @@ def choice_word(choice: str) -> str:
         "link": say("Key in the link"),
         "apart": say("Key apart"),
         "folder": say("Folder"),
-        "google": "Google",
-        "microsoft": "Microsoft",
+        "password": say("With a password"),
+        "google": say("With Google, in the browser"),
+        "microsoft": say("With Microsoft, in the browser"),
+        "account": say("With your account, in the browser"),
+        "anonymous": say("With your e-mail alone"),
+        "relay": say("By your company's own server"),
+        "web": say("By the web form"),
     }
     return known.get(choice) or LANGUAGES.get(choice, choice)

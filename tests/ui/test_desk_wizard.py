@@ -84,12 +84,21 @@ def answer_and_rate(
 
 
 def type_into(window: DeskWizard, key: str, words: str) -> None:
-    field = next(field for field in window.fields if field.key == key)
-    assert isinstance(field.control, QLineEdit)
-    field.control.setFocus()
-    field.control.clear()
-    QTest.keyClicks(field.control, words)
-    QTest.keyClick(field.control, Qt.Key.Key_Tab)
+    control = control_of(window, key)
+    control.setFocus()
+    control.clear()
+    QTest.keyClicks(control, words)
+    QTest.keyClick(control, Qt.Key.Key_Tab)
+
+
+def control_of(window: DeskWizard, key: str) -> QLineEdit:
+    control = next(field.control for field in window.fields if field.key == key)
+    assert isinstance(control, QLineEdit)
+    return control
+
+
+def focus_of(window: DeskWizard) -> str:
+    return next((field.key for field in window.fields if field.control is window.focusWidget()), "")
 
 
 def report(session: Session, bridge: Bridge, file: Path) -> TicketRef:
@@ -176,17 +185,19 @@ def test_request_tracker_from_its_address_to_the_rating(
     type_into(wizard, "general.mail", "ana@example.test")
     wizard.go.click()
     until(lambda: "again" in wizard.note.text())
+    assert focus_of(wizard) == "token", "a login that was refused leads to the token"
     type_into(wizard, "token", rt.tokens["ana"])
     type_into(wizard, "queue", "Nope")
-    wizard.go.click()
+    QTest.keyClick(control_of(wizard, "queue"), Qt.Key.Key_Return)
     until(lambda: any("Nope" in label.text() for label in wizard.findChildren(QLabel)))
+    assert focus_of(wizard) == "queue"
     type_into(wizard, "queue", "General")
     wizard.go.click()
     until(lambda: wizard.note.text() == "It works.")
     kept: list[str] = []
     wizard.connected.connect(kept.append)
     wizard.go.click()
-    assert kept == ["127-0-0-1"]
+    assert kept == ["Request Tracker"]
 
     ref = report(session, bridge, file)
     (held,) = (part for part in rt.ask("GET", f"ticket/{ref.id}/attachments?fields=Filename")["items"]
@@ -213,7 +224,8 @@ def test_an_e_mail_desk_from_its_address_to_the_rating(
     QTest.keyClicks(wizard.address, "soporte@desk.test")
     QTest.keyClick(wizard.address, Qt.Key.Key_Return)
     until(lambda: wizard.fields, "it was not recognised")
-    wizard.more.click()
+    assert not wizard.sign_in.isVisible(), "with a password nobody signs in by browser"
+    assert focus_of(wizard) != "departments"
     type_into(wizard, "server", f"127.0.0.1:{mail.ports['bare']}")
     type_into(wizard, "imap", f"127.0.0.1:{mail.ports['imap']}")
     type_into(wizard, "sender", "ana@desk.test")

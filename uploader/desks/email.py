@@ -65,13 +65,14 @@ class MailDesk(RemoteDesk, Inbox):
         help="Where reports of a kind or priority go: an address, or +word, which is added to the name of the usual "
         "one. Example: claim=claims@example.org; high=+urgent; claim/high=boss@example.org",
         default="",
+        rare=True,
     )
     server: str = setting("Outgoing mail server", help="smtp.example.org:587")
     security: str = setting("Encryption", choices=SECURITY, default="STARTTLS")
     imap: str = setting(
         "Incoming mail server", help="imap.example.org:993. Empty: answers are read in your mail program.", default=""
     )
-    imap_security: str = setting("Encryption of the incoming mail", choices=SECURITY, default="TLS", rare=True)
+    imap_security: str = setting("Encryption of the incoming mail", choices=SECURITY, default="TLS")
     sender: str = setting("Your mail address", help="Empty: the one in the settings of your name.", default="")
     user: str = setting("User name", help="Empty: your mail address.", default="", rare=True)
     password: Secret = setting("Password", kind="secret", default=Secret(""))
