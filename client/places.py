@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from client import secrets
 from client.paths import Paths
 from client.settings import Settings
 from uploader.catalog import DESKS, SHARES, desk_kind, share_kind
-from uploader.errors import InvalidField
+from uploader.errors import AuthFailed, InvalidField
 from uploader.remote import pairs
 from uploader.setting import Secret, Setting, build, settings_of
 from uploader.ticket import Desk, Share, ShareAbilities
 
+A = TypeVar("A")
 DEFAULT = "folder"
 """The name of the desk and of the share that work with nothing configured."""
 
@@ -34,6 +36,8 @@ class Places:
         remember: Callable[[str, Any], None],
     ) -> None:
         self._paths, self._settings, self._recall, self._remember = paths, settings, recall, remember
+        self._without: dict[str, secrets.KeychainAbsent] = {}
+        """Places whose secrets are missing because there is no keychain; many can do without."""
 
     def desk_names(self) -> tuple[str, ...]:
         return tuple(self._settings().desks) or (DEFAULT,)
@@ -42,19 +46,22 @@ class Places:
         return tuple(self._settings().shares) or (DEFAULT,)
 
     def desk(self, name: str = "") -> Desk:
-        """The desk of this name, else the chosen one. Raises: InvalidField, also when policy wants another one."""
+        """The desk of this name, else the chosen one.
+
+        Raises: InvalidField, also when policy wants another one; KeychainShut.
+        """
         name, values = self._configured(self.allowed("desk", name), self._settings().desks, "desk")
         kind = desk_kind(str(values.pop("kind")))
-        return build(kind, self._with_secrets(name, settings_of(kind), values))
+        return self._built(name, kind, settings_of(kind), values)
 
     def share(self, name: str = "") -> Share:
-        """The share of this name, else the chosen one. Raises: InvalidField."""
+        """The share of this name, else the chosen one. Raises: InvalidField; KeychainShut."""
         name, values = self._configured(self.share_name(name), self._settings().shares, "share")
         kind = share_kind(str(values.pop("kind")))
         declared, private = settings_of(kind), self._settings().sharing.allow_private
         if private != "share" and any(part.name == "allow_private" for part in declared):
             values["allow_private"] = private == "always"
-        return build(kind, self._with_secrets(name, declared, values))
+        return self._built(name, kind, declared, values)
 
     def allowed(self, what: str, name: str = "") -> str:
         """The name of the "desk" or "share" that something may be sent to: whoever locks it means every report.
@@ -122,7 +129,17 @@ class Places:
 
     def check(self, what: str, name: str = "") -> None:
         """Returns when address and credentials of a "desk" or "share" work; may take long. Raises: UploaderError."""
-        (self.desk if what == "desk" else self.share)(name).check()
+        place = (self.desk if what == "desk" else self.share)(name)
+        with self.keychain_told(self.desk_name(name) if what == "desk" else self.share_name(name)):
+            place.check()
+
+    @contextmanager
+    def keychain_told(self, name: str) -> Iterator[None]:
+        """Where a place refuses somebody whose secret no keychain could hold: says that. Raises: KeychainAbsent."""
+        try:
+            yield
+        except AuthFailed as error:
+            raise self._without.get(name, error) from error
 
     def login(self, name: str, secret: Secret, field: str = "", *, first: bool = True) -> None:
         """Keeps a secret of a desk or share. ``first`` is its main one. Raises: NoKeychain."""
@@ -187,16 +204,29 @@ class Places:
             (folder / "shared").mkdir(exist_ok=True)
         return folder if what == "desk" else folder / "shared"
 
-    def _with_secrets(self, place: str, declared: tuple[Setting, ...], values: dict[str, object]) -> dict[str, object]:
-        """The values of a place as it takes them, with its secrets."""
+    def _built(self, place: str, kind: type[A], declared: tuple[Setting, ...], values: dict[str, object]) -> A:
+        """The place with its secrets. Raises: InvalidField; KeychainShut."""
+        shut, held = None, False
         for part in declared:
             if part.name in values:
                 values[part.name] = part.meant(values[part.name])
             elif part.kind == "secret":
                 name = secret_name(place, declared, part.name)
-                if (found := secrets.find(name, self._plain())) is not None:
-                    values[part.name] = Secret(found.reveal(), partial(self._keep, name))
-        return values
+                try:
+                    found = secrets.find(name, self._plain())
+                except secrets.KeychainShut as error:
+                    shut = shut or error
+                    if part.required:
+                        raise
+                    continue
+                if found is not None:
+                    held, values[part.name] = True, Secret(found.reveal(), partial(self._keep, name))
+        self._without.pop(place, None)
+        if shut is not None and not held:  # with one from the environment or the plain file it is well enough
+            if not isinstance(shut, secrets.KeychainAbsent):
+                raise shut
+            self._without[place] = shut
+        return build(kind, values)
 
     def _keep(self, name: str, secret: Secret) -> None:
         secrets.keep(name, secret, self._plain())

@@ -13,6 +13,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from uploader.errors import Temporary
 from uploader.setting import Secret
 
 SERVICE = "testigo"
@@ -27,19 +28,58 @@ class NoKeychain(Exception):
         self.text, self.values = text, values
 
 
+class KeychainShut(Temporary):
+    """The keychain is locked or does not answer, so nobody knows what it holds. What needs it is tried again."""
+
+    code = "keychain"
+
+
+class KeychainAbsent(KeychainShut):
+    """There is no keychain. Only what cannot do without a secret minds."""
+
+
 def find(name: str, plain: Path | None = None) -> Secret | None:
-    """The secret of a desk or share: from ``TESTIGO_SECRET_<NAME>`` (automation), else from the keychain."""
+    """The secret of a desk or share: from ``TESTIGO_SECRET_<NAME>`` (automation), else from the keychain.
+
+    Raises: KeychainShut; KeychainAbsent.
+    """
     given = os.environ.get(environment_name(name))
     if given:
         return Secret(given)
-    import keyring
-    from keyring.errors import KeyringError
-
-    kept = None
-    with suppress(KeyringError):
-        kept = keyring.get_password(SERVICE, name)
+    kept, shut = _ask(name)
     kept = kept or _in_file(plain).get(name)
+    if not kept and shut is not None and not (plain and isinstance(shut, KeychainAbsent)):
+        raise shut
     return Secret(kept) if kept else None
+
+
+def trouble() -> KeychainShut | None:
+    """Why the keychain cannot be read now; None when it can."""
+    return _ask("doctor")[1]
+
+
+def _ask(name: str) -> tuple[str | None, KeychainShut | None]:
+    """What the keychain holds, and why it says nothing."""
+    import keyring
+    from keyring.errors import KeyringLocked
+
+    variable = environment_name(name)
+    if not (which := keychain()):
+        return None, KeychainAbsent(
+            "no keychain is open here; start one (GNOME Keyring, KWallet), or set {variable} in the environment",
+            variable=variable,
+        )
+    try:
+        return keyring.get_password(SERVICE, name), None
+    except KeyringLocked:
+        return None, KeychainShut(
+            "the keychain “{which}” is locked; unlock it, or set {variable} in the environment",
+            which=which, variable=variable,
+        )  # fmt: skip
+    except Exception as error:  # noqa: BLE001  # behind it are many systems, each with failures of its own
+        return None, KeychainShut(
+            "the keychain “{which}” cannot be read: {why}", which=which, why=str(error) or type(error).__name__
+        )
 
 
 def keep(name: str, secret: Secret, plain: Path | None = None) -> None:

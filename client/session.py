@@ -30,7 +30,7 @@ from client.support import Support
 from client.sweeping import Sweeping
 from client.tickets import Tickets
 from client.version import program_version
-from uploader.errors import UploaderError
+from uploader.errors import Temporary, UploaderError
 from uploader.journal import Journal
 from uploader.names import clean_name
 from uploader.proxy import use_pac
@@ -157,13 +157,14 @@ class Session:
         try:
             self.places.desk(report.desk or self.places.ruled_desk(report.kind, report.priority))
         except UploaderError as error:
-            found.append(Problem("desk_unready", blocking=True, detail=words.reason(error)))
+            found.append(Problem("desk_unready", not isinstance(error, Temporary), detail=words.reason(error)))
         large = [name for name, way in self.ways(draft).items() if way == "link"]
         try:
             ends = words.link_ends(self.places.share(self.places.reachable(report.desk, report.share)).link_days)
             found += [Problem("goes_by_link", blocking=False, attachment=name, detail=ends) for name in large]
         except UploaderError as error:
-            found += [Problem("no_share", blocking=True, attachment=name, detail=words.reason(error)) for name in large]
+            blocks, why = not isinstance(error, Temporary), words.reason(error)  # a locked keychain can be waited for
+            found += [Problem("no_share", blocks, attachment=name, detail=why) for name in large]
         return tuple(sorted(found, key=lambda problem: not problem.blocking))
 
     def submit(self, draft: Draft) -> str:
@@ -290,7 +291,8 @@ class Session:
         """Shares one file without a report; a broken run is gone on with. Raises: Busy; UploaderError; OSError."""
         self.reload()  # a policy may have come meanwhile
         name = self.places.allowed("share", share)
-        return self.shared.put(path, clean_name(path.name), name, progress, self._ruled(wishes))
+        with self.places.keychain_told(name):
+            return self.shared.put(path, clean_name(path.name), name, progress, self._ruled(wishes))
 
     def abandon(self, path: Path, share: str) -> bool:
         """Gives up what ``put`` has not finished, here and there. Raises: Busy; UploaderError."""
@@ -356,7 +358,8 @@ class Session:
 
         opened = lambda: self.places.share(self.places.reachable(report.desk, name))  # noqa: E731
         how = Sharing(opened, note, self._ruled(AS_SET), self._may_send, lambda: opener(self.paths.data))
-        done = deliver(report, who, desk, how, journal, progress, self.shelf.root / "outbox" / report.id)
+        with self.places.keychain_told(self.places.desk_name(report.desk)):
+            done = deliver(report, who, desk, how, journal, progress, self.shelf.root / "outbox" / report.id)
         self.tickets.note_sent(self.places.desk_name(report.desk), report, done.ticket)
         self.polling.nudge()
         return done
@@ -364,10 +367,7 @@ class Session:
     def _ruled(self, wishes: Wishes) -> Wishes:
         """What is wished of an upload, within what the settings demand of every upload."""
         sealed = True if self.settings.sharing.seal == "required" else wishes.sealed
-        return replace(wishes, sealed=sealed, bytes_per_s=self._pace)
-
-    def _pace(self) -> int:
-        return int(self.settings.sending.limit_kb_per_s * 1000)
+        return replace(wishes, sealed=sealed, bytes_per_s=lambda: int(self.settings.sending.limit_kb_per_s * 1000))
 
     def _may_send(self, report_id: str) -> bool:
         """Not by itself over a network that costs by the byte."""

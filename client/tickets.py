@@ -163,8 +163,8 @@ class Tickets:
 
     def look(self, desk: str) -> Looked:
         """Asks one desk for news, keeps it and tells of agents' replies. Raises: UploaderError."""
-        with self._open():  # as long as one is open, closing the others costs nothing
-            return self._look(desk, self._inbox(desk))
+        with self._open(), self._inbox(desk) as inbox:  # as long as one is open, closing the others costs nothing
+            return self._look(desk, inbox)
 
     def _look(self, desk: str, inbox: Inbox) -> Looked:
         with self._open() as database:
@@ -217,8 +217,8 @@ class Tickets:
 
     def wait(self, desk: str, seconds: float, stopped: Callable[[], bool]) -> bool:
         """Blocks until the desk tells of news (True); at once False where it does not tell. Raises: UploaderError."""
-        inbox = self._inbox(desk)
-        return inbox.inbox.waits and inbox.wait(seconds, stopped)
+        with self._inbox(desk) as inbox:
+            return inbox.inbox.waits and inbox.wait(seconds, stopped)
 
     def _read_in(self, desk: str, inbox: Inbox, ticket: OwnTicket) -> Mine | None:
         """Keeps the conversation; the ticket when agents have written in it since, or it was solved."""
@@ -242,7 +242,8 @@ class Tickets:
 
     def open(self, mine: Mine) -> tuple[Reply, ...]:
         """The conversation as the desk has it now. Raises: UploaderError."""
-        talk = self._inbox(mine.desk).conversation(mine.ticket.key)
+        with self._inbox(mine.desk) as inbox:
+            talk = inbox.conversation(mine.ticket.key)
         self._keep(mine.desk, talk.ticket, talk.replies)
         return talk.replies
 
@@ -251,15 +252,18 @@ class Tickets:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = clean_name(file.name)
         target = next(p for n in range(1, 10_000) if not (p := folder / (f"{n}-{name}" if n > 1 else name)).exists())
-        self._inbox(mine.desk).fetch(file, target, progress)
+        with self._inbox(mine.desk) as inbox:
+            inbox.fetch(file, target, progress)
         return target
 
     def solve(self, mine: Mine) -> None:
-        self._inbox(mine.desk).solve(mine.ticket.key)
+        with self._inbox(mine.desk) as inbox:
+            inbox.solve(mine.ticket.key)
         self._open_again(mine)
 
     def reopen(self, mine: Mine) -> None:
-        self._inbox(mine.desk).reopen(mine.ticket.key)
+        with self._inbox(mine.desk) as inbox:
+            inbox.reopen(mine.ticket.key)
         self._open_again(mine)
 
     def _open_again(self, mine: Mine) -> None:
@@ -289,7 +293,7 @@ class Tickets:
     def note_sent(self, desk: str, report: Report, ref: TicketRef) -> None:
         """A report has become a ticket: it stands in the list at once, also where the desk tells nothing back."""
         at = report.created_at
-        may = ("reply",) if isinstance(self._places.desk(desk), Inbox) else ()
+        may = ("reply",) if self.rating_of(desk) is not None else ()
         ticket = OwnTicket(ref.id, ref.key or ref.id, ref.url, report.summary, "open", "", report.priority, at, at,
                            may=may)  # fmt: skip
         if report.reply_to is not None:
@@ -303,11 +307,13 @@ class Tickets:
             what = (desk, ticket.key, report.kind, report.priority)
             database.execute("INSERT OR REPLACE INTO written VALUES(?, ?, ?, ?)", what)
 
-    def _inbox(self, name: str) -> Inbox:
+    @contextmanager
+    def _inbox(self, name: str) -> Iterator[Inbox]:
         desk = self._places.desk(name)
         if not isinstance(desk, Inbox):
             raise Refused("{service} tells nothing back; open the ticket in the browser", service=desk.title)
-        return desk
+        with self._places.keychain_told(name):
+            yield desk
 
     def known(self, desk: str, key: str) -> Mine | None:
         with self._open() as database:

@@ -226,6 +226,10 @@ def _of_the_program() -> dict[str, tuple[str, str]]:
             say("Correct the line; until then the last good settings hold."),
         ),
         "locked": (say("This is not yours to change"), say("Ask whoever looks after this computer.")),
+        "keychain": (
+            say("The password cannot be read"),
+            say("Unlock or start your keychain. What waits is then sent by itself."),
+        ),
         "no_keychain": (say("The password was not stored"), say("Open your keychain, or use the environment.")),
         "usage": (say("That command is not complete"), say("Add --help to see what it takes.")),
     }
@@ -244,6 +248,10 @@ def explain_share(code: str) -> tuple[str, str]:
         "temporary": (say("The share could not take the file now"), go_on),
         "outcome_unknown": (say("The share's answer got lost"), go_on),
         "no_space": (say("The share is full"), choose),
+        "keychain": (
+            say("The password cannot be read"),
+            say("Nothing was done. Unlock or start your keychain, then try again."),
+        ),
         "auth_failed": (say("The share does not know you"), sign_in),
         "refused": (say("The share refused the file"), choose),
         "too_large": (say("The file is too large for this share"), choose),
@@ -280,6 +288,10 @@ def explain_ticket(code: str) -> tuple[str, str]:
         "auth_failed": (
             say("The help desk does not know you"),
             say("Nothing was done. Sign in with “testigo desk login”, then try again."),
+        ),
+        "keychain": (
+            say("The password cannot be read"),
+            say("Nothing was done. Unlock or start your keychain, then try again."),
         ),
         "gone": (say("It is no longer there"), say("Nothing was done. Look at the list and try again.")),
     }.get(code) or explain(code)

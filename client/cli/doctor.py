@@ -151,6 +151,8 @@ def _keychain() -> Check:
     name = secrets.keychain()
     if not name:
         return "warn", say("no keychain is open"), say("Desks with a password need one; a folder does not.")
+    if (shut := secrets.trouble()) is not None:
+        return "fail", reason(shut), explain(shut.code)[1]
     return "ok", name, ""
 
 

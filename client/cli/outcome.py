@@ -37,7 +37,7 @@ def classify(error: BaseException) -> Failure | None:
     from capture.errors import CaptureError, NoDisplay
     from client.draft import CannotAttach
     from client.lock import Busy
-    from client.secrets import NoKeychain
+    from client.secrets import KeychainShut, NoKeychain
     from client.settings import Locked, SettingsFault
     from uploader.errors import Cancelled, InvalidField, Temporary, UploaderError
 
@@ -45,7 +45,8 @@ def classify(error: BaseException) -> Failure | None:
         return Failure("cancelled", "", CANCELLED)
     if isinstance(error, UploaderError):
         exit_code = FORBIDDEN if isinstance(error, InvalidField) else REFUSED
-        exit_code = SAVED if isinstance(error, Temporary) else exit_code
+        waits = IMPOSSIBLE if isinstance(error, KeychainShut) else SAVED
+        exit_code = waits if isinstance(error, Temporary) else exit_code
         return Failure(error.code, reason(error), exit_code)
     if isinstance(error, NoDisplay):
         return Failure("no_display", reason(error), IMPOSSIBLE, hint(error))

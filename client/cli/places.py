@@ -7,6 +7,7 @@ import getpass
 import platform
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,9 @@ def _find(arguments: argparse.Namespace, session: Session) -> Result:
 def _walk(arguments: argparse.Namespace, session: Session) -> Result:
     """Each step of the way to a desk; the first that fails decides."""
     desk = session.places.desk(arguments.name)
-    steps = tuple(walk(address_of({"url": getattr(desk, "url", "")}), desk.check))
+    steps = tuple(
+        walk(address_of({"url": getattr(desk, "url", "")}), partial(session.places.check, "desk", arguments.name))
+    )
     if not arguments.json:
         for step in steps:
             print(f"{'✓' if step.ok else '✗'} {step_words(step)}")

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from keyring.backend import KeyringBackend
-from keyring.errors import PasswordDeleteError
+from keyring.errors import KeyringLocked, PasswordDeleteError
 
 
 class FileKeychain(KeyringBackend):
@@ -31,3 +31,15 @@ class FileKeychain(KeyringBackend):
         if kept.pop(username, None) is None:
             raise PasswordDeleteError(username)
         self.file.write_text(json.dumps(kept), "utf-8")
+
+
+class ShutKeychain(FileKeychain):
+    """One that somebody may lock, and that may break in a way of its own."""
+
+    name = "Wallet"
+    failing: Exception | None = KeyringLocked("Failed to unlock the collection!")
+
+    def get_password(self, service: str, username: str) -> str | None:
+        if self.failing is not None:
+            raise self.failing
+        return super().get_password(service, username)

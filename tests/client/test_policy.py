@@ -16,7 +16,7 @@ from client import policy
 from client.cli import run
 from client.paths import open_paths
 from client.rules import judge
-from client.secrets import NoKeychain
+from client.secrets import KeychainShut, NoKeychain
 from client.session import NotReady, Session
 from client.settings import OPTIONS, Locked
 from uploader.errors import InvalidField, Refused, UploaderError
@@ -377,6 +377,30 @@ def test_a_keychain_that_refuses_is_named(session: Session, monkeypatch: pytest.
     monkeypatch.setattr(keyring.core, "_keyring_backend", Shut())
     with pytest.raises(NoKeychain, match="the keychain “Wallet” did not take it"):
         session.places.login("files", Secret("hush"))
+
+
+def test_a_plain_file_is_read_where_policy_says_so_although_the_keychain_is_shut(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keyring
+    from keyring.backends.fail import Keyring
+
+    from tests.client.keychain import ShutKeychain
+
+    session.change({"shares.cloud.kind": "s3", "shares.cloud.bucket": "b", "shares.cloud.access_key": "a",
+                    "shares.cloud.url": "https://s3.example.org"})  # fmt: skip
+    lock = managed("[security]\nplain_secrets = true\n")
+    session.reload()
+    session.places.login("cloud", Secret("hush"))
+    for shut in (ShutKeychain(), Keyring()):
+        monkeypatch.setattr(keyring.core, "_keyring_backend", shut)
+        lock.write_text("[security]\nplain_secrets = true\n")
+        session.reload()
+        assert session.places.share("cloud").secret_key.reveal() == "hush"  # type: ignore[attr-defined]
+        lock.unlink()
+        session.reload()
+        with pytest.raises(KeychainShut):
+            session.places.share("cloud")
 
 
 def test_a_plain_file_takes_secrets_only_where_policy_says_so(session: Session) -> None:
