@@ -174,6 +174,8 @@ class Tickets:
         fresh, changed = list[Mine](), False
         for ticket in reversed(news.tickets):
             known = self.known(desk, ticket.key)
+            if ticket.elsewhere and known is None:
+                continue
             # Unlike, not later: what was noted here when it was sent has this computer's clock.
             alike = known and (known.ticket.updated_at, known.ticket.state) == (ticket.updated_at, ticket.state)
             if self._is_settled(desk, ticket) and alike:

@@ -46,6 +46,8 @@ class OwnTicket:
     may: tuple[str, ...] = ("reply",)
     rating: int | None = None
     """1 to 5, as it was given; None: not yet."""
+    elsewhere: bool = False
+    """In another queue or project than the desk is set to: another desk's, unless it was sent by this one and moved."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,29 @@ def test_a_field_that_the_desk_wants_is_asked_for_and_remembered(
     assert session.send_now(session.submit(session.new_draft(summary="Tampoco hoy"))).state == "sent"
 
 
+def test_two_desks_on_one_server_list_their_own_tickets_and_keep_what_agents_move(
+    redmine: RedmineServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = open_paths(None, None)
+    desk = '[desks.{name}]\nkind = "redmine"\nurl = "{url}"\nproject = "{name}"\nfields = "Activo=PC-7"\n'
+    words = "".join(desk.format(name=name, url=redmine.url) for name in ("soporte", "estricto"))
+    paths.settings_file.write_text('[report]\ndesk = "soporte"\n' + words, "utf-8")
+    for name in ("SOPORTE", "ESTRICTO"):
+        monkeypatch.setenv(f"TESTIGO_SECRET_{name}", redmine.keys["ana"])
+    session = Session(paths)
+    ref = sent(session)
+    for name in ("soporte", "estricto"):
+        session.tickets.look(name)
+    assert [mine.desk for mine in session.tickets.all_of(ref.id)] == ["soporte"]
+    there = redmine.ask("GET", "projects/estricto.json?include=issue_custom_fields")["project"]
+    needed = [{"id": field["id"], "value": "PC-7"} for field in there["issue_custom_fields"]]
+    moved = {"project_id": there["id"], "custom_fields": needed, "notes": "Lo ve otro equipo"}
+    redmine.ask("PUT", f"issues/{ref.id}.json", {"issue": moved})
+    looked = session.tickets.look("soporte")
+    assert [mine.ticket.id for mine in looked.fresh] == [ref.id]
+    session.close()
+
+
 def test_rules_send_some_reports_to_another_desk(session: Session) -> None:
     session.change({"report.rules": "suggestion=folder; claim/high=folder"})
     for kind, priority, desk in (("suggestion", "low", "folder"), ("claim", "high", "folder"), ("claim", "low", "")):

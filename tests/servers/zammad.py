@@ -106,7 +106,8 @@ class ZammadServer(Cloud):
     def _shown(self, case: Case) -> dict[str, Any]:
         """[V] "Response Payloads (expand)": names beside the numbers."""
         return {"id": case.id, "number": str(20000 + case.id), "title": case.title, "customer_id": case.customer,
-                "state": case.state, "state_id": 1, "priority": case.given.get("priority", ""), "group": "Users",
+                "state": case.state, "state_id": 1, "priority": case.given.get("priority", ""),
+                "group": case.given.get("group", "Users"),
                 "created_at": stamp(case.made), "updated_at": stamp(case.updated),
                 "first_response_escalation_at": stamp(case.made + timedelta(hours=4)),
                 "close_escalation_at": None}  # fmt: skip

@@ -232,7 +232,7 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
         return OwnTicket(
             number, number, f"{self._base}/tickets/{number}/", text_in(item, "title"), state, title,
             RANKS.get(rank, self.our_priority(rank, PRIORITIES)), min(times, default=moment("")), max(times,
-            default=moment("")), may=tuple(may),
+            default=moment("")), may=tuple(may), elsewhere=text_in(item, "queue") != self.queue.strip(),
         )  # fmt: skip
 
     def _reply(self, entry: Mapping[str, Any], *, first: bool) -> Reply:

@@ -42,7 +42,7 @@ from uploader.inbox import (
 )
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import RemoteDesk, ask_the_person, demand_mail, http_address, mail_of, name_of, subject_of
+from uploader.remote import RemoteDesk, ask_the_person, demand_mail, http_address, mail_of, name_of, pairs, subject_of
 from uploader.rest import Rest, moment, said, text_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
@@ -231,6 +231,7 @@ class FreeScout(RemoteDesk, Inbox):
             text_in(item, "number") or key, key, self._page(key), text_in(item, "subject"), state, words,
             self.our_priority("".join(ranks), PRIORITIES),
             moment(text_in(item, "createdAt")), moment(text_in(item, "updatedAt")),
+            elsewhere=text_in(item, "mailboxId") not in {self.mailbox, *pairs(self.kinds, "kinds").values()},
         )  # fmt: skip
 
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:

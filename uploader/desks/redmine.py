@@ -8,8 +8,9 @@ is looked at afterwards. Source: Redmine's wiki, "Rest api", "Rest Issues", "Att
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -28,7 +29,7 @@ from uploader.errors import (
 )
 from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
-from uploader.remote import RemoteDesk, http_address, subject_of
+from uploader.remote import RemoteDesk, http_address, pairs, subject_of
 from uploader.rest import Rest, moment, said, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
@@ -223,13 +224,28 @@ class Redmine(RemoteDesk, Inbox):
             query["updated_on"] = f">={mark}"
         with self.open_wire() as wire:
             rest, tickets = self._rest(wire), list[OwnTicket]()
+            is_here = self._is_here(rest)
             for page in range(most_of(mark) // 100):
                 found = rest.read("GET", "issues.json", query={**query, "offset": str(100 * page)}).get("issues", [])
-                tickets += [self._own(item) for item in found if isinstance(item, dict)]
+                items = [item for item in found if isinstance(item, dict)]
+                tickets += [replace(self._own(item), elsewhere=not is_here(item)) for item in items]
                 if len(found) < 100:
                     break
         newest = max((ticket.updated_at for ticket in tickets), default=None)
         return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets), len(tickets) >= most_of(mark))
+
+    def _is_here(self, rest: Rest) -> Callable[[Mapping[str, Any]], bool]:
+        """Whether an issue lies in this desk's project, and has one of its trackers where it is set to some."""
+        number = ""
+        with suppress(InvalidField):
+            number = text_in(self._project(rest), "id")
+        trackers = {self.tracker, *pairs(self.kinds, "kinds").values()} if self.tracker else set[str]()
+
+        def is_here(issue: Mapping[str, Any]) -> bool:
+            in_project = not number or text_in(issue, "project", "id") == number
+            return in_project and (not trackers or text_in(issue, "tracker", "name") in trackers)
+
+        return is_here
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:

@@ -242,8 +242,8 @@ class RequestTracker(RemoteDesk, Inbox, Library):
     def news(self, mark: str) -> News:
         since = f" AND LastUpdated >= '{mark}'" if mark else ""
         mine = f"(Creator = '__CurrentUser__' OR Requestor.id = '__CurrentUser__'){since}"
-        fields = "Subject,Status,Priority,Created,LastUpdated,Due"
-        query = {"query": mine, "fields": fields, "orderby": "LastUpdated", "order": "DESC", "per_page": "100"}
+        fields = {"fields": "Subject,Status,Priority,Created,LastUpdated,Due,Queue", "fields[Queue]": "Name"}
+        query = fields | {"query": mine, "orderby": "LastUpdated", "order": "DESC", "per_page": "100"}
         with self.open_wire() as wire:
             rest, tickets = self._rest(wire), list[OwnTicket]()
             for page in range(1, most_of(mark) // 100 + 1):
@@ -276,11 +276,13 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             may += ["solve"] if state in ("open", "waiting") else []
         if ways is None or "open" in ways:
             may += ["reopen"] if state == "solved" else []
+        there = {text_in(found, "Queue", "id"), text_in(found, "Queue", "Name").casefold()}
         return OwnTicket(
             number, number, self._page(number), text_in(found, "Subject"), state, status,
             self.our_priority(text_in(found, "Priority"), PRIORITIES),
             moment(text_in(found, "Created")), moment(text_in(found, "LastUpdated")),
             due_at=time_in(text_in(found, "Due")), may=tuple(may),
+            elsewhere=any(there) and self.queue.casefold() not in there,
         )  # fmt: skip
 
     def _reply(self, rest: Rest, event: Mapping[str, Any], parts: list[dict[str, Any]], me: str) -> Reply:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -175,7 +175,7 @@ class Zammad(RemoteDesk, Inbox):
         changed.sort(key=lambda item: moment(text_in(item, "updated_at")), reverse=True)
         newest = text_in(changed[0], "updated_at") if changed else mark
         most = most_of(mark)
-        return News(newest, tuple(self._own(item) for item in changed[:most]), len(changed) > most)
+        return News(newest, tuple(map(self._listed, changed[:most])), len(changed) > most)
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:
@@ -187,6 +187,9 @@ class Zammad(RemoteDesk, Inbox):
 
     def _ticket(self, rest: Rest, key: str) -> dict[str, Any]:
         return rest.read("GET", f"tickets/{key}", query={"expand": "true"})
+
+    def _listed(self, item: Mapping[str, Any]) -> OwnTicket:
+        return replace(self._own(item), elsewhere=text_in(item, "group").casefold() != self.group.casefold())
 
     def _own(self, item: Mapping[str, Any]) -> OwnTicket:
         key, status = text_in(item, "id"), text_in(item, "state")

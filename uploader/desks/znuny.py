@@ -182,7 +182,7 @@ class Znuny(RemoteDesk, Inbox):
             number, key, self._page(number), text_in(item, "Title"), state, text_in(item, "State"),
             self.our_priority(text_in(item, "Priority"), PRIORITIES), moment(text_in(item, "Created")),
             moment(text_in(item, "Changed")),
-            may=() if state == "closed" else ("reply",),
+            may=() if state == "closed" else ("reply",), elsewhere=text_in(item, "Queue") != self.queue,
         )  # fmt: skip
 
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:

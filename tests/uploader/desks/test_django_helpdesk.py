@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import urllib.request
 from pathlib import Path
@@ -122,6 +123,12 @@ class TestDjangoHelpdesk(RemoteDeskSuite, InboxSuite):
             found = DjangoHelpdesk.recognise(Seen(wire, self.helpdesk.url + page))
         assert found is not None
         assert found["url"] == self.helpdesk.url
+
+    def test_tickets_of_another_queue_are_told_apart(self, desk: DjangoHelpdesk, tmp_path: Path) -> None:
+        ref = self.sent(desk, tmp_path)
+        for queue, elsewhere in (("1", False), ("2", True)):
+            tickets = dataclasses.replace(desk, queue=queue).news("").tickets
+            assert next(ticket for ticket in tickets if ticket.key == ref.id).elsewhere is elsewhere
 
     def test_its_address_gives_it_away(self) -> None:
         with Wire() as wire:

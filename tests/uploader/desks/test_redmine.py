@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,18 @@ class TestRedmine(RemoteDeskSuite, InboxSuite):
         assert found["url"] == self.redmine.url
         assert found.get("project", "soporte") == "soporte"
         assert ("project" in found) is ("/projects/" in page)
+
+    def test_tickets_of_another_project_or_tracker_are_told_apart(self, desk: Redmine, tmp_path: Path) -> None:
+        first = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        second = replace(desk, project="estricto", fields="Activo=PC-7")
+        other = second.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        for one, own, foreign in ((desk, first, other), (second, other, first)):
+            told = {ticket.key: ticket.elsewhere for ticket in one.news("").tickets}
+            assert (told[own.id], told[foreign.id]) == (False, True)
+        tracked = replace(desk, tracker=self.redmine.ask("GET", "trackers.json")["trackers"][-1]["name"])
+        third = tracked.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        told = {ticket.key: ticket.elsewhere for ticket in tracked.news("").tickets}
+        assert (told[third.id], told[first.id]) == (False, True)
 
     def test_its_address_gives_it_away(self) -> None:
         with Wire() as wire:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,12 @@ class TestRequestTracker(RemoteDeskSuite, InboxSuite):
             found = RequestTracker.recognise(Seen(wire, self.rt.url + page))
         assert found is not None
         assert found["url"] == self.rt.url
+
+    def test_tickets_of_another_queue_are_told_apart(self, desk: RequestTracker, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        for queue, elsewhere in (("General", False), ("general", False), ("1", False), ("Redes", True)):
+            tickets = replace(desk, queue=queue).news("").tickets
+            assert next(ticket for ticket in tickets if ticket.key == ref.id).elsewhere is elsewhere
 
     def test_its_address_gives_it_away(self) -> None:
         with Wire() as wire:

@@ -105,6 +105,13 @@ class TestZammad(RemoteDeskSuite, InboxSuite):
         assert found is not None
         assert found["url"] == server_url
 
+    def test_tickets_of_another_group_are_told_apart(self, desk: Desk, tmp_path: Path) -> None:
+        here, moved = self.sent(desk, tmp_path), self.sent(desk, tmp_path)
+        self.server.cases[int(moved.key or moved.id)].given["group"] = "Redes"
+        assert isinstance(desk, Zammad)
+        told = {ticket.key: ticket.elsewhere for ticket in desk.news("").tickets}
+        assert told == {here.key or here.id: False, moved.key or moved.id: True}
+
     def test_its_address_gives_it_away(self, server_url: str) -> None:
         with Wire() as wire:
             assert Zammad.recognise(Seen(wire, server_url + "/#login")) == {"url": server_url}
