@@ -95,7 +95,7 @@ class Setup:
             desk = build(desk_kind(kind), values)
         except UploaderError as error:
             return (Step("settings", False, error.text, tuple(error.values.items()), getattr(error, "name", "")),)
-        return tuple(walk(address_of(values), desk.check))
+        return tuple(walk(desk.doors, desk.check))
 
     def choices(self, kind: str, values: Mapping[str, object], field: str) -> tuple[Choice, ...]:
         """The remote list for one field, with what is filled in so far. Raises: UploaderError."""
@@ -138,12 +138,6 @@ class Setup:
 def _plain(text: str) -> str:
     """Without the signs that part the keys of settings."""
     return re.sub(r"[^\w -]+", "-", text).strip("- ")
-
-
-def address_of(values: Mapping[str, object]) -> str:
-    """The web address among a desk's settings; empty when it has none."""
-    text = str(values.get("url", "")).strip()
-    return "" if not text or "@" in text else text if "://" in text else f"https://{text}"
 
 
 def step_words(step: Step) -> str:

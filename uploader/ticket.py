@@ -207,6 +207,12 @@ class Desk(ABC):
         return None
 
     @property
+    def doors(self) -> tuple[str, ...]:
+        """Where it is reached, for ``probe.walk``: its web address, or ``smtp+starttls://host:587``, ``imap+tls://…``."""
+        url = str(getattr(self, "url", "")).strip()
+        return () if not url or "@" in url else (url if "://" in url else f"https://{url}",)
+
+    @property
     def limits(self) -> Limits:
         """What a ticket may hold; asked of the service where it tells. Raises: UploaderError."""
         return Limits()

@@ -17,7 +17,7 @@ from client.paths import Paths
 from client.places import DEFAULT
 from client.session import Session
 from client.settings import OPTIONS, from_text
-from client.setup import address_of, step_words
+from client.setup import step_words
 from client.version import program_version
 from client.words import detail, reason, say
 from uploader.probe import walk
@@ -63,9 +63,7 @@ def _find(arguments: argparse.Namespace, session: Session) -> Result:
 def _walk(arguments: argparse.Namespace, session: Session) -> Result:
     """Each step of the way to a desk; the first that fails decides."""
     desk = session.places.desk(arguments.name)
-    steps = tuple(
-        walk(address_of({"url": getattr(desk, "url", "")}), partial(session.places.check, "desk", arguments.name))
-    )
+    steps = tuple(walk(desk.doors, partial(session.places.check, "desk", arguments.name)))
     if not arguments.json:
         for step in steps:
             print(f"{'✓' if step.ok else '✗'} {step_words(step)}")

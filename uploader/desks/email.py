@@ -113,6 +113,16 @@ class MailDesk(RemoteDesk, Inbox):
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
         return {"address": seen.mail, **guess(seen.host, seen.stopped)} if seen.mail else None
 
+    @property
+    def doors(self) -> tuple[str, ...]:
+        def door(scheme: str, security: str, host: str, port: int) -> str:
+            return f"{scheme}{'' if security == 'none' else '+' + security.lower()}://{host}:{port}"
+
+        with suppress(InvalidField):  # which ``check`` tells
+            out = door("smtp", self.security, *self._outward)
+            return (out, door("imap", self.imap_security, *self._back)) if self.imap else (out,)
+        return ()
+
     @cached_property
     def limits(self) -> Limits:
         most = USUAL_BYTES
@@ -325,12 +335,18 @@ class MailDesk(RemoteDesk, Inbox):
         return self.user or self.sender
 
     def _out(self) -> Submission:
-        host, port = split_address(self.server, 465 if self.security == "TLS" else 587, "server")
-        return self._entered(partial(Submission, host, port, self.security, self.stall_s))
+        return self._entered(partial(Submission, *self._outward, self.security, self.stall_s))
 
     def _box(self) -> Mailbox:
-        host, port = split_address(self.imap, 993 if self.imap_security == "TLS" else 143, "imap")
-        return self._entered(partial(Mailbox, host, port, self.imap_security, self.stall_s))
+        return self._entered(partial(Mailbox, *self._back, self.imap_security, self.stall_s))
+
+    @property
+    def _outward(self) -> tuple[str, int]:
+        return split_address(self.server, 465 if self.security == "TLS" else 587, "server")
+
+    @property
+    def _back(self) -> tuple[str, int]:
+        return split_address(self.imap, 993 if self.imap_security == "TLS" else 143, "imap")
 
     def _entered(self, dial: Callable[[], L]) -> L:
         """A connection that is signed in; a token that is refused is renewed once."""

@@ -34,6 +34,7 @@ from uploader.errors import (
     Untrusted,
 )
 from uploader.journal import MemoryJournal
+from uploader.probe import walk
 from uploader.setting import Secret
 from uploader.ticket import Desk, TicketRef, quiet
 
@@ -295,6 +296,11 @@ def test_a_greylisted_mail_goes_later(mail: MailServer, tmp_path: Path) -> None:
     assert [ref.key.encode() in content for content in mail.box("greylist")] == [True]
 
 
+def names(desk: MailDesk) -> list[str]:
+    """The steps of the way, those that fail with a "no"."""
+    return [step.name if step.ok else f"no {step.name}" for step in walk(desk.doors, desk.check)]
+
+
 @pytest.mark.parametrize(("security", "out", "back"), [("STARTTLS", "starttls", "imap"), ("TLS", "tls", "imaps")])
 class TestEncrypted:
     def at(self, mail: MailServer, security: str, out: str, back: str, **changes: Any) -> MailDesk:
@@ -311,6 +317,30 @@ class TestEncrypted:
         desk.check()
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
         assert desk.conversation(ref.key).replies[0].mine
+
+    def test_the_way_is_walked_step_by_step_to_both_servers(
+        self, mail: MailServer, security: str, out: str, back: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        trust = ssl.create_default_context(cafile=str(mail.certificate))
+        monkeypatch.setattr("uploader.connections.trust", lambda: trust)
+        desk = self.at(mail, security, out, back)
+        assert names(desk) == ["dns", "connection", "certificate"] * 2 + ["login"]
+        assert names(dataclasses.replace(desk, password=Secret("wrong"))) == [
+            *["dns", "connection", "certificate"] * 2, "no login"]  # fmt: skip
+        closed = dataclasses.replace(desk, imap="127.0.0.1:1")
+        assert names(closed) == ["dns", "connection", "certificate", "dns", "no connection"]
+        assert names(dataclasses.replace(desk, server="mail.mesa.invalid:25")) == ["no dns"]
+        assert names(dataclasses.replace(desk, server="no server")) == ["no settings"]
+
+    def test_the_step_of_a_certificate_that_is_not_trusted_fails_and_names_its_maker(
+        self, mail: MailServer, security: str, out: str, back: str
+    ) -> None:
+        desk = self.at(mail, security, out, back)
+        steps = list(walk(desk.doors, desk.check))
+        assert [step.name for step in steps] == ["dns", "connection", "certificate"]
+        assert not steps[-1].ok
+        assert "?" not in dict(steps[-1].values).values()
+        assert dict(steps[-1].values).get("issuer") or "does not say who" in steps[-1].text
 
     def test_one_that_it_does_not_trust_gets_no_password(
         self, mail: MailServer, security: str, out: str, back: str, tmp_path: Path
@@ -425,8 +455,10 @@ class TestByMicrosoft:
 
 
 def test_a_server_that_offers_no_encryption_gets_no_password(mail: MailServer) -> None:
+    desk = desk_at(mail.ports, security="STARTTLS")
     with pytest.raises(Refused, match="offers no encryption"):
-        desk_at(mail.ports, security="STARTTLS").check()
+        desk.check()
+    assert names(desk) == ["dns", "connection", "no certificate"]
 
 
 def test_mail_in_the_clear_goes_to_this_machine_alone(mail: MailServer) -> None:
