@@ -30,8 +30,8 @@ ENCODED = 57 / 78
 ROOM_BYTES = 200_000
 """What a mail needs besides its files: text twice, heads, borders."""
 REPORT_HEADER = "X-Testigo-Report"
-HEADERS = ("Message-ID", "In-Reply-To", "References", "Subject", "From", "Reply-To", "Auto-Submitted", "X-Autoreply",
-           "X-Auto-Response-Suppress", "Return-Path", "Content-Type", REPORT_HEADER)  # fmt: skip
+HEADERS = ("Message-ID", "In-Reply-To", "References", "Subject", "From", "To", "Reply-To", "Auto-Submitted",
+           "X-Autoreply", "X-Auto-Response-Suppress", "Return-Path", "Content-Type", REPORT_HEADER)  # fmt: skip
 MOST_PARTS = 200
 _OWN_ID = re.compile(r"<((?:[\w-]+\.)?([\w-]+))\.testigo@([^<>\s]{1,200})>")
 _BROKEN = (ValueError, LookupError, MessageError, TypeError, AttributeError)
@@ -117,6 +117,7 @@ class Letter:
     address: str
     answer_to: str
     automatic: bool
+    to: str = ""
 
     @property
     def own(self) -> bool:
@@ -141,7 +142,12 @@ def read_head(content: bytes, uid: int, at: datetime, *, sent: bool) -> Letter:
     author = f"{name} <{address}>" if name and address else name or address
     subject = header_text(_raw(head, "Subject"))
     return Letter(uid, sent, at, ids[0] if ids else "", tuple(dict.fromkeys(follows)), subject, author, address,
-                  answer_to, automatic)  # fmt: skip
+                  answer_to, automatic, _person(_raw(head, "To"))[1])  # fmt: skip
+
+
+def plain_address(address: str) -> str:
+    """In small letters, without what a plus adds to its name."""
+    return re.sub(r"\+[^@]*(?=@)", "", address.lower())
 
 
 def _raw(head: Message, name: str) -> str:

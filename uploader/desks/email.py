@@ -23,7 +23,7 @@ from uploader.errors import AuthFailed, FileRefused, Gone, InvalidField, TooLarg
 from uploader.imap import Mailbox
 from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
-from uploader.mail import ENCODED, ROOM_BYTES, Envelope, Letter, decoded, message_id, write
+from uploader.mail import ENCODED, ROOM_BYTES, Envelope, Letter, decoded, message_id, plain_address, write
 from uploader.mail_servers import guess
 from uploader.mail_threads import Threads
 from uploader.oauth import Client, Login, sign_in
@@ -277,10 +277,11 @@ class MailDesk(RemoteDesk, Inbox):
                 letters = self._threads(box).letters(key, self.address)
             human = [letter for letter in letters if not letter.own and not letter.automatic]
             told = next((each.subject for each in reversed(letters) if _number(each.subject, self._patterns()[0])), "")
+            first = next((letter for letter in letters if letter.own), None)
             subject = told or (letters[0].subject if letters else ticket.subject)
             subject = subject if re.match(r"(re|rv|aw)\s*:", subject, re.IGNORECASE) else f"Re: {subject}"
             answers = (key, *((human[-1].id,) if human and human[-1].id else ()))
-            return Envelope(id_, sender, self._answer_to(human[-1] if human else None), subject, answers)
+            return Envelope(id_, sender, self._answer_to(human[-1] if human else None, first), subject, answers)
 
         journal.once("reply", lambda: self._send(ticket, cargo, envelope(), progress), lambda: self._find(id_))
         journal.once("copy", lambda: self._keep(ticket, cargo, envelope()))
@@ -296,13 +297,19 @@ class MailDesk(RemoteDesk, Inbox):
             box.select("INBOX")
             return box.wait(seconds, stopped)
 
-    def _answer_to(self, letter: Letter | None) -> str:
-        """Where the desk wants its answers, as long as that is the desk: nobody leads replies to somewhere else."""
-        place = self.address.rpartition("@")[2].lower()
-        for wanted in (letter.answer_to, letter.address) if letter else ():
-            if wanted and (wanted.lower().endswith(f"@{place}") or wanted.lower().endswith(f".{place}")):
-                return wanted
-        return self.address
+    def _answer_to(self, theirs: Letter | None, first: Letter | None) -> str:
+        """The desk's own address, or the one it wants its answers at; an agent's own would hide them from the desk."""
+        ways = [way for way in pairs(self.departments, "departments").values() if not way.startswith("+")]
+        known, place = (
+            {plain_address(each) for each in (self.address, *ways)},
+            plain_address(self.address).partition("@")[2],
+        )
+        if theirs and theirs.answer_to not in ("", theirs.address):
+            there = plain_address(theirs.answer_to).partition("@")[2]
+            if there == place or there.endswith(f".{place}"):
+                return theirs.answer_to
+        offered = (*((theirs.answer_to, theirs.address) if theirs else ()), first.to if first else "")
+        return next((each for each in offered if plain_address(each) in known), self.address)
 
     # -- addresses and logins -----------------------------------------------------------------------------------
 

@@ -179,6 +179,39 @@ class TestMail(LineDeskSuite, TalkSuite, LineInboxSuite):
         assert "[rt.example.org #4711]" in last["Subject"]
         assert last["Auto-Submitted"] is None
 
+    @pytest.mark.parametrize(
+        ("heads", "to"),
+        [
+            ({}, "soporte@desk.test"),  # the agent's own address would hide it from the desk
+            ({"Reply_To": "berta@desk.test"}, "soporte@desk.test"),
+            ({"Reply_To": "Mesa <mesa-77@desk.test>"}, "mesa-77@desk.test"),
+            ({"Reply_To": "soporte+77@desk.test"}, "soporte+77@desk.test"),
+            ({"Reply_To": "x@evil.example"}, "soporte@desk.test"),
+        ],
+    )
+    def test_a_reply_goes_to_the_desk_whoever_answered(
+        self, desk: MailDesk, tmp_path: Path, heads: dict[str, str], to: str
+    ) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        self.mail.deliver("ana@desk.test", answer(ref.key, "Re: [#77] x", "<p>¿Sigue?</p>", **heads))
+        ticket = fresh(tmp_path, reply_to=ref.key, attachments=(), links=())
+        desk.reply(ticket, MemoryJournal(), quiet)
+        assert self._to(ticket.report_id) == to
+
+    def test_a_reply_goes_to_the_department_that_has_the_ticket(self, desk: MailDesk, tmp_path: Path) -> None:
+        routed = dataclasses.replace(desk, departments="claim=reclamos@desk.test")
+        ref = routed.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        self.mail.deliver("ana@desk.test", answer(ref.key, "Re: [#77] x", "<p>¿Sigue?</p>"))
+        ticket = fresh(tmp_path, reply_to=ref.key, attachments=(), links=())
+        routed.reply(ticket, MemoryJournal(), quiet)
+        assert self._to(ticket.report_id) == "reclamos@desk.test"
+
+    def _to(self, report_id: str) -> str:
+        """By the copy among the sent mails."""
+        copies = [read(p.read_bytes()) for p in (self.mail.folder / "mail/ana/.Sent").glob("*/*")]
+        (found,) = [mail for mail in copies if mail["X-Testigo-Report"] == report_id]
+        return str(found["To"])
+
     def test_an_answer_that_names_only_the_number_belongs_to_it(self, desk: MailDesk, tmp_path: Path) -> None:
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
         self.mail.deliver("ana@desk.test", answer(ref.key, "[#8123] Recibido", Auto_Submitted="auto-replied"))
