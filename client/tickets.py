@@ -252,7 +252,7 @@ class Tickets:
     def fetch(self, mine: Mine, file: RemoteFile, folder: Path, progress: Progress = quiet) -> Path:
         """Brings a file of a reply into ``folder`` under a harmless name; never replaces one. Raises: UploaderError."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = clean_name(file.name)
+        name = file_name(file)
         target = next(p for n in range(1, 10_000) if not (p := folder / (f"{n}-{name}" if n > 1 else name)).exists())
         with self._inbox(mine.desk) as inbox:
             inbox.fetch(file, target, progress)
@@ -371,6 +371,11 @@ def _mine(row: tuple[str, bytes, int, int, str | None, str | None, int | None, s
     desk, data, unread, replies, first, solved, score, comment, asked, *written = row
     ticket = msgspec.json.decode(data, type=OwnTicket)
     return Mine(desk, ticket, unread, replies, _moment(first), _moment(solved), score, comment, bool(asked), *written)
+
+
+def file_name(file: RemoteFile) -> str:
+    """What a file of a desk's is called here: the last part of whatever path its name holds, made harmless."""
+    return clean_name(re.split(r"[\\/]", file.name.rstrip("\\/"))[-1])
 
 
 def _telling(text: str) -> set[str]:

@@ -96,6 +96,11 @@ def size(size_bytes: int) -> str:
     return f"{number(value, 1 if unit != 'B' and value < 9.95 else 0)}\u00a0{unit}"
 
 
+def span(hours: float) -> str:
+    """``25 min`` below one hour, else ``3 h``."""
+    return f"{number(hours)}\u00a0h" if hours >= 1 else f"{max(1, round(hours * 60))}\u00a0min"
+
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS_ES = ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic")
 

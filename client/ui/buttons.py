@@ -193,6 +193,12 @@ class LinkButton(_Button):
         painter.end()
 
 
+class FlushLink(LinkButton):
+    """A link whose words begin where those above and below it do."""
+
+    padding_px = 3
+
+
 class ToolButton(_Button):
     """An icon alone, in a tool bar. Checkable ones show a soft ground while they are on."""
 

@@ -10,10 +10,10 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from client.terms import more_words, ticket_priority, ticket_word
-from client.tickets import OVER, Mine
+from client.tickets import OVER, Mine, file_name
 from client.ui import look
 from client.ui.alive import while_alive
-from client.ui.buttons import LinkButton, PrimaryButton, QuietButton
+from client.ui.buttons import FlushLink, LinkButton, PrimaryButton, QuietButton
 from client.ui.growing_text import GrowingText
 from client.ui.outbox_window import shortened
 from client.ui.pieces import Divider, Label, OneLine, Panel, StateLabel, Tone
@@ -47,7 +47,7 @@ class Conversation(QWidget):
     def __init__(self, phrases: look.Phrases) -> None:
         super().__init__()
         self._mine: Mine | None = None
-        self._to_end = False
+        self._to_end = QTimer(self, singleShot=True, interval=500)
         self._unfolded = set[str]()
         self._shown: tuple[Mine, tuple[Reply, ...], str, str] | None = None
         self.subject, self.state = Label(size="large", strong=True, wrap=True), StateLabel()
@@ -81,7 +81,9 @@ class Conversation(QWidget):
 
     def show_ticket(self, mine: Mine, replies: tuple[Reply, ...], due: str, rating: str) -> None:
         """``due``: when an answer is due, in words. ``rating``: as ``InboxAbilities`` says it."""
-        other = not self.shows(mine)
+        other, bar = not self.shows(mine), self._scroll.verticalScrollBar()
+        if other or bar.value() >= bar.maximum() - look.S:
+            self._to_end.start()  # who reads the end goes on to: a rating that comes must not hide the last words
         self._mine, self._shown = mine, (mine, replies, due, rating)
         self.subject.setText(mine.ticket.subject)
         words, tone = state_words(mine)
@@ -98,7 +100,8 @@ class Conversation(QWidget):
         self.rating.ask(rating or "stars", given=mine.score) if asks or mine.score else self.rating.hide()
         if other:
             self._unfolded.clear()
-        self._show_messages(replies, to_end=other)
+            self.note.clear()
+        self._show_messages(replies)
         self._show_buttons()
 
     def shows(self, mine: Mine) -> bool:
@@ -169,7 +172,7 @@ class Conversation(QWidget):
         note.addWidget(self.note)
         whole.addLayout(note)
 
-    def _show_messages(self, replies: tuple[Reply, ...], *, to_end: bool) -> None:
+    def _show_messages(self, replies: tuple[Reply, ...]) -> None:
         while (item := self._messages.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.hide()
@@ -178,18 +181,17 @@ class Conversation(QWidget):
         for reply in replies:
             self._messages.addWidget(_Message(reply, self.file_wanted.emit, self._unfolded))
         QTimer.singleShot(0, while_alive(self, self._inner.fit))
-        self._to_end = self._to_end or to_end
 
     def _grown(self, _least: int, most: int) -> None:
         """A conversation that was just opened is read from its end; the layout knows late how long it is."""
-        if self._to_end:
+        if self._to_end.isActive():
             self._scroll.verticalScrollBar().setValue(most)
-            QTimer.singleShot(300, while_alive(self, lambda: setattr(self, "_to_end", False)))
 
     def _show_buttons(self) -> None:
         self.send.setEnabled(bool(self.text.toPlainText().strip()))
 
     def _reply(self) -> None:
+        self.text.setFocus()  # the button goes out with the empty field
         if text := self.take_text():
             self.replied.emit(text)
 
@@ -220,7 +222,7 @@ class Folded(QWidget):
         """``unfolded`` remembers which are open while the conversation is shown anew."""
         super().__init__()
         self._key, self._unfolded = key, unfolded
-        self.button, self.words = LinkButton("chevron-right"), Prose(text, "quiet", "small")
+        self.button, self.words = FlushLink("chevron-right"), Prose(text, "quiet", "small")
         self.button.setText(say("What was sent with it"))
         self.button.setCheckable(True)
         column = QVBoxLayout(self)
@@ -259,10 +261,11 @@ class _Message(QWidget):
         if said:
             column.addWidget(Prose(said))
         for file in reply.files:
-            button = LinkButton("paperclip")
-            name = shortened(file.name, 28)
+            button = FlushLink("paperclip")
+            whole_name = file_name(file)
+            name = shortened(whole_name, 28)
             button.setText(f"{name}  {size(file.size_bytes)}" if file.size_bytes else name)
-            button.setToolTip(file.name)
+            button.setToolTip(whole_name)
             button.clicked.connect(partial(fetch, file))
             column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
         if "\n" in carried:  # our mark alone tells a reader nothing

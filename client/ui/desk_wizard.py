@@ -16,7 +16,7 @@ from client.setup import Recognised, Search, step_words
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
-from client.ui.buttons import LinkButton, PlainButton, PrimaryButton, QuietButton
+from client.ui.buttons import FlushLink, PlainButton, PrimaryButton, QuietButton
 from client.ui.pieces import Choice, Divider, Label, Panel, StateLabel
 from client.ui.placing import grow
 from client.ui.setting_fields import SettingField, fill_choice
@@ -45,9 +45,9 @@ class DeskWizard(QWidget):
         self.found, self.kind = Label(wrap=True), Choice()
         self.fields: list[SettingField] = []
         self._form, self._rare, self._steps = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
-        self.more = LinkButton()
+        self.more = FlushLink()
         self.note = Label("quiet", wrap=True)
-        self.sign_in, self.cancel, self.go = LinkButton("external-link"), QuietButton(), PrimaryButton()
+        self.sign_in, self.cancel, self.go = FlushLink("external-link"), QuietButton(), PrimaryButton()
         self._build()
         self._speak()
         self.look_up.clicked.connect(self._find_or_stop)

@@ -18,7 +18,7 @@ from client.tickets import Mine
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
-from client.ui.buttons import LinkButton, QuietButton
+from client.ui.buttons import FlushLink, QuietButton
 from client.ui.pieces import Label
 from client.ui.placing import bring_up
 from client.ui.report_fields import ReportFields
@@ -67,7 +67,7 @@ class HelpBefore(QWidget):
         column.setSpacing(look.XS)
         for layout in (self._rows, self._mine):
             layout.setSpacing(0)
-            layout.setContentsMargins(-look.S, 0, 0, 0)
+            layout.setContentsMargins(0, 0, 0, 0)
         head = QHBoxLayout()
         head.addWidget(self._title, 1)
         head.addWidget(self.solve)
@@ -107,8 +107,8 @@ class HelpBefore(QWidget):
         self.changed.emit()
 
     @staticmethod
-    def _row(icon: str, title: str, tip: str, act: object) -> LinkButton:
-        row = LinkButton(icon)
+    def _row(icon: str, title: str, tip: str, act: object) -> FlushLink:
+        row = FlushLink(icon)
         row.setText(title if len(title) <= 58 else title[:57] + "…")
         row.setToolTip(tip)
         row.setAccessibleName(title)
@@ -156,7 +156,7 @@ class _Page(QTextBrowser):
         return None
 
 
-def _refill(layout: QVBoxLayout, rows: list[LinkButton]) -> None:
+def _refill(layout: QVBoxLayout, rows: list[FlushLink]) -> None:
     while (item := layout.takeAt(0)) is not None:
         if (widget := item.widget()) is not None:
             widget.hide()

@@ -18,7 +18,7 @@ from client.settings import OPTIONS, SettingsFault
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
-from client.ui.buttons import LinkButton, PlainButton
+from client.ui.buttons import FlushLink, LinkButton, PlainButton
 from client.ui.pieces import Choice, Label, Panel
 from client.ui.question import ask_once
 from client.ui.setting_fields import SettingField, fill_choice
@@ -120,7 +120,7 @@ class PlaceField(QWidget):
 
     def _add_rare(self, column: QVBoxLayout, rare: list[Setting], values: Mapping[str, object]) -> None:
         """What few need, behind a button; open when something of it is set."""
-        more, inner = LinkButton(), QWidget()
+        more, inner = FlushLink(), QWidget()
         form = QVBoxLayout(inner)
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(look.M)

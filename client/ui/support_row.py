@@ -14,7 +14,7 @@ from client.session import Session
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
-from client.ui.buttons import LinkButton
+from client.ui.buttons import FlushLink
 from client.ui.pieces import Label
 from client.words import say
 
@@ -51,8 +51,8 @@ class SupportRow(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.XS)
-        self._ways.setSpacing(0)
-        self._ways.setContentsMargins(-look.S, 0, 0, 0)
+        self._ways.setHorizontalSpacing(look.L)
+        self._ways.setVerticalSpacing(0)
         column.addWidget(self._cover)
         column.addWidget(self._ask)
         column.addLayout(self._ways)
@@ -81,7 +81,7 @@ class SupportRow(QWidget):
                 widget.hide()
                 widget.deleteLater()
         for number, way in enumerate(ways):
-            button = LinkButton(ICONS[way.kind])
+            button = FlushLink(ICONS[way.kind])
             closed = f" ({say('closed now')})" if way.open is False else ""
             button.setText((way.text if len(way.text) <= MOST_SIGNS else way.text[: MOST_SIGNS - 1] + "…") + closed)
             button.setAccessibleName(f"{way_word(way)}: {way.text}{closed}")

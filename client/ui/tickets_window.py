@@ -15,7 +15,7 @@ from client.draft import Draft
 from client.figures import Figures
 from client.report import DeliveryChanged, Event, TicketNews
 from client.session import Session
-from client.tickets import Mine
+from client.tickets import Mine, file_name
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
@@ -25,11 +25,15 @@ from client.ui.pieces import EmptyState, OneLine
 from client.ui.report_words import desk_word, trouble_words
 from client.ui.rows import Row, RowList
 from client.ui.support_row import SupportRow
-from client.words import moment, number, say, say_n
+from client.words import moment, number, say, say_n, span
 from uploader.inbox import RemoteFile, Reply
 
 OPENED = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".txt", ".log", ".md", ".csv", ".pdf", ".mp4", ".webm")
 """What may be opened at a click: a program, a page or a document with macros is only saved, and its folder shown."""
+
+
+PASSING_MS = 6000
+"""How long “Sent.” stands."""
 
 
 class TicketsWindow(QWidget):
@@ -160,8 +164,8 @@ class TicketsWindow(QWidget):
         if found is None:
             return ""
         parts = (
-            found.first_answer_h is not None and say("answer after {time} h", time=number(found.first_answer_h)),
-            found.solution_h is not None and say("solved after {time} h", time=number(found.solution_h)),
+            found.first_answer_h is not None and say("answer after {time}", time=span(found.first_answer_h)),
+            found.solution_h is not None and say("solved after {time}", time=span(found.solution_h)),
             found.satisfaction is not None and f"{number(found.satisfaction)} ★",
         )
         return joined(*(part for part in parts if part))
@@ -223,6 +227,19 @@ class TicketsWindow(QWidget):
 
         self._bridge.background(ask, while_alive(self, lambda _: self.refresh()), self._failed)
 
+    def _look(self) -> None:
+        """Shows what is on disk at once, asks the desks now, and shows what they said."""
+        self.refresh()
+
+        def ask() -> None:
+            for name in self._session.places.desk_names():
+                if self._session.tickets.reads_back(name):
+                    self._session.tickets.look(name)
+
+        self._bridge.background(ask, while_alive(self, lambda _: self.refresh()), self._failed)
+        if (mine := self._chosen()) is not None:
+            self._open(mine)
+
     def _act(self, verb: Callable[[Mine], object]) -> None:
         mine = self._chosen()
         if mine is not None:
@@ -258,7 +275,7 @@ class TicketsWindow(QWidget):
         if mine is None:
             return
         folder = self._session.paths.data / "received" / mine.desk / "".join(c for c in mine.ticket.id if c.isalnum())
-        self.talk.note.setText(say("Fetching “{name}”…", name=file.name))
+        self.talk.note.setText(say("Fetching “{name}”…", name=file_name(file)))
 
         def came(path: Path) -> None:
             safe = path.suffix.lower() in OPENED
@@ -287,7 +304,9 @@ class TicketsWindow(QWidget):
     def _on_event(self, event: Event) -> None:
         if isinstance(event, TicketNews) or (isinstance(event, DeliveryChanged) and event.delivery.state == "sent"):
             if isinstance(event, DeliveryChanged):
-                self.talk.note.setText(say("Sent."))
+                self.talk.note.setText(sent := say("Sent."))
+                gone = lambda: self.talk.note.setText(self.talk.note.text().removesuffix(sent))  # noqa: E731
+                QTimer.singleShot(PASSING_MS, while_alive(self, gone))
                 self._wanted = self.list.current_key()
             mine = self._chosen()
             self.refresh()
@@ -310,7 +329,7 @@ class TicketsWindow(QWidget):
         if event.key() == Qt.Key.Key_Escape:
             self.close()
         elif event.key() == Qt.Key.Key_F5:
-            self._session.polling.nudge()
+            self._look()
         else:
             super().keyPressEvent(event)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -13,11 +14,12 @@ from PySide6.QtWidgets import QApplication
 
 from client.tickets import Mine
 from client.ui import look
+from client.ui.buttons import FlushLink
 from client.ui.conversation import Conversation, Folded
 from client.ui.prose import Prose
 from client.ui.tickets_window import TicketsWindow
 from tests.ui.every_window import running_session, until
-from uploader.inbox import OwnTicket, Reply
+from uploader.inbox import OwnTicket, RemoteFile, Reply
 
 NOW = datetime.now(UTC)
 SUM = "3f" * 32
@@ -105,6 +107,50 @@ def test_the_conversation_is_as_high_as_its_words(talk: Conversation) -> None:
     for prose in talk.findChildren(Prose):
         if prose.isVisible():
             assert prose.height() <= prose.document().size().height() + look.sized(4)
+
+
+def test_the_focus_stays_in_the_field_after_sending(talk: Conversation) -> None:
+    talk.text.setPlainText("Es la del pasillo")
+    talk.send.setFocus()
+    talk.send.click()
+    assert talk.focusWidget() is talk.text
+
+
+def test_a_file_of_the_desk_shows_the_last_part_of_its_name_without_direction_marks(talk: Conversation) -> None:
+    assert talk._shown is not None
+    mine, replies, due, rating = talk._shown
+    evil = RemoteFile("1", "..\\..\\etc/factura\u202efdp.exe")
+    talk.show_ticket(mine, (replace(replies[1], files=(evil,)),), due, rating)
+    (link,) = [b for b in talk.findChildren(FlushLink) if b.text().startswith("factura")]
+    assert link.text() == "facturafdp.exe"
+    assert "etc" not in link.toolTip()
+
+
+def test_the_question_how_it_was_hides_no_last_words(talk: Conversation) -> None:
+    assert talk._shown is not None
+    mine, replies, due, _ = talk._shown
+    long = tuple(replace(replies[1], key=f"{n}", text="Palabras. " * 30) for n in range(6))
+    talk.show_ticket(mine, long, due, "")
+    bar = talk._scroll.verticalScrollBar()
+    until(lambda: bar.maximum() > 0 and bar.value() == bar.maximum())
+    QTest.qWait(700)
+    talk.show_ticket(msgspec.structs.replace(mine, ticket=replace(mine.ticket, state="solved")), long, due, "stars")
+    until(talk.rating.isVisible)
+    QTest.qWait(100)
+    assert bar.value() == bar.maximum()
+
+
+def test_what_another_process_read_is_shown_at_f5(app: QApplication) -> None:
+    with running_session() as (session, bridge):
+        keep = session.tickets._keep
+        keep("folder", OwnTicket("T-1", "1", "", "Pedido", "open", "", "", NOW, NOW, may=()), ())
+        window = TicketsWindow(session, bridge)
+        window.show()
+        until(lambda: window.list.count() == 1)
+        keep("folder", OwnTicket("T-2", "2", "", "Impresora", "open", "", "", NOW, NOW, may=()), ())
+        QTest.keyClick(window.list, Qt.Key.Key_F5)
+        until(lambda: window.list.count() == 2)
+        window.close()
 
 
 def test_a_ticket_without_replies_is_asked_for_once_and_its_subject_stands_there_at_once(app: QApplication) -> None:

@@ -9,7 +9,7 @@ import shiboken6
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QIcon, QImage, QPalette
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from client import words
 from client.ui import icons, look
@@ -235,3 +235,14 @@ def test_every_piece_paints_in_both_themes(app: QApplication) -> None:
         pictures.append(window.grab().toImage())
     middle = [picture.pixelColor(2, 2).name() for picture in pictures]
     assert middle == [LIGHT.ground.lower(), DARK.ground.lower()]
+
+
+def test_qt_speaks_the_language_too(app: QApplication) -> None:
+    words.speak("es")
+    look.retranslate()
+    box = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+    assert box.buttons()[0].text().replace("&", "") == "Cancelar"
+    words.speak("en")
+    look.retranslate()
+    box = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+    assert box.buttons()[0].text().replace("&", "") == "Cancel"
