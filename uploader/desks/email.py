@@ -300,10 +300,7 @@ class MailDesk(RemoteDesk, Inbox):
     def _answer_to(self, theirs: Letter | None, first: Letter | None) -> str:
         """The desk's own address, or the one it wants its answers at; an agent's own would hide them from the desk."""
         ways = [way for way in pairs(self.departments, "departments").values() if not way.startswith("+")]
-        known, place = (
-            {plain_address(each) for each in (self.address, *ways)},
-            plain_address(self.address).partition("@")[2],
-        )
+        known, place = {plain_address(each) for each in (self.address, *ways)}, self.address.lower().partition("@")[2]
         if theirs and theirs.answer_to not in ("", theirs.address):
             there = plain_address(theirs.answer_to).partition("@")[2]
             if there == place or there.endswith(f".{place}"):
