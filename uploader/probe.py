@@ -48,7 +48,7 @@ def walk(doors: Sequence[str], check: Callable[[], None]) -> Iterator[Step]:
     except UploaderError as error:
         name = _named(error)
         yield from (step for step in passed if step.name != name)  # it was not as good as it looked
-        yield Step(name, False, error.text, tuple(error.values.items()))
+        yield Step(name, False, error.text, tuple(error.values.items()), getattr(error, "name", ""))
         return
     yield from passed
     yield Step("login", True)

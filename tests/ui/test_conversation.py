@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from client.tickets import Mine
 from client.ui import look
@@ -140,7 +140,7 @@ def test_the_question_how_it_was_hides_no_last_words(talk: Conversation) -> None
     assert bar.value() == bar.maximum()
 
 
-def test_what_another_process_read_is_shown_at_f5(app: QApplication) -> None:
+def test_what_another_process_read_is_shown_at_f5_and_when_the_window_is_come_back_to(app: QApplication) -> None:
     with running_session() as (session, bridge):
         keep = session.tickets._keep
         keep("folder", OwnTicket("T-1", "1", "", "Pedido", "open", "", "", NOW, NOW, may=()), ())
@@ -150,6 +150,14 @@ def test_what_another_process_read_is_shown_at_f5(app: QApplication) -> None:
         keep("folder", OwnTicket("T-2", "2", "", "Impresora", "open", "", "", NOW, NOW, may=()), ())
         QTest.keyClick(window.list, Qt.Key.Key_F5)
         until(lambda: window.list.count() == 2)
+        keep("folder", OwnTicket("T-3", "3", "", "Ratón", "open", "", "", NOW, NOW, may=()), ())
+        other = QWidget()
+        other.show()
+        other.activateWindow()
+        until(lambda: not window.isActiveWindow())
+        window.activateWindow()
+        until(lambda: window.list.count() == 3)
+        other.close()
         window.close()
 
 
