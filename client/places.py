@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -88,10 +88,19 @@ class Places:
         """
         rules = pairs(self._settings().report.rules, "rules")
         found = next((rules[key] for key in (f"{kind}/{priority}", kind, priority) if key in rules), "")
-        if found and found not in (*self._settings().desks, DEFAULT):
-            known = ", ".join(self._settings().desks)
-            raise InvalidField("rules", "the settings name no “{wanted}”; there is {known}", wanted=found, known=known)
+        if found:
+            self.check_rules(f"{kind}={found}")
         return found
+
+    def check_rules(self, rules: str, desks: Iterable[str] = ()) -> None:
+        """Rules send reports to desks that the settings name, or ``desks``. Raises: InvalidField."""
+        known = (*self._settings().desks, DEFAULT, *desks)
+        for desk in pairs(rules, "rules").values():
+            if desk not in known:
+                names = ", ".join(dict.fromkeys(known))
+                raise InvalidField(
+                    "rules", "the settings name no “{wanted}”; there is {known}", wanted=desk, known=names
+                )
 
     def with_field(self, desk: str, name: str, value: str) -> dict[str, object]:
         """What the settings shall hold so that every ticket of this desk fills in this field of the desk's."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -46,7 +47,9 @@ LOOKED_AFTER = 5
 class Mine(msgspec.Struct, frozen=True):
     """One ticket as it was last seen. ``desk`` is the name in the settings. ``score``: how the user rated it.
 
-    ``kind`` and ``priority`` are what was written here; empty for a ticket that was not.
+    ``kind`` and ``priority`` are what was written here; empty for a ticket that was not. ``replies`` are all messages
+    that are here; ``answers`` those that people on either side wrote after the first one, which is the ticket's own
+    text: None while nobody here has opened it. ``asked``: not to be asked for a rating now.
     """
 
     desk: str
@@ -61,6 +64,7 @@ class Mine(msgspec.Struct, frozen=True):
     report_id: str = ""
     kind: str = ""
     priority: str = ""
+    answers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,12 +289,15 @@ class Tickets:
         return takes
 
     def to_rate(self) -> Mine | None:
-        """The last solved ticket that the user was not asked about yet."""
-        return next(self._each("WHERE solved_at IS NOT NULL AND NOT asked AND score IS NULL"), None)
+        """The last solved ticket that the user may be asked about now."""
+        return next((m for m in self._each("WHERE solved_at IS NOT NULL AND score IS NULL") if not m.asked), None)
 
-    def do_not_ask(self, mine: Mine) -> None:
-        with self._open() as database:
-            database.execute("UPDATE ticket SET asked = 1 WHERE desk = ? AND key = ?", (mine.desk, mine.ticket.key))
+    def do_not_ask(self, mine: Mine, at_s: float | None = None) -> None:
+        """Not now: asked once more after a day, and after a second time never again. ``at_s``: when, as ``time()``."""
+        since = int(time.time() if at_s is None else at_s)
+        with self._open() as database:  # 0: never asked; 1: no more; else since when
+            database.execute("UPDATE ticket SET asked = iif(asked = 0, ?, 1) WHERE desk = ? AND key = ?",
+                             (since, mine.desk, mine.ticket.key))  # fmt: skip
 
     def note_sent(self, desk: str, report: Report, ref: TicketRef) -> None:
         """A report has become a ticket: it stands in the list at once, also where the desk tells nothing back."""
@@ -357,9 +364,12 @@ class Tickets:
 
 
 _SELECT = """SELECT desk, data, unread, coalesce(json_array_length(replies), 0), first_answer_at, solved_at, score,
-    comment, asked, report_id,
+    comment, asked = 1 OR asked > unixepoch() - 86400, report_id,
     coalesce((SELECT kind FROM written w WHERE (w.desk, w.key) = (ticket.desk, ticket.key)), ''),
-    coalesce((SELECT priority FROM written w WHERE (w.desk, w.key) = (ticket.desk, ticket.key)), '') FROM ticket"""
+    coalesce((SELECT priority FROM written w WHERE (w.desk, w.key) = (ticket.desk, ticket.key)), ''),
+    iif(replies IS NULL, NULL, (SELECT count(*) FROM json_each(CAST(replies AS TEXT)) r
+        WHERE NOT coalesce(r.value ->> 'automatic', 0) AND NOT (r.key = 0 AND julianday(r.value ->> 'written_at')
+        < julianday(CAST(data AS TEXT) ->> 'created_at') + 1 / 1440.0))) FROM ticket"""
 
 
 _ORDER = "ORDER BY unread > 0 DESC, updated_at DESC"
@@ -367,7 +377,7 @@ _LISTED = """WHERE solved_at IS NULL
     OR rowid IN (SELECT rowid FROM ticket ORDER BY unread > 0 DESC, updated_at DESC LIMIT ?)"""
 
 
-def _mine(row: tuple[str, bytes, int, int, str | None, str | None, int | None, str, int, str, str, str]) -> Mine:
+def _mine(row: tuple[Any, ...]) -> Mine:
     desk, data, unread, replies, first, solved, score, comment, asked, *written = row
     ticket = msgspec.json.decode(data, type=OwnTicket)
     return Mine(desk, ticket, unread, replies, _moment(first), _moment(solved), score, comment, bool(asked), *written)

@@ -197,6 +197,8 @@ def _check_value(session: Session, key: str, value: str) -> None:
             parse(value)
         except ValueError as error:
             raise Failure("settings_invalid", reason(error), FORBIDDEN) from error
+    if key == "report.rules":
+        session.places.check_rules(value)
     places = {"report.desk": session.places.desk_names(), "report.share": session.places.share_names()}
     if value and key in places and value not in places[key]:
         known = ", ".join(places[key])

@@ -15,7 +15,8 @@ from client.paths import Paths
 from client.rules import PLACES, Rule, fault_in, judge
 from client.session import Session
 from client.settings import OPTIONS
-from client.words import say
+from client.words import reason, say
+from uploader.errors import InvalidField
 
 WRONG = ("refused", "invalid", "unknown", "not_allowed")
 
@@ -39,7 +40,13 @@ def policy(arguments: argparse.Namespace, paths: Paths) -> Result:
     if not arguments.file.is_file():
         raise Failure("not_found", say("“{name}” is not a file that can be read", name=arguments.file), USAGE)
     rules = judge((sources.check(arguments.file),), OPTIONS)
-    rules = tuple(fault for rule in rules if rule.status != "strict" for fault in (*_in_place(rule, session), rule))
+    desks = [rule.key.removeprefix("desks.") for rule in rules if rule.key.startswith("desks.")]
+    rules = tuple(
+        each
+        for rule in rules
+        if rule.status != "strict"
+        for each in (*_in_place(rule, session), *_in_rules(rule, session, desks), rule)
+    )
     wrong = any(rule.status in WRONG for rule in rules)
     return _told(arguments, session, rules), FORBIDDEN if wrong else outcome.DONE
 
@@ -83,6 +90,15 @@ def _in_place(rule: Rule, session: Session) -> Iterator[Rule]:
     for name in (part.name for part in known.values() if part.required and part.kind != "secret"):
         if name not in values:
             yield replace(rule, key=f"{rule.key}.{name}", value=None, status="invalid", why=say("is missing"))
+
+
+def _in_rules(rule: Rule, session: Session, desks: list[str]) -> Iterator[Rule]:
+    """A rule to a desk that neither this policy nor the settings here name."""
+    if rule.key == "report.rules" and rule.status == "ok":
+        try:
+            session.places.check_rules(str(rule.value), desks)
+        except InvalidField as error:
+            yield replace(rule, status="unknown", why=reason(error))
 
 
 def _told(arguments: argparse.Namespace, session: Session, rules: tuple[Rule, ...]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def report(arguments: argparse.Namespace, paths: Paths) -> Result:
         raise Failure(
             _code_of(problem),
             explain_problem(problem.code, problem.attachment, problem.detail),
-            outcome.REFUSED,
+            outcome.FORBIDDEN if problem.code == "desk_unready" else outcome.REFUSED,
             _kept(draft),
         ) from error
     return _deliver(arguments, paths, session, report_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +165,9 @@ def _document(mine: Mine, session: Session) -> dict[str, Any]:
         "id": ticket.id, "url": ticket.url, "subject": ticket.subject, "state": ticket.state,
         "state_title": ticket.state_title, "priority": ticket.priority, "created_at": rfc3339(ticket.created_at),
         "updated_at": rfc3339(ticket.updated_at), "due_at": rfc3339(due.at), "due": due.words,
-        "late": due.late, "replies": mine.replies,
-        "unread": mine.unread, "desk": mine.desk, "score": mine.score, "may": list(ticket.may),
+        "late": due.late, "replies": mine.answers,
+        "unread": mine.unread, "desk": mine.desk, "score": mine.score,
+        "comment": mine.comment, "may": list(ticket.may),
     }  # fmt: skip
 
 
@@ -188,6 +190,9 @@ def _show(arguments: argparse.Namespace, session: Session, mine: Mine) -> Result
         for each in replies:
             files = "".join(f"\n  📎 {file.name}" for file in each.files)
             print(f"— {each.author or say('You')}, {moment(each.written_at)}\n{apart(each.text)[0]}{files}\n")
+        if mine.score is not None:
+            rated = say("Your rating: {score} of 5", score=mine.score)
+            print(f"{rated} · {mine.comment}" if mine.comment else rated)
     written = [
         {"id": r.key, "author": r.author, "mine": r.mine, "written_at": rfc3339(r.written_at), "text": r.text,
          "files": [{"id": f.key, "name": f.name, "size_bytes": f.size_bytes} for f in r.files]}
@@ -227,7 +232,7 @@ def _stats(arguments: argparse.Namespace, session: Session) -> Result:
     found = session.answers.figures()
     if not arguments.json:
         rows = {
-            say("Tickets"): found.tickets, say("Open"): found.open, say("Solved tickets"): found.solved,
+            say("Tickets"): found.tickets, say("Open tickets"): found.open, say("Solved tickets"): found.solved,
             say("First answer after, in hours"): found.first_answer_h, say("Solved after, in hours"): found.solution_h,
             say("Satisfaction (1 to 5)"): found.satisfaction,
             say("Solved at first contact"): found.solved_at_first_contact,
@@ -251,6 +256,9 @@ def add_articles(parser: argparse.ArgumentParser) -> None:
 
 def articles(arguments: argparse.Namespace, paths: Paths) -> Result:
     session = Session(paths)
+    if arguments.desk:
+        with suppress(Temporary):
+            session.places.desk(arguments.desk)  # or there is no such desk
     found = session.articles.find(" ".join(arguments.query), arguments.desk)
     if not arguments.json:
         for article in found:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +119,73 @@ def test_a_desk_that_refuses_does_not_speak_of_a_report(session: Session, capsys
     error = json.loads(capsys.readouterr().out)["error"]
     assert "reporte" not in f"{error['title']} {error['advice']}"
     assert error["advice"].startswith("No se hizo nada.")
+
+
+def test_a_rating_is_shown_with_its_comment(read_back: Session, rt: RtServer, capsys: Told) -> None:
+    ref = sent(read_back, "mesa", "Grúa")
+    rt.ask("PUT", f"ticket/{ref.id}", {"Status": "resolved"})
+    ask(capsys, "show", ref.id)
+    assert ask(capsys, "rate", ref.id, "--score", "4", "--comment", "Muy rápido")[0] == 0
+    for found in (ask(capsys, "show", ref.id)[1]["ticket"], *ask(capsys, "list", "--desk", "mesa")[1]["tickets"]):
+        if found["id"] == ref.id:
+            assert (found["score"], found["comment"]) == (4, "Muy rápido")
+    capsys.readouterr()
+    assert command(["tickets", "show", ref.id]) == 0
+    assert "Your rating: 4 of 5 · Muy rápido" in capsys.readouterr().out
+
+
+def test_replies_are_those_of_people_after_the_first_message(read_back: Session, rt: RtServer, capsys: Told) -> None:
+    ref = sent(read_back, "mesa", "Grúa")
+    (listed,) = [t for t in ask(capsys, "list", "--offline")[1]["tickets"] if t["id"] == ref.id]
+    assert listed["replies"] is None, "nobody here has read it"
+    assert ask(capsys, "show", ref.id)[1]["ticket"]["replies"] == 0
+    for text in ("¿Cuál?", "¿Desde cuándo?"):
+        rt.ask("POST", f"ticket/{ref.id}/correspond", {"Content": text, "ContentType": "text/plain"})
+    assert ask(capsys, "reply", ref.id, "--text", "La del puerto")[0] == 0
+    assert ask(capsys, "show", ref.id)[1]["ticket"]["replies"] == 3
+
+
+def test_open_tickets_are_no_command_in_spanish(session: Session, capsys: Told) -> None:
+    capsys.readouterr()
+    assert command(["--lang", "es", "tickets", "stats"]) == 0
+    out = capsys.readouterr().out
+    assert "Tickets abiertos" in out
+    assert "Abrir" not in out
+
+
+def test_desks_that_are_not_there_are_told_wherever_they_are_named(session: Session, capsys: Told) -> None:
+    def code(*words: str) -> int:
+        return command([*words, "--json"])
+
+    assert code("articles", "grúa", "--desk", "nope") == 3
+    assert code("articles", "grúa", "--desk", "almacen") == 0
+    assert code("settings", "set", "report.rules", "claim=nope") == 3
+    assert code("settings", "set", "report.rules", "claim=oficina-central; low=folder") == 0
+    policy = session.paths.config / "rules.toml"
+    policy.write_text('[report]\nrules = "claim=nope"\n', "utf-8")
+    capsys.readouterr()
+    assert code("policy", "check", str(policy)) == 3
+    assert "nope" in capsys.readouterr().out
+    policy.write_text('[report]\nrules = "claim=nope"\n[desks.nope]\nkind = "folder"\npath = "/x"\n', "utf-8")
+    assert code("policy", "check", str(policy)) == 0
+    session.change({"report.rules": "claim=nope"})
+    assert code("report", "--summary", "x", "--kind", "claim") == 3
+    assert code("report", "--summary", "x", "--kind", "incident") == 0
+
+
+def test_not_now_is_asked_once_more_after_a_day_and_then_never(session: Session) -> None:
+    ref = sent(session, "almacen", "Grúa")
+    mine = session.tickets.find(ref.id)
+    session.tickets._keep("almacen", replace(mine.ticket, state="solved"))
+    assert session.tickets.to_rate() is not None
+    session.tickets.do_not_ask(mine, time.time())
+    assert session.tickets.find(ref.id, "almacen").asked
+    assert session.tickets.to_rate() is None
+    other = sent(session, "oficina-central", "Cafetera")
+    mine = session.tickets.find(other.id, "oficina-central")
+    session.tickets._keep("oficina-central", replace(mine.ticket, state="solved"))
+    session.tickets.do_not_ask(mine, time.time() - 90_000)
+    assert session.tickets.to_rate() is not None, "a day has gone by"
+    session.tickets.do_not_ask(mine, time.time() - 90_000)
+    assert session.tickets.find(other.id, "oficina-central").asked
+    assert session.tickets.to_rate() is None

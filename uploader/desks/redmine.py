@@ -155,15 +155,21 @@ class Redmine(RemoteDesk, Inbox):
 
     def _priority(self, rest: Rest, ticket: Ticket) -> int | None:
         """By name where the settings map one; else the list's default for medium, its neighbours for the others."""
-        listed = rest.read("GET", "enumerations/issue_priorities.json").get("issue_priorities", [])
-        ranks = [item for item in listed if isinstance(item, dict) and item.get("active", True)]
-        if not ranks:
-            return None
+        ranks = self._ranks(rest)
         if wanted := self.priority_of(ticket, {}):
             return next((item["id"] for item in ranks if wanted in (item["name"], str(item["id"]))), None)
-        middle = next((place for place, item in enumerate(ranks) if item.get("is_default")), len(ranks) // 2)
-        place = middle + {"high": 1, "low": -1}.get(ticket.priority, 0)
-        return int(ranks[min(max(place, 0), len(ranks) - 1)]["id"])
+        return int(_usual(ranks)[ticket.priority]["id"]) if ranks else None
+
+    def _ranks(self, rest: Rest) -> list[dict[str, Any]]:
+        listed = rest.read("GET", "enumerations/issue_priorities.json").get("issue_priorities", [])
+        return [item for item in listed if isinstance(item, dict) and item.get("active", True)]
+
+    def _our_names(self, rest: Rest) -> dict[str, str]:
+        """The names that stand for our priorities when nothing else is set; none where the list is not shown."""
+        with suppress(Refused):
+            ranks = self._ranks(rest)
+            return {ours: text_in(item, "name") for ours, item in _usual(ranks).items()} if ranks else {}
+        return {}
 
     def _tracker(self, rest: Rest, ticket: Ticket) -> int | None:
         wanted = self.kind_of(ticket, {}) or self.tracker
@@ -223,12 +229,13 @@ class Redmine(RemoteDesk, Inbox):
         if mark:
             query["updated_on"] = f">={mark}"
         with self.open_wire() as wire:
-            rest, tickets = self._rest(wire), list[OwnTicket]()
+            rest, tickets, names = self._rest(wire), list[OwnTicket](), dict[str, str]()
             is_here = self._is_here(rest)
             for page in range(most_of(mark) // 100):
                 found = rest.read("GET", "issues.json", query={**query, "offset": str(100 * page)}).get("issues", [])
                 items = [item for item in found if isinstance(item, dict)]
-                tickets += [replace(self._own(item), elsewhere=not is_here(item)) for item in items]
+                names = names or (self._our_names(rest) if items else {})
+                tickets += [replace(self._own(item, names), elsewhere=not is_here(item)) for item in items]
                 if len(found) < 100:
                     break
         newest = max((ticket.updated_at for ticket in tickets), default=None)
@@ -252,6 +259,7 @@ class Redmine(RemoteDesk, Inbox):
             rest = self._rest(wire)
             query = {"include": "attachments,journals,allowed_statuses"}
             issue = rest.read("GET", f"issues/{key}.json", query=query)["issue"]
+            names = self._our_names(rest)
         files = {text_in(item, "id"): _file(item) for item in issue.get("attachments", []) if isinstance(item, dict)}
         me, replies, later = text_in(issue, "author", "id"), list[Reply](), set[str]()
         for entry in issue.get("journals", []):
@@ -263,9 +271,9 @@ class Redmine(RemoteDesk, Inbox):
         first = tuple(file for name, file in files.items() if name not in later)
         text = read(text_in(issue, "description"), self._markup)
         opening = _reply({**issue, "id": f"issue-{key}"}, "author", text, me, first)
-        return Conversation(self._own(issue), (opening, *replies))
+        return Conversation(self._own(issue, names), (opening, *replies))
 
-    def _own(self, issue: Mapping[str, Any]) -> OwnTicket:
+    def _own(self, issue: Mapping[str, Any], names: Mapping[str, str]) -> OwnTicket:
         number, closed = text_in(issue, "id"), issue.get("status", {}).get("is_closed") is True
         ways = issue.get("allowed_statuses")
         may = ["reply"]
@@ -274,7 +282,7 @@ class Redmine(RemoteDesk, Inbox):
         return OwnTicket(
             number, number, f"{self._base}/issues/{number}", text_in(issue, "subject"),
             "solved" if closed else "open", text_in(issue, "status", "name"),
-            self.our_priority(text_in(issue, "priority", "name"), {}),
+            self.our_priority(text_in(issue, "priority", "name"), names),
             moment(text_in(issue, "created_on")), moment(text_in(issue, "updated_on")),
             due_at=time_in(text_in(issue, "due_date")), may=tuple(may),
         )  # fmt: skip
@@ -347,6 +355,13 @@ def _no_project(project: str) -> UploaderError:
 def _file(item: Mapping[str, Any]) -> RemoteFile:
     return RemoteFile(text_in(item, "id"), text_in(item, "filename"), item.get("filesize"),
                       text_in(item, "content_type"))  # fmt: skip
+
+
+def _usual(ranks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The list's default is our medium, its neighbours are the others; at an end of it the same once more."""
+    middle = next((place for place, item in enumerate(ranks) if item.get("is_default")), len(ranks) // 2)
+    places = {"high": min(middle + 1, len(ranks) - 1), "low": max(middle - 1, 0), "medium": middle}
+    return {ours: ranks[place] for ours, place in places.items()}
 
 
 def _reply(entry: Mapping[str, Any], who: str, text: str, me: str, files: tuple[RemoteFile, ...]) -> Reply:

@@ -25,7 +25,6 @@ from uploader.wire import Wire
 class TestRedmine(RemoteDeskSuite, InboxSuite):
     faults = FEW_FAULTS
     dying = (False,)
-    priorities_told = ("Alta",)
 
     @pytest.fixture(autouse=True)
     def server(self, redmine: RedmineServer) -> None:
@@ -108,6 +107,8 @@ class TestRedmine(RemoteDeskSuite, InboxSuite):
     ) -> None:
         ref = desk.submit(make_ticket(tmp_path, priority=ours), MemoryJournal(), quiet)
         assert self.redmine.ask("GET", f"issues/{ref.id}.json")["issue"]["priority"]["name"] == theirs
+        assert desk.conversation(ref.id).ticket.priority == ours, "its name is what we write for ours"
+        assert next(t for t in desk.news("").tickets if t.id == ref.id).priority == ours
 
     def test_projects_and_trackers_can_be_chosen_from(self, desk: Redmine) -> None:
         assert [choice.value for choice in desk.choices("project")] == ["estricto", "soporte"]
