@@ -116,8 +116,8 @@ class Tickets:
 
     def find(self, wanted: str, desk: str = "") -> Mine:
         """By its number or key; of several desks the first. Raises: KeyError when there is none."""
-        for mine in self.all_of(wanted, desk):
-            return mine
+        if found := self.all_of(wanted, desk):
+            return found[0]
         raise KeyError(wanted)
 
     def all_of(self, wanted: str, desk: str = "") -> tuple[Mine, ...]:
@@ -294,10 +294,9 @@ class Tickets:
 
     def do_not_ask(self, mine: Mine, at_s: float | None = None) -> None:
         """Not now: asked once more after a day, and after a second time never again. ``at_s``: when, as ``time()``."""
-        since = int(time.time() if at_s is None else at_s)
+        values = (int(at_s or time.time()), mine.desk, mine.ticket.key)
         with self._open() as database:  # 0: never asked; 1: no more; else since when
-            database.execute("UPDATE ticket SET asked = iif(asked = 0, ?, 1) WHERE desk = ? AND key = ?",
-                             (since, mine.desk, mine.ticket.key))  # fmt: skip
+            database.execute("UPDATE ticket SET asked = iif(asked = 0, ?, 1) WHERE desk = ? AND key = ?", values)
 
     def note_sent(self, desk: str, report: Report, ref: TicketRef) -> None:
         """A report has become a ticket: it stands in the list at once, also where the desk tells nothing back."""
@@ -310,9 +309,8 @@ class Tickets:
         if self.known(desk, ticket.key) is None:
             self._keep(desk, ticket)
         with self._open() as database:
-            database.execute(
-                "UPDATE ticket SET report_id = ? WHERE desk = ? AND key = ?", (report.id, desk, ticket.key)
-            )
+            own = (report.id, desk, ticket.key)
+            database.execute("UPDATE ticket SET report_id = ? WHERE desk = ? AND key = ?", own)
             what = (desk, ticket.key, report.kind, report.priority)
             database.execute("INSERT OR REPLACE INTO written VALUES(?, ?, ?, ?)", what)
 
