@@ -48,6 +48,11 @@ class TestFreshdesk(RemoteDeskSuite, InboxSuite):
     def agent_solves(self, key: str) -> None:
         self.server.agent_solves(int(key))
 
+    best_rating = 103
+
+    def ratings(self, key: str) -> list[tuple[object, str]]:
+        return [(r["ratings"]["default_question"], r["feedback"]) for r in self.server.held[int(key)].ratings]
+
     def count_replies(self, key: str) -> int:
         return len(self.server.held[int(key)].talk)
 

@@ -54,6 +54,10 @@ class TestJiraServiceManagement(RemoteDeskSuite, InboxSuite):
     def agent_solves(self, key: str) -> None:
         self.server.agent_solves(key)
 
+    def ratings(self, key: str) -> list[tuple[object, str]]:
+        told = self.server.requests[key].feedback
+        return [(told["rating"], told["comment"]["body"])] if told else []
+
     def count_replies(self, key: str) -> int:
         return len(self.server.requests[key].comments)
 

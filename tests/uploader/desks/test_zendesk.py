@@ -64,6 +64,11 @@ class TestZendesk(RemoteDeskSuite, InboxSuite):
     def agent_solves(self, key: str) -> None:
         self.server.agent_solves(int(key))
 
+    best_rating = "good"
+
+    def ratings(self, key: str) -> list[tuple[object, str]]:
+        return [(told["score"], told["comment"]) for told in self.server.requests[int(key)].ratings]
+
     def count_replies(self, key: str) -> int:
         return len(self.server.requests[int(key)].comments) - 1
 
