@@ -61,7 +61,9 @@ class TestGitLab(RemoteDeskSuite, InboxSuite):
     def test_every_request_keeps_to_gitlabs_own_description(self, desk: GitLab, tmp_path: Path) -> None:
         """GitLab's text is no part of this project: it lies outside (see docs/desks/gitlab.md)."""
         if not DESCRIPTION.is_file():
-            pytest.skip("GitLab's description is not here: TESTIGO_GITLAB_OPENAPI says where")
+            pytest.skip(
+                "GitLab's description is its own text and may not lie here: TESTIGO_GITLAB_OPENAPI names a copy"
+            )
         own = replace(desk, labels="testigo", kinds="claim=tipo::reclamo")
         own.check()
         own.choices("project")

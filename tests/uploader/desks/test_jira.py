@@ -193,7 +193,9 @@ class TestJiraServiceManagement(RemoteDeskSuite, InboxSuite):
     ) -> None:
         """Atlassian's text is no part of this project: it lies outside (see docs/desks/jira.md)."""
         if not DESCRIPTION.is_file():
-            pytest.skip("Atlassian's description is not here: TESTIGO_JSM_OPENAPI says where")
+            pytest.skip(
+                "Atlassian's description is its own text and may not lie here: TESTIGO_JSM_OPENAPI names a copy"
+            )
         desk.check()
         for field in ("desk", "request_type"):
             desk.choices(field)
