@@ -33,5 +33,6 @@ def app(application: QApplication) -> Iterator[QApplication]:
     application.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # no loop runs here that would: each look would
     # else dress the windows of all tests before
     words.speak("en")
+    look.retranslate()
     application.setFont(font)
     look.apply(application, "light", high_contrast=False)
