@@ -47,6 +47,17 @@ class Log(msgspec.Struct):
     sent_at: datetime | None = None
     version: int = 1
 
+    @property
+    def asks(self) -> bool:
+        """Whether somebody is to say if it arrived."""
+        return self.last_error is not None and self.last_error.asks
+
+    def seconds_left(self, now: datetime) -> float:
+        """Until the next try. A clock that was set back never makes a report wait longer than planned."""
+        if self.not_before is None or (self.tried_at is not None and now < self.tried_at):
+            return 0
+        return (self.not_before - now).total_seconds()
+
 
 class Damaged(Exception):
     """A report folder that cannot be read. ``str()`` names the file and the fault."""

@@ -88,18 +88,23 @@ class Outbox:
             self._wake.notify_all()
 
     def send_all(self) -> None:
-        """Everything that waits is due now, but for what a desk has asked to wait for."""
-        self._make_all_due(self._shelf.ids("outbox"), None, free=True)
+        """Everything that waits is due now, but for what a desk has asked to wait for and what asks if it arrived."""
+        self._make_all_due(self._shelf.ids("outbox"), None, free=True, answers=False)
 
     def make_due(self, report_id: str) -> None:
         """This report is tried at once, also when a person was needed. What is being sent is left alone."""
         self._make_all_due([report_id], None, free=True)
 
-    def _make_all_due(self, ids: Iterable[str], at: datetime | None, *, free: bool) -> None:
-        """Wakes the workers once. ``free``: a person's word wins over our plan, not over a desk that named a time."""
+    def _make_all_due(
+        self, ids: Iterable[str], at: datetime | None, *, free: bool, answers: bool = True
+    ) -> None:  # fmt: skip
+        """Wakes the workers once. ``free``: a person's word wins over our plan, not over a desk that named a time.
+        ``answers``: it is the answer to whether a report arrived."""
         for report_id in sorted(ids):
             try:
                 with self._kept(report_id) as (folder, state):
+                    if state.asks and not answers:
+                        continue
                     state.not_before, state.needs_you, state.tried_at = at, False, datetime.now(UTC)
                     folder.write_log(state)
             except (Busy, KeyError, Damaged):
@@ -139,6 +144,8 @@ class Outbox:
         folder = self._shelf.find(report_id, "outbox")
         if folder is not None:
             with self.held(report_id) as state:
+                if state.asks:  # it stands still already
+                    return
                 state.needs_you, state.not_before, state.last_error = True, None, Trouble("cancelled", "stopped")
                 folder.write_log(state)
             self._tell(folder)
@@ -265,7 +272,7 @@ class Outbox:
                     continue
                 if state.needs_you:
                     continue
-                wait_s = max(seconds_left(state, now), self._held_until.get(folder.id, 0) - time.monotonic())
+                wait_s = max(state.seconds_left(now), self._held_until.get(folder.id, 0) - time.monotonic())
                 if wait_s <= 0:
                     return folder, 0
             soonest = wait_s if soonest is None else min(soonest, wait_s)
@@ -304,7 +311,7 @@ class Outbox:
                 self._failed(folder, state, error)
                 if isinstance(error, Temporary) and not isinstance(error, ShareUnreachable):
                     (self._named.discard if error.retry_after_s is None else self._named.add)(report.desk)
-                    self._hold_desk(report.desk, seconds_left(state, datetime.now(UTC)))  # for all that wait for it
+                    self._hold_desk(report.desk, state.seconds_left(datetime.now(UTC)))  # for all that wait for it
                 return
             except OSError as error:
                 self._failed(folder, state, _unwritable(error))
@@ -371,16 +378,6 @@ class Outbox:
 def _unwritable(error: OSError) -> Temporary:
     name, why = str(error.filename or "a file"), error.strerror or str(error)
     return Temporary("{file} could not be read or written: {why}", file=name, why=why)
-
-
-def seconds_left(state: Log, now: datetime) -> float:
-    """Until the next try. A clock that was set back never makes a report wait longer than planned."""
-    if state.not_before is None:
-        return 0
-    left = (state.not_before - now).total_seconds()
-    if state.tried_at is not None and now < state.tried_at:
-        return 0
-    return left
 
 
 def read_delivery(folder: ReportFolder, *, busy: bool = False) -> Delivery:

@@ -73,6 +73,11 @@ class Trouble:
     text: str = ""
     values: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def asks(self) -> bool:
+        """Whether the person is asked if it arrived: trying again is an answer, and nothing but that answer does it."""
+        return self.code == "maybe_sent"
+
 
 Way = Literal["ticket", "link"]
 

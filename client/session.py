@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from client.answers import Answers
 from client.articles import Articles
 from client.delivery import Delivered, FileProgress, Sharing, deliver, split
 from client.draft import Draft, file_problems, open_drafts
-from client.folder import Damaged, Log, ReportFolder, Shelf
+from client.folder import Damaged, ReportFolder, Shelf
 from client.outbox import Outbox, read_delivery
 from client.paths import Paths
 from client.places import DEFAULT, Places
@@ -30,6 +30,7 @@ from client.support import Support
 from client.sweeping import Sweeping
 from client.tickets import Tickets
 from client.version import program_version
+from client.waiting import Waiting
 from uploader.errors import Temporary, UploaderError
 from uploader.journal import Journal
 from uploader.names import clean_name
@@ -68,6 +69,9 @@ class Session:
         self.outbox = Outbox(self.shelf, self._deliver, self._tell)
         self._online, self._metered, self._allowed = True, False, set[str]()
         self.sweeping = Sweeping(self.shelf, self.shared, self.places, self.recall, self.remember)
+        self.waiting = Waiting(
+            self.shelf, self.outbox, self.places, self.shared, self.sweeping, self.change, self._tell
+        )  # fmt: skip
         self.tickets = Tickets(paths.data / "tickets.sqlite", self.places, self._tell)
         self.setup = Setup(self.places)
         self.support = Support(lambda: self.settings)
@@ -124,7 +128,7 @@ class Session:
     def discard(self, draft: Draft) -> None:
         """Deletes a draft, and what of it lies outside if it was on its way once."""
         with suppress(Damaged):
-            self._give_up(draft.report, draft.folder.read_log(), draft.report.attachments)
+            self.waiting.give_up(draft.report, draft.folder.read_log(), draft.report.attachments)
         self.shelf.delete(draft.folder)
 
     def ways(self, draft: Draft) -> dict[str, str]:
@@ -236,52 +240,6 @@ class Session:
         """Stops what is being sent and keeps it, here and there; ``retry`` goes on where it was."""
         self.outbox.pause(report_id)
 
-    def leave_out(self, report_id: str, name: str) -> None:
-        """Goes on without this attachment, which stays in the report's folder. Raises: KeyError; Busy."""
-        with self._amended(report_id) as (draft, state):
-            report = draft.report
-            self._give_up(report, state, [file for file in report.attachments if file.name == name])
-            draft.set(leave_out=(*report.leave_out, name))
-
-    def choose_share(self, report_id: str, share: str) -> None:
-        """Goes on with another share for the large files; what the old one has of them goes. Raises: KeyError; Busy."""
-        with self._amended(report_id) as (draft, state):
-            self._give_up(draft.report, state, draft.report.attachments)
-            draft.set(share=share)
-
-    def fill_in(self, report_id: str, name: str, value: str) -> None:
-        """Goes on with a field that the desk wants, and remembers it for the next reports. Raises: KeyError; Busy."""
-        with self._amended(report_id) as (draft, _):
-            draft.set(fields={**draft.report.fields, name: value})
-            desk = self.places.desk_name(draft.report.desk)
-        with suppress(settings.SettingsFault, OSError):  # a desk that policy locks: this report has it all the same
-            self.change(self.places.with_field(desk, name, value))
-
-    def paste_link(self, report_id: str, name: str, text: str) -> None:
-        """Goes on with a link to this attachment that a person made by hand. Raises: KeyError; Busy; InvalidField."""
-        with self._amended(report_id) as (draft, state):
-            file = next(attachment for attachment in draft.report.attachments if attachment.name == name)
-            self.shared.paste(draft.report.share, file, draft.folder.journal(state), text)
-
-    def take_back(self, report_id: str) -> Draft:
-        """A report that waits becomes a draft again. Raises: KeyError; Busy when it is being sent."""
-        with self.outbox.held(report_id):
-            return Draft(self.shelf.move(ReportFolder(self.shelf.root / "outbox" / report_id), "drafts"))
-
-    def discard_delivery(self, report_id: str) -> None:
-        """Deletes a report; one that is being sent here is stopped first. What of it lies outside goes with a sweep.
-
-        Raises: KeyError; Busy when another process is sending.
-        """
-        self.outbox.pause(report_id)
-        self.outbox.wait_until_free(report_id, 10)
-        with self.outbox.held(report_id) as state:
-            folder = ReportFolder(self.shelf.root / "outbox" / report_id)
-            delivery, report = read_delivery(folder), folder.read()
-            self._give_up(report, state, report.attachments)
-            self.shelf.delete(folder)
-        self._tell(DeliveryChanged(delivery, gone=True))
-
     def history(self, query: str = "", since: datetime | None = None) -> tuple[history.Item, ...]:
         return history.search(self.paths.data / "history.sqlite", self.shelf, query, since)
 
@@ -382,19 +340,3 @@ class Session:
         place = self.shelf.set_aside(folder)
         self.set_aside.append(place)
         log.warning("a damaged report was moved to %s: %s", place, fault)
-
-    @contextmanager
-    def _amended(self, report_id: str) -> Iterator[tuple[Draft, Log]]:
-        """A report that waits, to be changed; it is due afterwards. Raises: KeyError; Busy when it is being sent."""
-        with self.outbox.held(report_id) as state:
-            yield Draft(ReportFolder(self.shelf.root / "outbox" / report_id)), state
-        self.outbox.make_due(report_id)
-
-    def _give_up(self, report: Report, state: Log, files: Iterable[Attachment]) -> None:
-        """What the report's share has of these files shall be removed there, and is forgotten here."""
-        self.shared.give_up(self.places.share_name(report.share), files := tuple(files), state.steps)
-        mine = {step for step in state.steps for file in files if f"/{file.sha256}/{file.name}" in step}
-        if mine and (folder := self.shelf.find(report.id)) is not None:
-            state.steps = {step: result for step, result in state.steps.items() if step not in mine}
-            folder.write_log(state)
-        self.sweeping.wake()

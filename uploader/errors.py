@@ -84,7 +84,8 @@ class AuthFailed(Refused):
 
 
 class MaybeSent(Refused):
-    """It may have arrived, and the service cannot be asked. Trying again is the user's word that it shall go again."""
+    """It may have arrived, and the service cannot be asked. Trying again is the user's word that it shall go again;
+    ``uploader.remote.it_arrived`` the other one."""
 
     code = "maybe_sent"
 

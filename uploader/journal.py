@@ -32,11 +32,11 @@ class Journal:
             if step in self._steps:
                 found = recover()
                 if found is not None:
-                    return self._note(step, found)
+                    return self.note(step, found)
             else:
                 self._steps[step] = None
                 self._write(self._steps)
-        return self._note(step, do())
+        return self.note(step, do())
 
     def result(self, step: str) -> str | None:
         """What ``step`` gave in this or an earlier run; None when it is not done."""
@@ -49,7 +49,8 @@ class Journal:
             self._steps = kept
             self._write(self._steps)
 
-    def _note(self, step: str, result: str) -> str:
+    def note(self, step: str, result: str) -> str:
+        """From now on this is what ``step`` gave: one write."""
         self._steps[step] = result
         self._write(self._steps)
         return result

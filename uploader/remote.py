@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 from uploader.errors import InvalidField, MaybeSent, OutcomeUnknown, Refused, UploaderError
 from uploader.journal import Journal
@@ -15,6 +14,7 @@ from uploader.wire import Wire
 
 PRIORITIES = ("high", "medium", "low")
 KINDS = ("incident", "petition", "complaint", "claim", "suggestion")
+ARRIVED = "arrived"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +107,12 @@ def http_address(text: str) -> str:
     return found
 
 
-def once_unseen(journal: Journal, step: str, service: str, do: Callable[[], str]) -> str:
-    """``journal.once`` for a service that cannot be asked whether a lost request arrived: the person is asked.
+def once_unseen(
+    journal: Journal, step: str, service: str, do: Callable[[], str], look: Callable[[], str | None] = lambda: None
+) -> str:
+    """``journal.once`` where nobody may know whether a lost request arrived: ``look`` may tell, else the person does.
 
-    What the service surely did not do is simply tried again. Sending it again is the person's answer.
+    What the service surely did not do is simply tried again. Empty: it arrived, says the person.
     """
 
     def act() -> str:
@@ -123,21 +125,32 @@ def once_unseen(journal: Journal, step: str, service: str, do: Callable[[], str]
                 journal.forget(step)
             raise
 
-    return journal.once(step, act, partial(ask_the_person, journal, step, service))
+    def recover() -> str | None:
+        found = look()
+        return ask_the_person(journal, step, service) if found is None else found
+
+    return journal.once(step, act, recover)
 
 
-def ask_the_person(journal: Journal, step: str, service: str) -> None:
-    """Whether ``step`` happened, which the service does not say: that it is tried again is the answer "no".
+def ask_the_person(journal: Journal, step: str, service: str) -> str | None:
+    """Whether ``step`` happened, which the service does not say. Empty: it did (``it_arrived`` was called since).
+    None: it did not, which is what is meant by trying again.
 
     Raises: MaybeSent the first time.
     """
-    if journal.result(f"{step}/asked") is None:
-        journal.once(f"{step}/asked", lambda: "yes")
+    if (told := journal.result(f"{step}/asked")) is None:
+        journal.note(f"{step}/asked", "yes")
         raise MaybeSent(
-            "the answer of {service} got lost, and it cannot be asked; if no confirmation comes by e-mail, "
-            "send it again", service=service,
+            "the answer of {service} got lost, and nothing there tells whether it arrived; if no confirmation comes by "
+            "e-mail, send it again", service=service, step=step,
         )  # fmt: skip
     journal.forget(f"{step}/asked")
+    return "" if told == ARRIVED else None
+
+
+def it_arrived(journal: Journal, asked: Mapping[str, str]) -> None:
+    """The person's other answer; ``asked``: the values of the MaybeSent. What is left to do is done by the next try."""
+    journal.note(f"{asked['step']}/asked", ARRIVED)
 
 
 def late_links(ticket: Ticket, journal: Journal) -> tuple[SharedFile, ...]:

@@ -24,6 +24,9 @@ from uploader.errors import (
 from uploader.plain_text import tidy
 
 BLOCK_BYTES = 64 * 1024
+LAST_STALLS = 10
+"""How often the usual patience the last answer may take: whoever leaves before may get a mail delivered twice. Source:
+RFC 5321, 4.5.3.2.6: 10 minutes."""
 Told = tuple[int, bytes]
 
 
@@ -32,7 +35,7 @@ class Submission:
 
     def __init__(self, host: str, port: int, security: str, stall_s: float) -> None:
         demand_safety(host, security)
-        self.host = host
+        self.host, self._stall_s = host, stall_s
         # The name of this machine is nobody's business. Source: RFC 5321, 4.1.3, address literals.
         self._smtp = smtplib.SMTP(local_hostname="[127.0.0.1]", timeout=stall_s)
         line = dial(host, port, stall_s)
@@ -130,6 +133,7 @@ class Submission:
             for at in range(0, len(view), BLOCK_BYTES):
                 progress(at, len(view))
                 self._smtp.sock.sendall(view[at : at + BLOCK_BYTES])
+        self._smtp.sock.settimeout(LAST_STALLS * self._stall_s)
         try:
             self._smtp.sock.sendall(b".\r\n")
             told = self._smtp.getreply()

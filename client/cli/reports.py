@@ -1,10 +1,9 @@
-"""``report``, ``diagnose``, ``outbox``, ``history``: from words and files to a ticket."""
+"""``report``, ``diagnose``: from words and files to a ticket."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from client.lock import Busy
 from client.paths import Paths
 from client.report import KINDS, PRIORITIES, Delivery, DeliveryProgress, Event, Problem, Sent
 from client.session import NotReady, Session
-from client.terms import delivery_word
 from client.ui.instance import ask
-from client.words import detail, explain, explain_problem, moment, say, say_n, size
+from client.words import detail, explain, explain_problem, say, size
 
 EXIT_OF = {"sent": outcome.DONE, "queued": SAVED, "sending": SAVED, "needs_you": outcome.REFUSED}
 
@@ -44,7 +42,7 @@ def report(arguments: argparse.Namespace, paths: Paths) -> Result:
     for name, known in ((arguments.desk, session.places.desk_names()), (arguments.share, session.places.share_names())):
         if name and name not in known:
             raise Failure("invalid_field", say("the settings name no “{wanted}”; there is {known}", wanted=name, known=", ".join(known)), outcome.FORBIDDEN)  # noqa: E501  # fmt: skip
-    fields = dict(_field(text) for text in arguments.field)
+    fields = dict(field_of(text) for text in arguments.field)
     details = read_text(arguments.details)
     missing = [path for path in arguments.attach if not path.is_file()]
     if missing:
@@ -88,7 +86,7 @@ def _deliver(arguments: argparse.Namespace, paths: Paths, session: Session, repo
     if arguments.wait is None:
         ask(paths, "tray", "poke", {}, wait_s=2)
         return told(arguments, result(session, session.delivery(report_id))), outcome.DONE
-    session.listen(_show_progress)
+    session.listen(show_progress)
     try:
         delivery = session.send_now(report_id, max(arguments.wait, 0))
     except Busy:
@@ -156,7 +154,7 @@ def _kept(draft: Draft) -> str:
     return say("Nothing is lost: the draft is kept as {id}.", id=draft.id)
 
 
-def _field(text: str) -> tuple[str, str]:
+def field_of(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise usage(say("--field takes NAME=VALUE"))
@@ -205,7 +203,7 @@ def _monitors() -> tuple[Any, ...]:
         desktop.close()
 
 
-def _show_progress(event: Event) -> None:
+def show_progress(event: Event) -> None:
     if isinstance(event, DeliveryProgress) and event.total_bytes:
         bar = _BARS.setdefault((event.report_id, event.file), progress_bar(event.file or say("ticket")))
         bar(event.done_bytes, event.total_bytes)
@@ -262,132 +260,3 @@ def diagnose(arguments: argparse.Namespace, paths: Paths) -> Result:
 def say_key(text: str) -> str:
     """A text that a declaration holds as an English key."""
     return detail(text, {})
-
-
-def add_outbox(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "what", nargs="?", default="list", choices=("list", "show", "send", "retry", "pause", "paste", "discard")
-    )
-    parser.add_argument("id", nargs="?", default="", metavar="ID")
-    parser.add_argument(
-        "--field", action="append", default=[], metavar="K=V", help=say("what the help desk wants to know")
-    )
-
-
-def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
-    session = Session(paths)
-    what, report_id = arguments.what, arguments.id
-    if what in ("show", "retry", "pause", "paste", "discard") and not report_id:
-        raise usage(say("say which report: its ID stands in “testigo outbox”"))
-    waiting = [d for d in session.deliveries(sent=0) if not report_id or d.report_id == report_id]
-    for place in session.set_aside:
-        say_aloud(say("A damaged report was moved to {place}. The others are fine.", place=place))
-    if report_id and not waiting and what != "show":
-        raise Failure("not_found", say("no report {id} is waiting", id=report_id), outcome.USAGE)
-    if what == "show":
-        try:
-            shown = session.delivery(report_id)
-        except KeyError as error:
-            raise Failure("not_found", say("there is no report {id}", id=report_id), outcome.USAGE) from error
-        return _listed(arguments, [shown]), outcome.DONE
-    for field in arguments.field:
-        session.fill_in(report_id, *_field(field))
-    if what in ("send", "retry"):
-        return _send(arguments, session, waiting)
-    if what == "paste":
-        _paste(session, waiting[0])
-        return _send(arguments, session, waiting)
-    if what == "pause":
-        if ask(paths, "tray", "pause", {"id": report_id}, wait_s=5) is None:
-            session.pause(report_id)
-        return _listed(arguments, [session.delivery(report_id)]), outcome.DONE
-    if what == "discard":
-        try:
-            session.discard_delivery(report_id)
-            session.sweeping.sweep()
-        except (KeyError, Busy) as error:
-            raise Failure("busy", say("it is being sent right now"), SAVED) from error
-    return _listed(arguments, waiting) | {"damaged": [str(place) for place in session.set_aside]}, outcome.DONE
-
-
-def _paste(session: Session, delivery: Delivery) -> None:
-    """Reads the link that somebody made by hand; a link is no argument: others see those. Raises: Failure."""
-    error = delivery.last_error
-    if error is None or error.code != "paste_link":
-        raise Failure("not_found", say("this report waits for no link"), outcome.USAGE)
-    say_aloud(say("The link to “{name}”:", name=error.attachment))
-    session.paste_link(delivery.report_id, error.attachment, sys.stdin.readline().strip())
-
-
-def _send(arguments: argparse.Namespace, session: Session, waiting: list[Delivery]) -> Result:
-    """Delivers all of them, due or not, one after the other; the worst outcome is the exit code."""
-    session.listen(_show_progress)
-    done, worst = [], outcome.DONE
-    for delivery in waiting:
-        try:
-            now = session.send_now(delivery.report_id)
-        except Busy:
-            now = session.delivery(delivery.report_id)
-        done.append(now)
-        worst = max(worst, EXIT_OF[now.state])
-    session.sweeping.sweep_if_due()
-    return _listed(arguments, done), worst
-
-
-def _listed(arguments: argparse.Namespace, deliveries: list[Delivery]) -> dict[str, Any]:
-    if not arguments.json:
-        for d in deliveries:
-            ticket = d.ticket.id if d.ticket else ""
-            print(f"{d.report_id}  {delivery_word(d.state):<15}  {size(d.size_bytes):>8}  {ticket:<9} {d.summary}")
-            error = trouble(d)
-            if error:
-                print(f"    {error['title']}: {error['detail']}")
-        if not deliveries:
-            say_aloud(say("Nothing is waiting."))
-    return {"deliveries": [delivery_json(d) for d in deliveries]}
-
-
-def delivery_json(d: Delivery) -> dict[str, Any]:
-    return {
-        "report_id": d.report_id,
-        "summary": d.summary,
-        "state": d.state,
-        "attempts": d.attempts,
-        "not_before": rfc3339(d.not_before),
-        "last_error": trouble(d),
-        "size_bytes": d.size_bytes,
-        "ticket": d.ticket and {"id": d.ticket.id, "url": d.ticket.url},
-    }
-
-
-def add_history(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("query", nargs="?", default="")
-    parser.add_argument("--since", default="", metavar="D", help=say("7d, 24h, or a date like 2026-11-01"))
-
-
-def history(arguments: argparse.Namespace, paths: Paths) -> Result:
-    items = Session(paths).history(arguments.query, _since(arguments.since))
-    if not arguments.json:
-        for item in items:
-            state, when = delivery_word(item.state), moment(item.created_at)
-            print(f"{item.ticket_id or item.report_id:<10}  {state:<15} {when:<14}  {item.summary}")
-        say_aloud(say_n("{n} report", "{n} reports", len(items)))
-    listed = [
-        {"report_id": i.report_id, "state": i.state, "created_at": rfc3339(i.created_at), "summary": i.summary,
-         "kind": i.kind, "priority": i.priority, "attachments": list(i.attachments),
-         "ticket": {"id": i.ticket_id, "url": i.ticket_url} if i.ticket_id else None}
-        for i in items
-    ]  # fmt: skip
-    return {"items": listed}, outcome.DONE
-
-
-def _since(text: str) -> datetime | None:
-    if not text:
-        return None
-    units = {"h": "hours", "d": "days", "w": "weeks"}
-    try:
-        if text[-1] in units:
-            return datetime.now(UTC) - timedelta(**{units[text[-1]]: float(text[:-1])})
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise usage(say("--since takes 7d, 24h, or a date like 2026-11-01")) from error

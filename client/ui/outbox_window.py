@@ -235,6 +235,9 @@ class OutboxWindow(QWidget):
         error = delivery.last_error
         again = say("Continue") if is_paused(delivery) else say("Send now")
         found: list[Action] = [(again, "Return", partial(self._try, self._session.retry, key))]
+        if error is not None and error.asks:
+            found[0] = (say("Send again"), *found[0][1:])
+            found.append((say("It arrived"), "Space", partial(self._try, self._session.waiting.it_arrived, key)))
         if error is not None and error.code == "paste_link":
             page = error.values.get("page", "")
             found[:0] = [
@@ -244,10 +247,10 @@ class OutboxWindow(QWidget):
         if error is not None and error.code == "field_wanted" and (field := error.values.get("field", "")):
             found[0] = (say("Fill in “{field}”…", field=field), "Return", partial(self._fill_in, key, field))
         if error is not None and error.attachment:
-            without = partial(self._try, self._session.leave_out, key, error.attachment)
+            without = partial(self._try, self._session.waiting.leave_out, key, error.attachment)
             found.append((say("Send without “{name}”", name=shortened(error.attachment)), "", without))
             for share in self._session.places.share_names() if error.code == "share_refused" else ():
-                other = partial(self._try, self._session.choose_share, key, share)
+                other = partial(self._try, self._session.waiting.choose_share, key, share)
                 found.append((say("Share by “{name}”", name=desk_word(share)), "", other))
         found.append((say("Change"), "F2", partial(self._take_back, key)))
         found.append((say("Discard"), "Delete", partial(self._discard, key)))
@@ -274,7 +277,7 @@ class OutboxWindow(QWidget):
         box.setLabelText(field)
         box.setOkButtonText(say("Use it"))
         box.setCancelButtonText(say("Cancel"))
-        box.textValueSelected.connect(partial(self._try, self._session.fill_in, key, field))
+        box.textValueSelected.connect(partial(self._try, self._session.waiting.fill_in, key, field))
         box.open()
 
     def _paste(self, key: str, name: str) -> None:
@@ -287,7 +290,7 @@ class OutboxWindow(QWidget):
         box.setCancelButtonText(say("Cancel"))
         clipboard = QGuiApplication.clipboard().text().strip()
         box.setTextValue(clipboard if clipboard.startswith("https://") else "")
-        box.textValueSelected.connect(partial(self._try, self._session.paste_link, key, name))
+        box.textValueSelected.connect(partial(self._try, self._session.waiting.paste_link, key, name))
         box.open()
         if layout := box.layout():
             layout.setContentsMargins(look.XL, look.L, look.XL, look.L)
@@ -301,7 +304,7 @@ class OutboxWindow(QWidget):
             self._show_rows()
             self.draft_wanted.emit(draft.id)
 
-        work = partial(self._session.take_back, key)
+        work = partial(self._session.waiting.take_back, key)
         self._bridge.background(work, while_alive(self, back), while_alive(self, self._not_now))
 
     def _discard_draft(self, key: str) -> None:
@@ -313,7 +316,7 @@ class OutboxWindow(QWidget):
         self._ask(lambda: self._bridge.background(work, while_alive(self, gone), while_alive(self, self._not_now)))
 
     def _discard(self, key: str) -> None:
-        self._ask(partial(self._try, self._session.discard_delivery, key))
+        self._ask(partial(self._try, self._session.waiting.discard, key))
 
     def _ask(self, then: Callable[[], object]) -> None:
         more = say("Its words and files are deleted from this computer.")

@@ -105,6 +105,10 @@ class RowList(QListWidget):
         if event.matches(QKeySequence.StandardKey.Copy):  # Qt would copy what it takes for the entry's words: none
             event.ignore()
             return
+        item = self.currentItem()
+        if event.key() == Qt.Key.Key_Space and (item is None or item.data(ROW).ticked is None):
+            event.ignore()  # Qt would choose the chosen one anew; the window may have a use for it
+            return
         super().keyPressEvent(event)
 
     @staticmethod

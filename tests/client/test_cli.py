@@ -9,12 +9,15 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.servers.process import wait_until
+from tests.servers.web_form import WebForm
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -302,3 +305,39 @@ def test_share_gives_a_link_to_the_very_bytes(tmp_path: Path) -> None:
     assert code == 0
     assert shared["sha256"] == hashlib.sha256(b"content").hexdigest()
     assert Path(shared["url"].removeprefix("file://")).read_bytes() == b"content"
+
+
+@pytest.fixture
+def web_form() -> Iterator[WebForm]:
+    form = WebForm()
+    yield form
+    form.stop()
+
+
+def test_a_report_that_may_have_arrived_goes_again_only_when_that_is_said_of_it(
+    tmp_path: Path, home: Path, web_form: WebForm, fault_proxy: Callable[[str], FaultProxy]
+) -> None:
+    proxy = fault_proxy(f"{web_form.url}/soporte/nuevo")
+    (home / "config").mkdir(parents=True)
+    desk = f'[desks.it]\nkind = "webform"\nurl = "{proxy.url}"\n'
+    (home / "config" / "settings.toml").write_text(f'[general]\nmail = "ana@example.org"\n{desk}')
+    queued = list[str]()
+    for summary in ("Llegó", "No se sabe"):
+        proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST")
+        code, found = answer("report", "--summary", summary, "--wait")
+        assert (code, found["state"], found["error"]["code"]) == (5, "queued", "outcome_unknown")
+        queued.append(found["report_id"])
+    for _ in range(2):
+        code, found = answer("outbox", "send")
+        assert code == 4
+        assert [(d["state"], d["last_error"]["code"]) for d in found["deliveries"]] == [("needs_you", "maybe_sent")] * 2
+    assert len(web_form.tickets) == 2, "“send” says nothing of one report"
+    code, found = answer("outbox", "arrived", queued[0])
+    assert (code, [d["state"] for d in found["deliveries"]], len(web_form.tickets)) == (0, ["sent"], 2)
+    assert answer("outbox", "arrived", queued[0])[0] == 2
+    code, found = answer("outbox", "retry", queued[1])
+    assert (code, [d["state"] for d in found["deliveries"]], len(web_form.tickets)) == (0, ["sent"], 3)
+    waits = answer("report", "--summary", "Espera", "--desk", "it")[1]["report_id"]
+    code, found = answer("outbox", "arrived", waits)
+    assert (code, found["error"]["code"]) == (4, "refused")
+    assert "waits for something else" in found["error"]["detail"]

@@ -102,10 +102,10 @@ def test_a_share_that_refuses_asks_the_person_who_may_go_on_without_the_file(ses
     draft.add_file(tmp_path / "big.bin")
     report_id = session.submit(draft)
     session.change({"shares.broken.kind": "nonsense"})
-    session.choose_share(report_id, "broken")
+    session.waiting.choose_share(report_id, "broken")
     delivery = session.send_now(report_id)
     assert delivery.state == "needs_you"
-    session.leave_out(report_id, "big.bin")
+    session.waiting.leave_out(report_id, "big.bin")
     delivery = session.send_now(report_id)
     assert delivery.state == "sent"
     assert delivery.attachments == ()
@@ -125,7 +125,7 @@ def test_the_embedded_desk_is_made_once_and_not_made_anew_when_somebody_moved_it
 
 def test_a_report_that_waits_can_be_taken_back_and_sent_changed(session: Session) -> None:
     report_id = session.submit(session.new_draft(summary="first"))
-    draft = session.take_back(report_id)
+    draft = session.waiting.take_back(report_id)
     draft.set(summary="second")
     assert session.send_now(session.submit(draft)).summary == "second"
 

@@ -204,7 +204,7 @@ def test_a_discarded_report_leaves_no_file_outside(session: Session, tmp_path: P
     report_id = large_report(session, tmp_path)
     assert session.send_now(report_id).state == "queued"
     assert shared_files(session)
-    session.discard_delivery(report_id)
+    session.waiting.discard(report_id)
     session.sweeping.sweep()
     assert not shared_files(session)
     assert not list((session.paths.data / "shared/given-up").iterdir())
@@ -272,10 +272,10 @@ def test_with_another_share_the_file_goes_there_and_the_first_one_keeps_nothing(
     stop_listening = session.listen(pause)
     assert session.send_now(report_id).state == "needs_you"
     stop_listening()
-    session.choose_share(report_id, "hand")
+    session.waiting.choose_share(report_id, "hand")
     session.send_now(report_id)
-    session.paste_link(report_id, "large.mp4", "https://we.tl/t-abc123")
-    session.choose_share(report_id, "other")
+    session.waiting.paste_link(report_id, "large.mp4", "https://we.tl/t-abc123")
+    session.waiting.choose_share(report_id, "other")
     sent = session.send_now(report_id)
     assert [file.url.startswith(other.as_uri()) for file in sent.attachments] == [True]
     session.sweeping.sweep()
@@ -303,8 +303,8 @@ def test_nobody_changes_a_report_that_another_process_is_sending(session: Sessio
     report_id = large_report(session, tmp_path)
     with ProcessLock(session.shelf.root / "outbox/.lock").held(0):
         for act in (
-            lambda: session.leave_out(report_id, "large.mp4"), lambda: session.take_back(report_id),
-            lambda: session.discard_delivery(report_id), lambda: session.choose_share(report_id, "x"),
+            lambda: session.waiting.leave_out(report_id, "large.mp4"), lambda: session.waiting.take_back(report_id),
+            lambda: session.waiting.discard(report_id), lambda: session.waiting.choose_share(report_id, "x"),
             lambda: session.pause(report_id),
         ):  # fmt: skip
             with pytest.raises(Busy):
@@ -344,8 +344,8 @@ def test_a_link_made_by_hand_goes_into_the_ticket(session: Session, tmp_path: Pa
     assert waiting.last_error is not None
     assert (waiting.last_error.code, waiting.last_error.attachment) == ("paste_link", "large.mp4")
     with pytest.raises(InvalidField):
-        session.paste_link(report_id, "large.mp4", "javascript:alert(1)")
-    session.paste_link(report_id, "large.mp4", " https://we.tl/t-abc123 \n")
+        session.waiting.paste_link(report_id, "large.mp4", "javascript:alert(1)")
+    session.waiting.paste_link(report_id, "large.mp4", " https://we.tl/t-abc123 \n")
     sent = session.send_now(report_id)
     assert sent.state == "sent"
     assert [file.url for file in sent.attachments] == ["https://we.tl/t-abc123"]

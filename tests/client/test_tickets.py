@@ -187,7 +187,7 @@ def test_a_field_that_the_desk_wants_is_asked_for_and_remembered(
     assert delivery.state == "needs_you"
     assert delivery.last_error is not None
     assert delivery.last_error.code == "field_wanted"
-    session.fill_in(delivery.report_id, "Activo", "PC-42")
+    session.waiting.fill_in(delivery.report_id, "Activo", "PC-42")
     assert session.send_now(delivery.report_id).state == "sent"
     assert session.send_now(session.submit(session.new_draft(summary="Tampoco hoy"))).state == "sent"
 

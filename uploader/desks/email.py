@@ -27,7 +27,7 @@ from uploader.mail import ENCODED, ROOM_BYTES, Envelope, Letter, decoded, messag
 from uploader.mail_servers import guess
 from uploader.mail_threads import Threads
 from uploader.oauth import Client, Login, sign_in
-from uploader.remote import RemoteDesk, mail_of, pairs, subject_of
+from uploader.remote import RemoteDesk, mail_of, once_unseen, pairs, subject_of
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.smtp import Submission
@@ -166,7 +166,8 @@ class MailDesk(RemoteDesk, Inbox):
         cargo, sender = Cargo(ticket.attachments, progress), self._sender(ticket)
         id_ = message_id(ticket.report_id, sender)
         envelope = Envelope(id_, sender, self._address_for(ticket), subject_of(ticket, 250))
-        journal.once("send", partial(self._send, ticket, cargo, envelope, progress), partial(self._find, id_))
+        send, find = partial(self._send, ticket, cargo, envelope, progress), partial(self._find, id_)
+        once_unseen(journal, "send", self.title, send, find)
         journal.once("copy", partial(self._keep, ticket, cargo, envelope))
         cargo.arrived()
         return TicketRef(ticket.report_id, "", id_, unconfirmed=True)
@@ -190,7 +191,7 @@ class MailDesk(RemoteDesk, Inbox):
         return envelope.id
 
     def _find(self, id_: str) -> str | None:
-        """Whether it was sent, by its copy or by what came back. Unknown: it is sent again, under the same id."""
+        """Whether it was sent, by its copy or by what came back."""
         if not self.imap:
             return None
         with self._box() as box:
@@ -283,7 +284,8 @@ class MailDesk(RemoteDesk, Inbox):
             answers = (key, *((human[-1].id,) if human and human[-1].id else ()))
             return Envelope(id_, sender, self._answer_to(human[-1] if human else None, first), subject, answers)
 
-        journal.once("reply", lambda: self._send(ticket, cargo, envelope(), progress), lambda: self._find(id_))
+        send, find = lambda: self._send(ticket, cargo, envelope(), progress), partial(self._find, id_)
+        once_unseen(journal, "reply", self.title, send, find)
         journal.once("copy", lambda: self._keep(ticket, cargo, envelope()))
         cargo.arrived()
         return id_

@@ -114,8 +114,10 @@ class FreeScout(RemoteDesk, Inbox):
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
             find = partial(self._find, rest, ticket, journal)
             key = journal.once("create", partial(self._create, rest, ticket, cargo), find)
-            number = journal.once("number", partial(_number, rest, key))
+            number = journal.once("number", partial(_number, rest, key)) if key else ""
             cargo.arrived()
+        if not key:
+            return TicketRef(ticket.report_id, "", unconfirmed=True)
         return TicketRef(number, self._page(key), key)
 
     def _create(self, rest: Rest, ticket: Ticket, cargo: Cargo) -> str:
@@ -163,7 +165,7 @@ class FreeScout(RemoteDesk, Inbox):
     def _find(self, rest: Rest, ticket: Ticket, journal: Journal) -> str | None:
         """Lists hold one status at a time: "Filter conversation by status (defaults to active)".
 
-        Raises: MaybeSent when the relay lets nobody look.
+        Empty: it arrived, says the person. Raises: MaybeSent when the relay lets nobody look.
         """
         query = {"customerEmail": self.mail or mail_of(ticket.requester), "sortField": "createdAt", "sortOrder": "desc",
                  "embed": "threads", "pageSize": str(PAGE)}  # fmt: skip
@@ -176,7 +178,7 @@ class FreeScout(RemoteDesk, Inbox):
         except AuthFailed:
             raise
         except Refused:
-            ask_the_person(journal, "create", self.title)
+            return ask_the_person(journal, "create", self.title)
         return None
 
     # -- the way back -------------------------------------------------------------------------------------------

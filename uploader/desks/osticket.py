@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from uploader.body import mark, render
 from uploader.cargo import Cargo
-from uploader.errors import FileRefused, InvalidField, OutcomeUnknown, Refused, TooLarge, UploaderError
+from uploader.errors import FileRefused, Intercepted, InvalidField, OutcomeUnknown, Refused, TooLarge, UploaderError
 from uploader.journal import Journal
 from uploader.plain_text import tidy
 from uploader.remote import RemoteDesk, demand_mail, http_address, name_of, once_unseen, subject_of
@@ -24,8 +24,8 @@ from uploader.rest import Rest
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import DeskAbilities, Limits, Progress, Ticket, TicketRef
+from uploader.wire import NO_DATA, Wire, sort_out
 from uploader.wire import Reply as Answer
-from uploader.wire import Wire, sort_out
 
 PRIORITIES = {"high": "3", "medium": "2", "low": "1"}
 """Those of a new installation: 1 low, 2 normal, 3 high, 4 emergency. Known from practice."""
@@ -66,7 +66,7 @@ class OsTicket(RemoteDesk):
     def check(self) -> None:
         """An empty ticket is refused for what it lacks when the key holds, and for the key when it does not."""
         with self.open_wire() as wire:
-            answer = self._rest(wire).call("POST", "tickets.json", content={}, ok=(400,))
+            answer = self._rest(wire).call("POST", "tickets.json", content={}, ok=(400,), harmless=True)
         if "html" in answer.headers.get("content-type", "") and "<html" in answer.text().lower():
             raise InvalidField("url", "{host} is no {service}", host=self.url, service=self.title)
 
@@ -76,7 +76,8 @@ class OsTicket(RemoteDesk):
             create = partial(self._create, rest, ticket, cargo)
             number = once_unseen(journal, "create", self.title, create)
             cargo.arrived()
-        return TicketRef(number, f"{http_address(self.url)}/view.php")
+        page = f"{http_address(self.url)}/view.php"
+        return TicketRef(number or ticket.report_id, page, unconfirmed=not number)
 
     def _create(self, rest: Rest, ticket: Ticket, cargo: Cargo) -> str:
         mail, html = demand_mail(ticket), render(ticket, "html")
@@ -108,7 +109,7 @@ class OsTicket(RemoteDesk):
                               name=largest.name) from error  # fmt: skip
         number = answer.text().strip().strip('"')
         if answer.status != 201 or not re.fullmatch(r"[\w#-]{1,40}", number):
-            raise OutcomeUnknown("{host} did not say which ticket it made", host=self.url)
+            raise OutcomeUnknown(NO_DATA, host=answer.host)
         return number
 
     def _rest(self, wire: Wire) -> Rest:
@@ -118,6 +119,8 @@ class OsTicket(RemoteDesk):
 
 def _wrong(answer: Answer) -> UploaderError:
     """Refusals are plain words in the language of the installation."""
+    if answer.status < 300:  # it never answers the empty ticket of ``check`` so
+        return Intercepted(NO_DATA, host=answer.host)
     words = " ".join(tidy(answer.text()).split())[:200]
     if answer.status in (400, 403) and words and "<" not in words:
         return Refused("{host} refused it: {why}", host=answer.host, why=words)

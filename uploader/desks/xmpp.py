@@ -134,7 +134,7 @@ class XmppDesk(RemoteDesk, Inbox):
 
         if journal.result(step) is None and self._keeps_archive(chat):
             return journal.once(step, send, find)
-        return once_unseen(journal, step, self.title, send)
+        return once_unseen(journal, step, self.title, send) or id_
 
     def _keeps_archive(self, chat: Chat) -> bool:
         try:

@@ -134,6 +134,8 @@ class Zendesk(SignedInDesk, Inbox, Library):
             if self.mode == "account":
                 journal.once("whole", partial(self._make_whole, rest, number, cargo))
             cargo.arrived()
+        if not number:
+            return TicketRef(ticket.report_id, "", unconfirmed=True)
         return TicketRef(number, self._page(number))
 
     def _upload(self, rest: Rest, cargo: Cargo, journal: Journal, step: str) -> list[str]:

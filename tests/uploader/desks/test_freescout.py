@@ -12,9 +12,9 @@ import pytest
 
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.freescout import KEY, MAIL, FreeScoutServer
-from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh, the_person_decides
 from uploader.desks.freescout import FreeScout
-from uploader.errors import FileRefused, Gone, InvalidField, MaybeSent, OutcomeUnknown, Refused
+from uploader.errors import FileRefused, Gone, InvalidField, Refused
 from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
@@ -83,15 +83,7 @@ class TestFreeScout(RemoteDeskSuite, InboxSuite):
         self.server.may_read = False
         bare = self.at(proxy.url, mail="")
         assert bare.submit(fresh(tmp_path), MemoryJournal(), quiet).id == "1000"
-        ticket, journal = fresh(tmp_path), MemoryJournal()
-        proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST")
-        with pytest.raises(OutcomeUnknown):
-            bare.submit(ticket, journal, quiet)
-        with pytest.raises(MaybeSent):
-            bare.submit(ticket, journal, quiet)
-        assert len(self.server.held) == 2
-        bare.submit(ticket, journal, quiet)
-        assert len(self.server.held) == 3
+        the_person_decides(bare, proxy, tmp_path, lambda: len(self.server.held))
 
     def test_fields_go_by_name_and_choices_by_their_number(self, desk: FreeScout, tmp_path: Path) -> None:
         own = replace(desk, priority_field="Prioridad", kinds="claim=2")

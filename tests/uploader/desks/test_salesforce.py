@@ -13,7 +13,7 @@ import pytest
 from tests.servers.fault_proxy import LOGIN_REDIRECT, Fault, FaultProxy
 from tests.servers.oauth import Browser
 from tests.servers.salesforce import ORG, SalesforceServer
-from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh, the_person_decides
 from uploader.desks.salesforce import Salesforce
 from uploader.errors import (
     FieldWanted,
@@ -180,13 +180,7 @@ class TestByThePublicForm:
         self, server: SalesforceServer, tmp_path: Path, fault_proxy: Callable[[str], FaultProxy]
     ) -> None:
         proxy = fault_proxy(server.url)
-        desk, ticket, journal = self.desk(proxy.url), fresh(tmp_path, attachments=()), MemoryJournal()
-        proxy.next(Fault(drop_reply=True), lambda method, path: True)
-        with pytest.raises(OutcomeUnknown):
-            desk.submit(ticket, journal, quiet)
-        with pytest.raises(Refused, match="cannot be asked"):
-            desk.submit(ticket, journal, quiet)
-        assert len(server.handed_in) == 1
+        the_person_decides(self.desk(proxy.url), proxy, tmp_path, lambda: len(server.handed_in), attachments=())
 
     def test_another_page_than_the_one_we_named_is_no_success(
         self, server: SalesforceServer, tmp_path: Path, fault_proxy: Callable[[str], FaultProxy]

@@ -10,22 +10,23 @@ from typing import Any
 import pytest
 
 from tests.servers.django_helpdesk import HelpdeskServer
-from tests.servers.fault_proxy import LOGIN_PAGE, Fault, FaultProxy
+from tests.servers.fault_proxy import LOGIN_PAGE, FaultProxy
 from tests.servers.web_form import WebForm
 from tests.uploader.desk_suite import attachment
-from tests.uploader.remote_suite import RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import RemoteDeskSuite, fresh, the_person_decides
 from uploader.catalog import DESKS
 from uploader.desks.webform import WebFormDesk
-from uploader.errors import FieldWanted, FileRefused, InvalidField, MaybeSent, OutcomeUnknown, Refused, UploaderError
-from uploader.journal import Journal, MemoryJournal
+from uploader.errors import FieldWanted, FileRefused, InvalidField, OutcomeUnknown, Refused
+from uploader.journal import MemoryJournal
 from uploader.seen import Seen
-from uploader.ticket import Desk, Ticket, TicketRef, quiet
+from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
 
 SUCCESS = r"caso nº\s*(?:<b>)?([\d-]+)"
 
 
 class TestWebForm(RemoteDeskSuite):
+    asks = True
     needless = 1  # the page that follows is read
     hotels = (LOGIN_PAGE,)  # where one redirects to, the form is looked for as well
     checked_in_a_hotel = InvalidField  # a page without a form for a report may be anything
@@ -51,30 +52,10 @@ class TestWebForm(RemoteDeskSuite):
                           "text": text, "files": held["files"]})  # fmt: skip
         return found
 
-    def persist(self, desk: Desk, ticket: Ticket, journal: Journal) -> TicketRef | None:
-        """The user looks whether it arrived whenever that is asked, and sends it again only if it did not."""
-        for _ in range(5):
-            try:
-                return desk.submit(ticket, journal, quiet)
-            except MaybeSent:
-                if any(held["report_id"] == ticket.report_id for held in self.every(desk)):
-                    return None
-            except UploaderError:
-                pass
-        return desk.submit(ticket, journal, quiet)
-
     def test_a_lost_answer_is_a_question_and_nothing_is_sent_again_by_itself(
         self, desk: WebFormDesk, proxy: FaultProxy, tmp_path: Path
     ) -> None:
-        through, ticket, journal = self.at(proxy.url), fresh(tmp_path), MemoryJournal()
-        proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST")
-        with pytest.raises(OutcomeUnknown):
-            through.submit(ticket, journal, quiet)
-        with pytest.raises(MaybeSent, match="got lost"):  # what the outbox tries by itself
-            through.submit(ticket, journal, quiet)
-        assert len(self.tickets(desk)) == 1
-        through.submit(ticket, journal, quiet)  # the user's word
-        assert len(self.tickets(desk)) == 2
+        the_person_decides(self.at(proxy.url), proxy, tmp_path, lambda: len(self.tickets(desk)))
 
     def test_what_it_looks_like_is_guessed_and_may_be_told(self, desk: WebFormDesk, tmp_path: Path) -> None:
         desk.submit(fresh(tmp_path, priority="high", fields={"Sede": "Cali"}), MemoryJournal(), quiet)
