@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from uploader.errors import InvalidField, MaybeSent, OutcomeUnknown, Refused, UploaderError
 from uploader.journal import Journal
@@ -12,9 +13,13 @@ from uploader.setting import setting
 from uploader.ticket import Desk, SharedFile, Ticket
 from uploader.wire import Wire
 
+Found = TypeVar("Found")
+
 PRIORITIES = ("high", "medium", "low")
 KINDS = ("incident", "petition", "complaint", "claim", "suggestion")
 ARRIVED = "arrived"
+MOST_NEWER = 2000
+"""Tickets that are looked through for one whose answer got lost: what a busy desk is told in days."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +156,22 @@ def ask_the_person(journal: Journal, step: str, service: str) -> str | None:
 def it_arrived(journal: Journal, asked: Mapping[str, str]) -> None:
     """The person's other answer; ``asked``: the values of the MaybeSent. What is left to do is done by the next try."""
     journal.note(f"{asked['step']}/asked", ARRIVED)
+
+
+def newer_than(
+    newest: str, rows: Iterable[tuple[int, Found]], journal: Journal, step: str, service: str
+) -> Iterator[Found]:
+    """Those of ``rows`` (numbered, the newest first) that came after ``newest``, which was there before ours was made:
+    one that got lost is among them. Of more than ``MOST_NEWER`` the person is asked; if it arrived, all are looked at.
+
+    Raises: MaybeSent.
+    """
+    for count, (number, row) in enumerate(rows):
+        if number <= int(newest):
+            return
+        if count == MOST_NEWER and ask_the_person(journal, step, service) is None:
+            return
+        yield row
 
 
 def late_links(ticket: Ticket, journal: Journal) -> tuple[SharedFile, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -125,7 +126,12 @@ class GlpiServer(Cloud):
     def _sorted(self, asked: Asked) -> list[Case]:
         assert asked.query.get("order", "ASC") in ("ASC", "DESC")
         by = {"id": lambda c: c.id, "date_mod": lambda c: (c.updated, c.id)}[asked.query.get("sort", "id")]
-        return sorted(self.cases.values(), key=by, reverse=asked.query.get("order") == "DESC")
+        found = self.cases.values()
+        # [V] "searchText: array of filters to pass on the query (with key = field and value the text to search)";
+        # [S] GLPI 10, Search::makeTextSearch: ^ and $ stand for both ends
+        if text := asked.query.get("searchText[users_id_recipient]"):
+            found = [case for case in found if re.search(text, str(case.recipient))]
+        return sorted(found, key=by, reverse=asked.query.get("order") == "DESC")
 
     def _ranged(self, asked: Asked, found: list[dict[str, Any]]) -> Told:
         """[V] "range (default: 0-50): a string with a couple of number for start and end of pagination"."""

@@ -20,6 +20,7 @@ API = "/services/data/v60.0"
 ME, AGENT, ORG = "005000000000001AAA", "005000000000002AAA", "00D000000000001"
 KEY_FIELD = "Testigo_Id__c"
 FIELDS = {"Subject", "Description", "Priority", "SuppliedName", "SuppliedEmail", "Type", "Centro__c"}
+PAGE = 50
 NAMES = {ME: "Lucía", AGENT: "Ana"}
 
 
@@ -58,6 +59,7 @@ class SalesforceServer(OAuthServer):
         self.cases: dict[str, Case] = {}
         self.handed_in: list[dict[str, str]] = []
         self.required: dict[str, str] = {}
+        self.rests: dict[str, list[Any]] = {}
         self.has_key = True
         self.may_attach = True
         self.spent = False
@@ -95,8 +97,8 @@ class SalesforceServer(OAuthServer):
                 return of_file(asked, next(f.content for c in self.cases.values() for f in c.files if f.id == number))
             case "POST", ["sobjects", "CaseComment"]:
                 return self._comment(asked)
-            case "GET", ["query"]:
-                return self._query(asked)
+            case "GET", ["query", *rest]:
+                return self._paged(self.rests[rest[0]]) if rest else self._query(asked)
         raise AssertionError(f"there is no {asked.method} {asked.path}")
 
     def _describe(self) -> Told:
@@ -158,20 +160,37 @@ class SalesforceServer(OAuthServer):
         return made
 
     def _query(self, asked: Asked) -> Told:
-        """The three questions that we ask, and no other; in pages of 50 [V: nextRecordsUrl]."""
+        """The questions that we ask, and no other; in pages of 50 [V: nextRecordsUrl]."""
         words = asked.query["q"]
         if match := re.fullmatch(r"SELECT .+ FROM CaseComment WHERE ParentId = '(\w+)' AND IsPublished = true "
                                  r"ORDER BY CreatedDate, Id", words):  # fmt: skip
-            return records(self.cases[match[1]].comments)
+            return self._paged(self.cases[match[1]].comments)
         if match := re.fullmatch(r"SELECT .+ FROM ContentDocumentLink WHERE LinkedEntityId = '(\w+)'", words):
-            return records([{"ContentDocument": _document(file)} for file in self.cases[match[1]].files])
-        own = re.fullmatch(r"SELECT .+ FROM Case WHERE CreatedById = '(\w+)' ORDER BY LastModifiedDate DESC LIMIT 200",
-                           words)  # fmt: skip
-        one = re.fullmatch(r"SELECT .+ FROM Case WHERE Id = '(\w+)'", words)
-        assert own or one, words
-        found = [c for c in self.cases.values() if (c.owner == own[1] if own else c.id == one[1] and c.owner == ME)]
+            return self._paged([{"ContentDocument": _document(file)} for file in self.cases[match[1]].files])
+        if one := re.fullmatch(r"SELECT .+ FROM Case WHERE Id = '(\w+)'", words):
+            return self._paged([self._shown(c) for c in self.cases.values() if c.id == one[1] and c.owner == ME])
+        # [V] "Semi-Joins with IN": a subquery on another object; a moment stands without quotes
+        own = re.fullmatch(
+            r"SELECT .+ FROM Case WHERE CreatedById = '(\w+)'(?: AND LastModifiedDate >= (\S+Z)| AND Id IN \(SELECT "
+            r"ParentId FROM CaseComment WHERE IsPublished = true AND CreatedDate >= (\S+Z)\))? "
+            r"ORDER BY LastModifiedDate DESC LIMIT (\d+)", words)  # fmt: skip
+        assert own, words
+        found = [c for c in self.cases.values() if c.owner == own[1]]
+        if own[2]:
+            found = [c for c in found if stamp(c.changed) >= own[2].replace("Z", ".000+0000")]
+        if own[3]:
+            since = own[3].replace("Z", ".000+0000")
+            found = [c for c in found if any(said["CreatedDate"] >= since for said in c.comments)]
         found.sort(key=lambda c: c.changed, reverse=True)
-        return records([self._shown(c) for c in found])
+        return self._paged([self._shown(c) for c in found[: int(own[4])]])
+
+    def _paged(self, found: list[Any]) -> Told:
+        """[V] "Query": the first part, and where the next one is."""
+        rest, told = found[PAGE:], {"totalSize": len(found), "done": len(found) <= PAGE, "records": found[:PAGE]}
+        if rest:
+            self.rests[key := f"01g{secrets.token_hex(6)}"] = rest
+            told["nextRecordsUrl"] = f"{API}/query/{key}"
+        return Told(200, told)
 
     def _shown(self, found: Case) -> dict[str, Any]:
         newest = {"records": [{"CreatedDate": found.comments[-1]["CreatedDate"]}]} if found.comments else None
@@ -212,10 +231,6 @@ def stamp(when: datetime) -> str:
 def _document(file: Stored) -> dict[str, Any]:
     return {"LatestPublishedVersionId": file.id, "Title": file.name, "ContentSize": len(file.content),
             "CreatedById": file.author, "CreatedDate": stamp(file.made)}  # fmt: skip
-
-
-def records(found: list[Any]) -> Told:
-    return Told(200, {"totalSize": len(found), "done": True, "records": found})
 
 
 def wrong(status: int, code: str, words: str) -> Told:

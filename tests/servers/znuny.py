@@ -6,6 +6,7 @@ Each rule with its sentence: [V] the documentation in Znuny's operations (6.5, 7
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ class Case:
     given: dict[str, Any]
     fields: list[dict[str, Any]]
     customer: str = "lucia"
+    queue: str = "Raw"
     state: str = "new"
     articles: list[dict[str, Any]] = field(default_factory=list)
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -64,9 +66,20 @@ class ZnunyServer(Cloud):
             case "GET", ["Ticket"]:
                 assert given["OrderBy"] == "Down"  # [V] "Down, Up"
                 by = {"Created": lambda c: c.id, "Changed": lambda c: (c.updated, c.id)}[given["SortBy"]]
-                found = sorted(self.cases.values(), key=by, reverse=True)[: int(given["Limit"])]
+                # [V] CustomerUserLogin; without it colleagues' tickets are shown too [K]
+                shown = [
+                    case
+                    for case in self.cases.values()
+                    if given.get("CustomerUserLogin", case.customer) == case.customer
+                ]
+                # [V] "tickets with changed time after ..."; the same second counts
+                since = given.get("TicketLastChangeTimeNewerDate", "")
+                assert re.fullmatch(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)?", since)
+                shown = [case for case in shown if stamp(case.updated) >= since]
+                found = sorted(shown, key=by, reverse=True)[: int(given.get("Limit", 500))]  # [V] 500
                 return Told(200, {"TicketID": [str(case.id) for case in found]} if found else {})
             case "GET", ["Ticket", keys]:
+                assert len(asked.raw) < 4000, "longer addresses are refused by web servers"
                 return self._get([int(key) for key in keys.split(",")], given)
             case "PATCH", ["Ticket", key]:
                 found = self.cases[int(key)]
@@ -99,7 +112,7 @@ class ZnunyServer(Cloud):
         for case in (self.cases[key] for key in keys):
             row = {"TicketID": case.id, "TicketNumber": named(case), "Title": case.given["Title"], "State": case.state,
                    "StateType": TYPES[case.state], "Priority": case.given["Priority"], "Created": stamp(case.made),
-                   "Changed": stamp(case.updated), "CustomerUserID": case.customer}  # fmt: skip
+                   "Changed": stamp(case.updated), "CustomerUserID": case.customer, "Queue": case.queue}  # fmt: skip
             if given.get("AllArticles") == "1":
                 row["Article"] = [self._shown(entry, given) for entry in case.articles]
             shown.append(row)

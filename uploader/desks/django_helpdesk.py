@@ -9,7 +9,7 @@ made all the same, without the file, and answered with 500: so types are looked 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from uploader.form import Form, Part
 from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, State
 from uploader.journal import Journal
 from uploader.plain_text import tidy
-from uploader.remote import RemoteDesk, demand_mail, http_address, late_links, subject_of, telling
+from uploader.remote import RemoteDesk, demand_mail, http_address, late_links, newer_than, subject_of, telling
 from uploader.rest import Rest, moment, said, text_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
@@ -50,6 +50,9 @@ SUBJECT_CHARACTERS = 200
 TYPES = ".txt .asc .pdf .doc .docx .odt .jpg .png .eml"
 """Source: settings.py, HELPDESK_VALID_EXTENSIONS; a name without an ending is taken too."""
 PAGE = 50
+MOST_SEEN = 1000
+"""Tickets, mostly of others, among which one's own are looked for: the list is not asked for anybody's, nor for what
+changed, and costs the server every ticket that it holds. Source: views/api.py, TicketViewSet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,10 +95,10 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
             self._demand_types(cargo)
             late = late_links(ticket, journal)
+            newest = journal.once("newest", lambda: next((text_in(item, "id") for item in self._newest(rest)), "0"))
+            find = partial(self._find, rest, ticket.report_id, newest, journal)
             try:
-                number = journal.once(
-                    "create", partial(self._create, rest, ticket, cargo), partial(self._find, rest, ticket.report_id)
-                )
+                number = journal.once("create", partial(self._create, rest, ticket, cargo), find)
             except FileRefused:
                 journal.forget("links")  # nothing was made: the text will have them all
                 raise
@@ -141,21 +144,20 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
         form = Form(asked.items(), files, seed + path)
         return rest.create(path, body=form, headers={"Content-Type": form.content_type})
 
-    def _find(self, rest: Rest, report_id: str) -> str | None:
-        for item in self._newest(rest, 2 * PAGE):
+    def _find(self, rest: Rest, report_id: str, newest: str, journal: Journal) -> str | None:
+        listed = ((int(item["id"]), item) for item in self._newest(rest))
+        for item in newer_than(newest, listed, journal, "create", self.title):
             if mark(report_id) in _read(text_in(item, "description")):
                 return text_in(item, "id")
         return None
 
-    def _newest(self, rest: Rest, most: int) -> list[dict[str, Any]]:
-        """The list begins with the oldest, so it is read from its end."""
+    def _newest(self, rest: Rest) -> Iterator[dict[str, Any]]:
+        """Everybody's, page by page as they are wanted. The list begins with the oldest, so it is read from its end;
+        what comes meanwhile is not in it."""
         total = int(text_in(rest.read("GET", "tickets/", query={"page_size": "1"}), "count") or 0)
-        found, page = list[dict[str, Any]](), -(-total // PAGE)
-        while page > 0 and len(found) < most:
+        for page in range(-(-total // PAGE), 0, -1):
             items = rest.read("GET", "tickets/", query={"page_size": str(PAGE), "page": str(page)}).get("results", [])
-            found += [item for item in reversed(items) if isinstance(item, dict)]
-            page -= 1
-        return found
+            yield from (item for item in reversed(items) if isinstance(item, dict))
 
     def _attach(self, rest: Rest, number: str, ticket: Ticket, cargo: Cargo, file: Attachment) -> str:
         if there := self._attached(rest, number, cargo, file):  # the first came with the ticket
@@ -204,10 +206,13 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
 
     def news(self, mark: str) -> News:
         with self.open_wire() as wire:
-            items = self._newest(self._rest(wire), MOST_TICKETS)
-        own = [self._own(item) for item in items if self._is_mine(item)]
+            own, seen = list[OwnTicket](), 0
+            for seen, item in enumerate(self._newest(self._rest(wire)), 1):
+                own += [self._own(item)] if self._is_mine(item) else []
+                if len(own) >= MOST_TICKETS or seen >= MOST_SEEN:  # the newest ones, not the last changed
+                    break
         fresh = sorted((one for one in own if one.updated_at.isoformat() >= mark), key=lambda one: one.updated_at)
-        more = len(items) >= MOST_TICKETS  # the newest ones, not the last changed
+        more = len(own) >= MOST_TICKETS or seen >= MOST_SEEN
         return News(fresh[-1].updated_at.isoformat() if fresh else mark, tuple(reversed(fresh)), more)
 
     def _is_mine(self, item: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from html import unescape
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,10 +33,21 @@ from uploader.errors import (
     UploaderError,
 )
 from uploader.form import Form, Part
-from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, State
+from uploader.inbox import (
+    MOST_CHANGED,
+    Conversation,
+    Inbox,
+    InboxAbilities,
+    News,
+    OwnTicket,
+    RemoteFile,
+    Reply,
+    State,
+    most_of,
+)
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import RemoteDesk, http_address, late_links, subject_of, telling
+from uploader.remote import RemoteDesk, http_address, late_links, newer_than, subject_of, telling
 from uploader.rest import Rest, moment, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
@@ -50,7 +62,8 @@ KINDS = {"petition": "2", "suggestion": "2"}
 STATES: dict[str, State] = {"4": "waiting", "5": "solved", "6": "closed"}
 """1 new, 2 and 3 being worked on, 4 pending."""
 SUBJECT_CHARACTERS = 250
-LOOKED_AT = 50
+PAGE = 100
+"""Tickets of a list at a time."""
 NO_LOGIN = {"ERROR_GLPI_LOGIN_USER_TOKEN", "ERROR_GLPI_LOGIN", "ERROR_LOGIN_PARAMETERS_MISSING",
             "ERROR_LOGIN_WITH_CREDENTIALS_DISABLED"}  # fmt: skip
 NO_APP = {"ERROR_APP_TOKEN_PARAMETERS_MISSING", "ERROR_WRONG_APP_TOKEN_PARAMETER", "ERROR_NOT_ALLOWED_IP"}
@@ -97,8 +110,9 @@ class Glpi(RemoteDesk, Inbox):
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         late, cargo = late_links(ticket, journal), Cargo(ticket.attachments, progress)
         with self._session() as rest:
-            create, find = partial(self._create, rest, ticket), partial(self._find, rest, ticket.report_id)
-            key = journal.once("create", create, find)
+            newest = journal.once("newest", partial(self._newest, rest))
+            find = partial(self._find, rest, ticket.report_id, newest, journal)
+            key = journal.once("create", partial(self._create, rest, ticket), find)
             self._attach(rest, key, "Ticket", key, cargo, journal, "")
             self._tell(rest, key, ticket, late, journal)
             cargo.arrived()
@@ -123,12 +137,27 @@ class Glpi(RemoteDesk, Inbox):
             raise OutcomeUnknown("{host} did not say which ticket it made", host=self.url)
         return key
 
-    def _find(self, rest: Rest, report_id: str) -> str | None:
-        query = {"range": f"0-{LOOKED_AT - 1}", "sort": "id", "order": "DESC"}
-        for row in self._rows(rest, "Ticket", query):
+    def _newest(self, rest: Rest) -> str:
+        """The newest ticket before this one is made, whoever's; ``0`` for none."""
+        rows = self._rows(rest, "Ticket", {"sort": "id", "order": "DESC", "range": "0-0"})
+        return text_in(rows[0], "id") if rows else "0"
+
+    def _find(self, rest: Rest, report_id: str, newest: str, journal: Journal) -> str | None:
+        listed = ((int(row["id"]), row) for row in self._walk(rest, "id"))
+        for row in newer_than(newest, listed, journal, "create", self.title):
             if mark(report_id) in text_in(row, "content"):
                 return text_in(row, "id")
         return None
+
+    def _walk(self, rest: Rest, order: str, **more: str) -> Iterator[dict[str, Any]]:
+        """The tickets of a long list, read page by page as they are wanted. What comes in between makes some of them
+        come twice."""
+        for begin in count(0, PAGE):
+            query = {"sort": order, "order": "DESC", "range": f"{begin}-{begin + PAGE - 1}", **more}
+            rows = self._rows(rest, "Ticket", query)
+            yield from rows
+            if len(rows) < PAGE:
+                return
 
     def _attach(self, rest: Rest, key: str, kind: str, item: str, cargo: Cargo, journal: Journal, step: str) -> None:
         """The files of a ticket, or of one of its followups: ``kind`` and ``item`` say of which."""
@@ -201,14 +230,21 @@ class Glpi(RemoteDesk, Inbox):
     # -- the way back -------------------------------------------------------------------------------------------
 
     def news(self, mark: str) -> News:
-        query = {"range": f"0-{MOST_TICKETS - 1}", "sort": "date_mod", "order": "DESC"}
+        """Some profiles are shown everybody's: the list is asked for one's own, and is looked through all the same."""
+        own, looked_at, most = dict[str, OwnTicket](), 0, most_of(mark)
         with self._session() as rest:
-            me, rows = self._me(rest), self._rows(rest, "Ticket", query)
-        own = [self._own(row) for row in rows if text_in(row, "users_id_recipient") == me]
-        changed = [ticket for ticket in own if not mark or ticket.updated_at >= moment(mark)]
-        newest = max((ticket.updated_at for ticket in changed), default=None)
-        more = len(rows) >= MOST_TICKETS and len(changed) == len(own)
-        return News(newest.isoformat() if newest else mark, tuple(changed), more)
+            me = self._me(rest)
+            for row in self._walk(rest, "date_mod", **{"searchText[users_id_recipient]": f"^{me}$"}):
+                ticket = self._own(row)
+                is_seen = bool(mark) and ticket.updated_at < moment(mark)
+                if is_seen or len(own) == most or looked_at == MOST_CHANGED:
+                    break
+                looked_at += 1
+                if text_in(row, "users_id_recipient") == me:
+                    own[ticket.key] = ticket
+        newest = max((ticket.updated_at for ticket in own.values()), default=None)
+        more = len(own) >= most or looked_at >= MOST_CHANGED
+        return News(newest.isoformat() if newest else mark, tuple(own.values()), more)
 
     def conversation(self, key: str) -> Conversation:
         with self._session() as rest:

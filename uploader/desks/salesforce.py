@@ -22,7 +22,6 @@ from uploader.errors import AuthFailed, FieldWanted, FileRefused, Gone, InvalidF
 from uploader.errors import UploaderError as Trouble
 from uploader.form import Form, Part
 from uploader.inbox import (
-    MOST_TICKETS,
     Conversation,
     Inbox,
     InboxAbilities,
@@ -30,6 +29,7 @@ from uploader.inbox import (
     OwnTicket,
     RemoteFile,
     Reply,
+    most_of,
     with_files,
 )
 from uploader.journal import Journal
@@ -276,18 +276,21 @@ class Salesforce(SignedInDesk, Inbox):
     # -- the way back -------------------------------------------------------------------------------------------
 
     def news(self, mark: str) -> News:
-        """Those who are not signed in get their answers by e-mail: no news here."""
+        """Those who are not signed in get their answers by e-mail: no news here. An answer alone does not change its
+        case [K]: so the cases that were answered are asked for too."""
         if self.mode == "web":
             return News(mark)
+        most, since = most_of(mark), f"{moment(mark):%Y-%m-%dT%H:%M:%SZ}"
+        answered = " AND Id IN (SELECT ParentId FROM CaseComment WHERE IsPublished = true AND CreatedDate >= "
+        wanted = (f" AND LastModifiedDate >= {since}", f"{answered}{since})") if mark else ("",)
         with self.open_wire() as wire:
             rest = self._rest(wire)
-            where = f"CreatedById = '{_id(self._me(rest))}' ORDER BY LastModifiedDate DESC LIMIT {MOST_TICKETS}"
-            found = [self._own(row) for row in self._cases(rest, where)]
-        tickets = [ticket for ticket in found if not mark or ticket.updated_at >= moment(mark)]
-        tickets.sort(key=lambda ticket: ticket.updated_at, reverse=True)
-        return News(
-            tickets[0].updated_at.isoformat() if tickets else mark, tuple(tickets), len(tickets) >= MOST_TICKETS
-        )
+            mine, last = f"CreatedById = '{_id(self._me(rest))}'", f" ORDER BY LastModifiedDate DESC LIMIT {most}"
+            lists = [self._cases(rest, mine + each + last) for each in wanted]
+        found = {ticket.key: ticket for listed in lists for ticket in map(self._own, listed)}
+        tickets = sorted(found.values(), key=lambda ticket: ticket.updated_at, reverse=True)[:most]
+        newest = tickets[0].updated_at.isoformat() if tickets else mark
+        return News(newest, tuple(tickets), max(map(len, lists)) >= most)
 
     def _cases(self, rest: Rest, where: str) -> list[dict[str, Any]]:
         names = "Id, CaseNumber, Subject, Description, Status, IsClosed, Priority, CreatedDate, LastModifiedDate, " \

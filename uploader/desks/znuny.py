@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -29,10 +30,10 @@ from uploader.errors import (
     TooLarge,
     UploaderError,
 )
-from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, State
+from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, State, most_of
 from uploader.journal import Journal
 from uploader.plain_text import tidy
-from uploader.remote import RemoteDesk, http_address, subject_of
+from uploader.remote import RemoteDesk, http_address, newer_than, subject_of
 from uploader.rest import Rest, moment, text_in
 from uploader.setting import Secret, setting
 from uploader.ticket import DeskAbilities, Limits, Progress, Ticket, TicketRef
@@ -43,7 +44,10 @@ STATES: dict[str, State] = {"pending reminder": "waiting", "pending auto": "wait
                             "removed": "closed", "merged": "closed"}  # fmt: skip
 """By the type of a state, which is the same in every language."""
 SUBJECT_CHARACTERS = 250
-LOOKED_AT = 20
+PAGE, WHOLE_PAGE = 100, 20
+"""Tickets at a time: as they stand in a list, and with what was written in them."""
+MOST_KEYS = 10_000
+"""Numbers of a search, as Znuny itself has it. Source: TicketSearch.pm, Limit."""
 MOST_FILE_BYTES = 64 * 1024 * 1024
 
 
@@ -78,8 +82,10 @@ class Znuny(RemoteDesk, Inbox):
         with self.open_wire() as wire:
             cargo = Cargo(ticket.attachments, progress)
             rest, session = self._session(wire)
+            newest = journal.once("newest", lambda: next(iter(self._search(rest, session, "Created", 1)), "0"))
+            find = partial(self._find, rest, session, ticket.report_id, newest, journal)
             create = partial(self._create, rest, session, ticket, cargo)
-            key, number = journal.once("create", create, partial(self._find, rest, session, ticket.report_id)).split()
+            key, number = journal.once("create", create, find).split()
             cargo.arrived()
         return TicketRef(number, self._page(number), key)
 
@@ -131,19 +137,27 @@ class Znuny(RemoteDesk, Inbox):
         return FileRefused(largest.name, "{service} does not take “{name}”; it goes as a link", service=self.title,
                            name=largest.name)  # fmt: skip
 
-    def _find(self, rest: Rest, session: str, report_id: str) -> str | None:
-        for item in self._tickets(rest, session, self._search(rest, session, "Created", LOOKED_AT), AllArticles="1"):
+    def _find(self, rest: Rest, session: str, report_id: str, newest: str, journal: Journal) -> str | None:
+        keys = sorted(self._search(rest, session, "Created", MOST_KEYS), key=int, reverse=True)
+        pages = (keys[begin : begin + WHOLE_PAGE] for begin in range(0, len(keys), WHOLE_PAGE))
+        read = (item for page in pages for item in self._tickets(rest, session, page, AllArticles="1"))
+        listed = ((int(text_in(item, "TicketID")), item) for item in read)
+        for item in newer_than(newest, listed, journal, "create", self.title):
             if any(mark(report_id) in text_in(entry, "Body") for entry in _articles(item)[:1]):
                 return self._named(item)
         return None
 
-    def _search(self, rest: Rest, session: str, order: str, most: int) -> list[str]:
-        query = {"SessionID": session, "SortBy": order, "OrderBy": "Down", "Limit": str(most)}
+    def _search(self, rest: Rest, session: str, order: str, most: int, **more: str) -> list[str]:
+        """One's own: a customer user is shown the colleagues' too. A name that the search would take for an expression
+        is not asked for. Source: TicketSearch.pm, CustomerUserLogin and ConditionInline."""
+        query = {"SessionID": session, "SortBy": order, "OrderBy": "Down", "Limit": str(most), **more}
+        if re.fullmatch(r"[\w.@-]+", self.user):
+            query["CustomerUserLogin"] = self.user
         found = _checked(rest.read("GET", "Ticket", query=query), rest).get("TicketID") or []
         return [str(key) for key in (found if isinstance(found, list) else [found])]
 
     def _tickets(self, rest: Rest, session: str, keys: list[str], **more: str) -> list[dict[str, Any]]:
-        """Raises: Gone when one of them is not there, or not for this user."""
+        """In the order of their keys. Raises: Gone when one of them is not there, or not for this user."""
         if not keys:
             return []
         query, most = {"SessionID": session, **more}, MOST_FILE_BYTES
@@ -155,13 +169,16 @@ class Znuny(RemoteDesk, Inbox):
     def news(self, mark: str) -> News:
         with self.open_wire() as wire:
             rest, session = self._session(wire)
-            found = self._tickets(rest, session, self._search(rest, session, "Changed", MOST_TICKETS))
+            # The mark is its own moment and goes back as it came, in whatever zone; "TicketLastChangeTimeNewerDate".
+            since = {"TicketLastChangeTimeNewerDate": f"{moment(mark):%Y-%m-%d %H:%M:%S}"} if mark else {}
+            keys = self._search(rest, session, "Changed", most_of(mark), **since)
+            found = [item for begin in range(0, len(keys), PAGE)
+                     for item in self._tickets(rest, session, keys[begin : begin + PAGE])]  # fmt: skip
         own = [self._own(item) for item in found if text_in(item, "CustomerUserID") == self.user]
         changed = [ticket for ticket in own if not mark or ticket.updated_at >= moment(mark)]
         newest = max((ticket.updated_at for ticket in changed), default=None)
         changed.sort(key=lambda ticket: ticket.updated_at, reverse=True)
-        more = len(found) >= MOST_TICKETS and len(changed) == len(own)
-        return News(newest.isoformat() if newest else mark, tuple(changed), more)
+        return News(newest.isoformat() if newest else mark, tuple(changed), len(keys) >= most_of(mark))
 
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:

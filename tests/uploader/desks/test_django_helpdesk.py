@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from tests.servers.django_helpdesk import HelpdeskServer
+from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.uploader.desk_suite import attachment, make_ticket
 from tests.uploader.remote_suite import FEW_FAULTS, InboxSuite, RemoteDeskSuite, fresh
+from uploader import remote
 from uploader.desks.django_helpdesk import DjangoHelpdesk
-from uploader.errors import FileRefused, Gone, InvalidField, Refused
+from uploader.errors import FileRefused, Gone, InvalidField, MaybeSent, OutcomeUnknown, Refused
 from uploader.form import Form, Part
 from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
@@ -129,6 +131,47 @@ class TestDjangoHelpdesk(RemoteDeskSuite, InboxSuite):
         for queue, elsewhere in (("1", False), ("2", True)):
             tickets = dataclasses.replace(desk, queue=queue).news("").tickets
             assert next(ticket for ticket in tickets if ticket.key == ref.id).elsewhere is elsewhere
+
+    def many_of_others(self) -> None:
+        """More than a page of them, and more than our small numbers of a test."""
+        for number in range(8):
+            asked = {"queue": 1, "title": f"otro {number}", "description": "x", "submitter_email": "b@example.test"}
+            self.helpdesk.ask("POST", "tickets/", {**asked, "priority": 3})
+
+    def test_ones_own_are_found_behind_those_of_many_others(
+        self, desk: DjangoHelpdesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("uploader.desks.django_helpdesk.PAGE", 3)
+        monkeypatch.setattr("uploader.desks.django_helpdesk.MOST_TICKETS", 2)
+        refs = [self.sent(desk, tmp_path, attachments=()) for _ in range(3)]
+        self.many_of_others()
+        first = desk.news("")
+        assert {ticket.key for ticket in first.tickets} == {refs[2].id, refs[1].id}
+        assert first.more
+        monkeypatch.setattr("uploader.desks.django_helpdesk.MOST_SEEN", 9)
+        few = desk.news("")
+        assert [ticket.key for ticket in few.tickets] == [refs[2].id]
+        assert few.more, "so that what is known to be open is looked at by itself"
+
+    def test_one_whose_answer_got_lost_is_found_among_all_that_came_since(
+        self, desk: DjangoHelpdesk, proxy: FaultProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("uploader.desks.django_helpdesk.PAGE", 3)
+        ticket, journal = fresh(tmp_path, attachments=()), MemoryJournal()
+        proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST")
+        with pytest.raises(OutcomeUnknown):
+            self.at(proxy.url).submit(ticket, journal, quiet)
+        self.many_of_others()
+        ref = desk.submit(ticket, journal, quiet)
+        assert [found["id"] for found in self.tickets(desk) if found["report_id"] == ticket.report_id] == [ref.id]
+        again, journal = fresh(tmp_path, attachments=()), MemoryJournal()
+        proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST")
+        with pytest.raises(OutcomeUnknown):
+            self.at(proxy.url).submit(again, journal, quiet)
+        self.many_of_others()
+        monkeypatch.setattr(remote, "MOST_NEWER", 7)
+        with pytest.raises(MaybeSent):
+            desk.submit(again, journal, quiet)
 
     def test_its_address_gives_it_away(self) -> None:
         with Wire() as wire:

@@ -143,6 +143,15 @@ class TestFreeScout(RemoteDeskSuite, InboxSuite):
         with pytest.raises(Refused, match="by e-mail"):
             bare.conversation(ref.key)
 
+    def test_tickets_of_another_mailbox_are_told_apart(self, desk: FreeScout, tmp_path: Path) -> None:
+        first = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        second = replace(desk, mailbox="2").submit(fresh(tmp_path), MemoryJournal(), quiet)
+        for mailbox, own, foreign in (("1", first, second), ("2", second, first)):
+            told = {ticket.key: ticket.elsewhere for ticket in replace(desk, mailbox=mailbox).news("").tickets}
+            assert told == {own.key: False, foreign.key: True}
+        kinds = replace(desk, kinds="claim=2")
+        assert not any(ticket.elsewhere for ticket in kinds.news("").tickets), "its own mailbox for a kind is its own"
+
     def test_more_than_a_page_of_tickets_is_news(self, desk: FreeScout, tmp_path: Path) -> None:
         for _ in range(53):
             desk.submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet)

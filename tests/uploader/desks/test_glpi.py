@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.glpi import GlpiServer
+from tests.servers.glpi import AGENT, ME, Case, GlpiServer
+from tests.uploader.many_suite import ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.glpi import Glpi
 from uploader.errors import FileRefused, Gone, InvalidField
@@ -22,7 +23,7 @@ from uploader.ticket import Desk, Link, SharedFile, quiet
 from uploader.wire import Wire
 
 
-class TestGlpi(RemoteDeskSuite, InboxSuite):
+class TestGlpi(RemoteDeskSuite, InboxSuite, ManySuite):
     needless = 1  # the session is ended
 
     escapes = True
@@ -55,6 +56,12 @@ class TestGlpi(RemoteDeskSuite, InboxSuite):
 
     def count_replies(self, key: str) -> int:
         return len(self.server.cases[int(key)].followups)
+
+    def filed(self, *, mine: bool = True) -> str:
+        number = 1 + len(self.server.cases)
+        given = {"name": "Caso", "content": "<p>x</p>", "type": 1, "urgency": 3}
+        self.server.cases[number] = Case(number, given, recipient=ME if mine else AGENT)
+        return str(number)
 
     def test_every_session_is_ended(self, desk: Glpi, tmp_path: Path) -> None:
         desk.submit(fresh(tmp_path), MemoryJournal(), quiet)

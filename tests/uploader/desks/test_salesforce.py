@@ -12,7 +12,8 @@ import pytest
 
 from tests.servers.fault_proxy import LOGIN_REDIRECT, Fault, FaultProxy
 from tests.servers.oauth import Browser
-from tests.servers.salesforce import ORG, SalesforceServer
+from tests.servers.salesforce import ORG, Case, SalesforceServer
+from tests.uploader.many_suite import ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh, the_person_decides
 from uploader.desks.salesforce import Salesforce
 from uploader.errors import (
@@ -32,7 +33,10 @@ from uploader.ticket import Desk, Link, SharedFile, quiet
 from uploader.wire import Wire
 
 
-class TestSalesforce(RemoteDeskSuite, InboxSuite):
+class TestSalesforce(RemoteDeskSuite, InboxSuite, ManySuite):
+    shows_others = False
+    walks = False
+
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = SalesforceServer()
@@ -61,6 +65,12 @@ class TestSalesforce(RemoteDeskSuite, InboxSuite):
 
     def count_replies(self, key: str) -> int:
         return len(self.server.cases[key].comments)
+
+    def filed(self, *, mine: bool = True) -> str:
+        number = f"500{len(self.server.cases):012}AAA"
+        given = {"Subject": "Caso", "Description": "x", "Priority": "Medium"}
+        self.server.cases[number] = Case(number, number[:15], number, given)
+        return number
 
     def test_signing_in_gives_what_a_report_needs(self, server_url: str, tmp_path: Path) -> None:
         given = self.at(server_url, refresh_token=Secret("")).sign_in(Browser().open)

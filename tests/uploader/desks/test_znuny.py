@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.servers.fault_proxy import Answer, Fault
-from tests.servers.znuny import BASE, ZnunyServer
+from tests.servers.znuny import BASE, Case, ZnunyServer
+from tests.uploader.many_suite import ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.znuny import Znuny
 from uploader.errors import FileRefused, Gone, InvalidField
@@ -23,7 +24,7 @@ from uploader.ticket import Desk, quiet
 ERROR_200 = Answer(200, {"Content-Type": "application/json"}, b'{"Error": {"ErrorCode": "X", "ErrorMessage": "no"}}')
 
 
-class TestZnuny(RemoteDeskSuite, InboxSuite):
+class TestZnuny(RemoteDeskSuite, InboxSuite, ManySuite):
     own_faults: ClassVar[dict[str, Fault]] = {"200 with an error inside": Fault(answer=ERROR_200)}
 
     @pytest.fixture
@@ -53,6 +54,24 @@ class TestZnuny(RemoteDeskSuite, InboxSuite):
 
     def count_replies(self, key: str) -> int:
         return len(self.server.cases[int(key)].articles) - 1
+
+    def filed(self, *, mine: bool = True) -> str:
+        number = 1 + len(self.server.cases)
+        made = Case(number, {"Title": "Caso", "Priority": "3 normal"}, [], "lucia" if mine else "colega")
+        self.server.cases[number] = made
+        self.server.agent_replies(number, "x", [])
+        return str(number)
+
+    def test_tickets_of_another_queue_are_told_apart(self, desk: Znuny, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        moved = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        self.server.cases[int(moved.key)].queue = "Redes"
+        for queue, elsewhere in (
+            ("Raw", {ref.key: False, moved.key: True}),
+            ("Redes", {ref.key: True, moved.key: False}),
+        ):
+            tickets = replace(desk, queue=queue).news("").tickets
+            assert {ticket.key: ticket.elsewhere for ticket in tickets} == elsewhere
 
     def test_a_reply_opens_a_closed_ticket_again(self, desk: Znuny, tmp_path: Path) -> None:
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
