@@ -12,7 +12,7 @@ from client import secrets
 from client.paths import Paths
 from client.settings import Settings
 from uploader.catalog import DESKS, SHARES, desk_kind, share_kind
-from uploader.errors import AuthFailed, InvalidField
+from uploader.errors import AuthFailed, InvalidField, Refused
 from uploader.remote import pairs
 from uploader.setting import Secret, Setting, build, settings_of
 from uploader.ticket import Desk, Share, ShareAbilities
@@ -36,8 +36,8 @@ class Places:
         remember: Callable[[str, Any], None],
     ) -> None:
         self._paths, self._settings, self._recall, self._remember = paths, settings, recall, remember
-        self._without: dict[str, secrets.KeychainAbsent] = {}
-        """Places whose secrets are missing because there is no keychain; many can do without."""
+        self._without: dict[str, secrets.KeychainShut] = {}
+        """Places whose secrets are missing because the keychain does not give them; many can do without."""
 
     def desk_names(self) -> tuple[str, ...]:
         return tuple(self._settings().desks) or (DEFAULT,)
@@ -143,12 +143,16 @@ class Places:
             place.check()
 
     @contextmanager
-    def keychain_told(self, name: str) -> Iterator[None]:
-        """Where a place refuses somebody whose secret no keychain could hold: says that. Raises: KeychainAbsent."""
+    def keychain_told(self, name: str, share: str = "") -> Iterator[None]:
+        """Where a place refuses somebody whose secret the keychain did not give: says that. ``share`` is the one that
+        is used on the way there. Raises: KeychainShut."""
         try:
             yield
         except AuthFailed as error:
             raise self._without.get(name, error) from error
+        except Refused as error:
+            shut = self._without.get(share) if isinstance(error.__cause__, AuthFailed) else None
+            raise shut or error from error.__cause__
 
     def login(self, name: str, secret: Secret, field: str = "", *, first: bool = True) -> None:
         """Keeps a secret of a desk or share. ``first`` is its main one. Raises: NoKeychain."""
@@ -232,8 +236,8 @@ class Places:
                     held, values[part.name] = True, Secret(found.reveal(), partial(self._keep, name))
         self._without.pop(place, None)
         if shut is not None and not held:  # with one from the environment or the plain file it is well enough
-            if not isinstance(shut, secrets.KeychainAbsent):
-                raise shut
+            if not isinstance(shut, secrets.KeychainAbsent) and not issubclass(kind, Share):
+                raise shut  # a desk would take it for a stranger's
             self._without[place] = shut
         return build(kind, values)
 

@@ -65,7 +65,7 @@ class Session:
         state = State(paths.data / "state.json")
         self.recall, self.remember = state.recall, state.remember
         self.places = Places(paths, lambda: self.settings, self.recall, self.remember)
-        self.shared = Shared(paths.data / "shared", self.places.share)
+        self.shared = Shared(paths.data / "shared", self.places.share, self.places.keychain_told)
         self.outbox = Outbox(self.shelf, self._deliver, self._tell)
         self._online, self._metered, self._allowed = True, False, set[str]()
         self.sweeping = Sweeping(self.shelf, self.shared, self.places, self.recall, self.remember)
@@ -249,8 +249,7 @@ class Session:
         """Shares one file without a report; a broken run is gone on with. Raises: Busy; UploaderError; OSError."""
         self.reload()  # a policy may have come meanwhile
         name = self.places.allowed("share", share)
-        with self.places.keychain_told(name):
-            return self.shared.put(path, clean_name(path.name), name, progress, self._ruled(wishes))
+        return self.shared.put(path, clean_name(path.name), name, progress, self._ruled(wishes))
 
     def abandon(self, path: Path, share: str) -> bool:
         """Gives up what ``put`` has not finished, here and there. Raises: Busy; UploaderError."""
@@ -316,7 +315,7 @@ class Session:
 
         opened = lambda: self.places.share(self.places.reachable(report.desk, name))  # noqa: E731
         how = Sharing(opened, note, self._ruled(AS_SET), self._may_send, lambda: opener(self.paths.data))
-        with self.places.keychain_told(self.places.desk_name(report.desk)):
+        with self.places.keychain_told(self.places.desk_name(report.desk), name):
             done = deliver(report, who, desk, how, journal, progress, self.shelf.root / "outbox" / report.id)
         self.tickets.note_sent(self.places.desk_name(report.desk), report, done.ticket)
         self.polling.nudge()

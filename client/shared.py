@@ -13,7 +13,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -64,8 +64,14 @@ class GivenUp(msgspec.Struct, frozen=True):
 class Shared:
     """Remembers links and unfinished uploads on disk, and ends them when their time has come. Any thread."""
 
-    def __init__(self, root: Path, open_share: Callable[[str], Share]) -> None:
-        self._root, self._open = root, open_share
+    def __init__(
+        self,
+        root: Path,
+        open_share: Callable[[str], Share],
+        told: Callable[[str], AbstractContextManager[None]] = lambda share: nullcontext(),
+    ) -> None:
+        """``told``: whatever a share refuses within is told as what it comes from."""
+        self._root, self._open, self._told = root, open_share, told
         self._guard = threading.Lock()
         for name in ("links", "uploads", "given-up"):
             (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -102,7 +108,7 @@ class Shared:
         return entry
 
     def _revoke(self, place: Path, entry: Entry) -> None:
-        with suppress(Gone):
+        with suppress(Gone), self._told(entry.share):
             self._open(entry.share).revoke(entry.receipt)
         place.unlink(missing_ok=True)
 
@@ -127,7 +133,7 @@ class Shared:
         file = Attachment(name, path, path.stat().st_size, "", "")
         folder = self._upload(path, share)
         folder.mkdir(exist_ok=True, mode=0o700)
-        with self._alone(folder):
+        with self._alone(folder), self._told(share):
             journal = self._journal(folder)
             journal.once(ABOUT, lambda: msgspec.json.encode((share, name)).decode())
             link = self._open(share).put(file, journal, progress, wishes)
@@ -143,7 +149,7 @@ class Shared:
         folder = self._upload(path, share)
         if not (folder / "journal.json").exists():
             return False
-        with self._alone(folder):
+        with self._alone(folder), self._told(share):
             self._open(share).abandon(Attachment(name, path, 0, "", ""), self._journal(folder))
             shutil.rmtree(folder, ignore_errors=True)
         return True
