@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable
+from datetime import datetime
 
 import msgspec
 
 from client.tickets import OVER, Mine
+
+
+class Rated(msgspec.Struct, frozen=True):
+    """How one ticket was liked, 1 to 5, and why: ``comment`` is the user's, or empty."""
+
+    desk: str
+    id: str
+    score: int
+    comment: str
+    solved_at: datetime | None
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -24,6 +35,8 @@ class Figures(msgspec.Struct, frozen=True):
     """Solved tickets in which the agents wrote once at most."""
     spared: int
     """Tickets that were never written, because an article helped."""
+    ratings: tuple[Rated, ...] = ()
+    """Each one that was given, the last solved first."""
 
 
 def figures(tickets: Iterable[tuple[Mine, int | None]], spared: int) -> Figures:
@@ -34,11 +47,14 @@ def figures(tickets: Iterable[tuple[Mine, int | None]], spared: int) -> Figures:
     first = [hours for hours in first if hours >= 0]  # the desk's clock and ours may differ
     ends = [(m.solved_at - m.ticket.created_at).total_seconds() / 3600 for m, _ in over if m.solved_at]
     ends = [hours for hours in ends if hours >= 0]
-    scores = [mine.score for mine, _ in listed if mine.score is not None]
+    rated = [Rated(m.desk, m.ticket.id, m.score, m.comment, m.solved_at) for m, _ in listed if m.score is not None]
+    rated.sort(key=lambda each: each.solved_at.timestamp() if each.solved_at else 0.0, reverse=True)
+    scores = [each.score for each in rated]
     return Figures(
         len(listed), len(listed) - len(over), len(over), _rounded(first, statistics.median),
         _rounded(ends, statistics.median), _rounded(scores, statistics.mean), len(scores),
         sum(1 for _, answers in over if answers is not None and answers <= 1), spared,
+        tuple(rated),
     )  # fmt: skip
 
 

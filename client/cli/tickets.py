@@ -24,7 +24,8 @@ VERBS = ("list", "show", "reply", "rate", "solve", "reopen", "fetch", "stats")
 
 
 def add_tickets(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", default="list", choices=VERBS)
+    unread = say("“replies” of list and show is null while nobody here has opened the conversation")
+    parser.add_argument("what", nargs="?", default="list", choices=VERBS, help=unread)
     parser.add_argument("id", nargs="?", default="", metavar="ID", help=say("the ticket's number"))
     parser.add_argument("--desk", default="", metavar="NAME", help=say("which help desk of the settings"))
     parser.add_argument("--text", default="", metavar="T", help=say("the reply: text, @FILE, or - for standard input"))
@@ -240,7 +241,11 @@ def _stats(arguments: argparse.Namespace, session: Session) -> Result:
         }  # fmt: skip
         for name, value in rows.items():
             print(f"{name:<34}{'–' if value is None else value}")
-    return msgspec.to_builtins(found), outcome.DONE
+        for each in found.ratings:
+            if each.comment:
+                print(f"{each.id}  {say('Your rating: {score} of 5', score=each.score)} · {each.comment}")
+    ratings = [{**msgspec.to_builtins(each), "solved_at": rfc3339(each.solved_at)} for each in found.ratings]
+    return {**msgspec.to_builtins(found), "ratings": ratings}, outcome.DONE
 
 
 def _done(arguments: argparse.Namespace, words: str) -> Result:

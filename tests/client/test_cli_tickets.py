@@ -132,12 +132,24 @@ def test_a_rating_is_shown_with_its_comment(read_back: Session, rt: RtServer, ca
     capsys.readouterr()
     assert command(["tickets", "show", ref.id]) == 0
     assert "Your rating: 4 of 5 · Muy rápido" in capsys.readouterr().out
+    (rated,) = ask(capsys, "stats")[1]["ratings"]
+    assert rated.pop("solved_at").endswith("Z")
+    assert rated == {"desk": "mesa", "id": ref.id, "score": 4, "comment": "Muy rápido"}
+    assert command(["tickets", "stats"]) == 0
+    assert f"{ref.id}  Your rating: 4 of 5 · Muy rápido" in capsys.readouterr().out
 
 
 def test_replies_are_those_of_people_after_the_first_message(read_back: Session, rt: RtServer, capsys: Told) -> None:
     ref = sent(read_back, "mesa", "Grúa")
     (listed,) = [t for t in ask(capsys, "list", "--offline")[1]["tickets"] if t["id"] == ref.id]
     assert listed["replies"] is None, "nobody here has read it"
+    for plain in (["tickets", "list", "--offline"], ["tickets", "show", ref.id, "--offline"]):
+        capsys.readouterr()
+        assert command(plain) == 0
+        out = capsys.readouterr().out
+        assert "Grúa" in out
+        assert "None" not in out
+        assert "null" not in out
     assert ask(capsys, "show", ref.id)[1]["ticket"]["replies"] == 0
     for text in ("¿Cuál?", "¿Desde cuándo?"):
         rt.ask("POST", f"ticket/{ref.id}/correspond", {"Content": text, "ContentType": "text/plain"})

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from client.answers import Answers
-from client.figures import Figures
+from client.figures import Figures, Rated
 from client.tickets import Tickets
-from tests.client.story_desk import StoryDesk, tickets_of
+from tests.client.story_desk import BEGIN, StoryDesk, tickets_of
 from uploader.inbox import State
 
 
@@ -47,9 +48,11 @@ def test_the_figures_of_a_written_story_are_the_ones_it_tells(tmp_path: Path) ->
     tickets.rate(tickets.find("A"), 5)
     tickets.rate(tickets.find("B"), 2, "tarde")
     found = figures(tickets, spared=3)
+    ratings = (Rated("d", "B", 2, "tarde", BEGIN + timedelta(hours=21)),
+               Rated("d", "A", 5, "", BEGIN + timedelta(hours=4)))  # fmt: skip
     assert found == Figures(
         tickets=5, open=2, solved=3, first_answer_h=3.0, solution_h=4.0, satisfaction=3.5, rated=2,
-        solved_at_first_contact=2, spared=3,
+        solved_at_first_contact=2, spared=3, ratings=ratings,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Shares whose secret is optional, where the keychain gives none: what needs it says why, what needs none just works."""
+"""Shares whose secret is optional, where the keychain gives none: what needs it says why, what needs none works."""
 
 from __future__ import annotations
 
