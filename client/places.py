@@ -52,7 +52,7 @@ class Places:
         """
         name, values = self._configured(self.allowed("desk", name), self._settings().desks, "desk")
         kind = desk_kind(str(values.pop("kind")))
-        return self._built(name, kind, settings_of(kind), values)
+        return self._built(name, kind, settings_of(kind), from_user(kind, values, self._settings().general.mail))
 
     def share(self, name: str = "") -> Share:
         """The share of this name, else the chosen one. Raises: InvalidField; KeychainShut."""
@@ -243,6 +243,12 @@ class Places:
 
     def _keep(self, name: str, secret: Secret) -> None:
         secrets.keep(name, secret, self._plain())
+
+
+def from_user(kind: type[Desk], values: Mapping[str, object], mail: str) -> dict[str, object]:
+    """The desk's values, and ``mail`` where it wants to know whose mail it sends and was told nothing else."""
+    wants = any(part.name == "sender" for part in settings_of(kind)) and not values.get("sender")
+    return {**values, "sender": mail} if wants and mail else dict(values)
 
 
 def enters_by_browser(kind: type[Desk], values: Mapping[str, object]) -> bool:

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from client.places import Places, enters_by_browser, secret_name
+from client.places import Places, enters_by_browser, from_user, secret_name
 from client.settings import Settings
-from client.words import detail, reason, say
+from client.words import detail, say, sentence
 from uploader.catalog import DESKS, desk_kind
 from uploader.errors import Cancelled, UploaderError
 from uploader.probe import Step, walk
@@ -59,7 +59,7 @@ class Search:
                 break
         trouble = ""
         if seen.trouble:
-            trouble = reason(seen.trouble)
+            trouble = sentence(seen.trouble)
         elif seen.late or seen.stopped():
             trouble = say("{host} answers too slowly to be recognised", host=seen.host)
         if trouble and seen.tried:
@@ -89,10 +89,11 @@ class Setup:
     def declared(self, kind: str) -> tuple[Setting, ...]:
         return settings_of(desk_kind(kind))
 
-    def try_out(self, kind: str, values: Mapping[str, object]) -> tuple[Step, ...]:
-        """Each step of the way to the desk, up to the first that fails. ``values`` hold secrets as ``Secret``."""
+    def try_out(self, kind: str, values: Mapping[str, object], mail: str = "") -> tuple[Step, ...]:
+        """Each step of the way to the desk, up to the first that fails. ``values`` hold secrets as ``Secret``;
+        ``mail`` is the user's own address, as far as it is known."""
         try:
-            desk = build(desk_kind(kind), values)
+            desk = build(desk_kind(kind), from_user(desk_kind(kind), values, mail))
         except UploaderError as error:
             return (Step("settings", False, error.text, tuple(error.values.items()), getattr(error, "name", "")),)
         return tuple(walk(desk.doors, desk.check))

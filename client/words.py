@@ -314,6 +314,12 @@ def reason(error: BaseException) -> str:
     return detail(text, getattr(error, "values", {})) if text else str(error)
 
 
+def sentence(error: BaseException) -> str:
+    """The same as a sentence that stands alone; a name it may begin with stays as it is written."""
+    said = reason(error).strip().rstrip(".")
+    return f"{said[:1].upper()}{said[1:]}." if said.split(" ")[0].isalpha() else f"{said}."
+
+
 def hint(error: BaseException) -> str:
     """What to do about it now, in the current language; empty when the error does not say."""
     text = getattr(error, "hint", "")

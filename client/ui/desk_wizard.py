@@ -20,7 +20,7 @@ from client.ui.buttons import FlushLink, PlainButton, PrimaryButton, QuietButton
 from client.ui.pieces import Choice, Divider, Label, Panel, StateLabel
 from client.ui.placing import grow
 from client.ui.setting_fields import SettingField, fill_choice
-from client.words import detail, reason, say
+from client.words import detail, say, sentence
 from uploader.probe import Step
 from uploader.setting import Secret
 from uploader.ticket import Choice as Entry
@@ -269,7 +269,8 @@ class DeskWizard(QWidget):
             return
         self.note.setText(say("Checking…"))
         self.go.setEnabled(False)
-        work = partial(self._session.setup.try_out, self._kind, self._wanted())
+        mail = str(self._values.get("general.mail") or self._session.settings.general.mail)
+        work = partial(self._session.setup.try_out, self._kind, self._wanted(), mail)
         self._bridge.background(work, while_alive(self, self._show_steps), while_alive(self, self._failed))
 
     def _show_steps(self, steps: tuple[Step, ...]) -> None:
@@ -337,7 +338,7 @@ class DeskWizard(QWidget):
         self.close()
 
     def _failed(self, error: Exception) -> None:
-        self.note.setText(reason(error))
+        self.note.setText(sentence(error))
         self._show_state()
 
     def _grow(self) -> None:

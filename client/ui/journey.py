@@ -21,7 +21,7 @@ from client.ui.editors import Editors
 from client.ui.placing import bring_up
 from client.ui.rolling import Rolling
 from client.ui.windows import Windows
-from client.words import hint, reason, say, say_n
+from client.words import hint, say, say_n, sentence
 
 if TYPE_CHECKING:
     from client.ui.report_form import ReportForm
@@ -101,7 +101,7 @@ class Journey(QObject):
         try:
             taken = shots.take(self.desktop, wish)
         except (CaptureError, ValueError) as error:
-            self._tell(say("No picture was taken"), reason(error))
+            self._tell(say("No picture was taken"), sentence(error))
             self._come_back()
             return
         self._come_back()
@@ -124,7 +124,7 @@ class Journey(QObject):
         try:
             frozen = self.desktop.screenshots()
         except CaptureError as error:
-            self._tell(say("No picture was taken"), reason(error))
+            self._tell(say("No picture was taken"), sentence(error))
             on_done(None)
             return
         windows = self.desktop.windows()
@@ -256,13 +256,13 @@ class Journey(QObject):
                 self._rolling.start(*choice, partial(self._recorded, form))
             except (CaptureError, OSError) as error:
                 self._come_back()
-                self._tell(say("The recording did not start"), reason(error))
+                self._tell(say("The recording did not start"), sentence(error))
                 self._show_form(form)
 
         self.select(chosen)
 
     def _recording_failed(self, error: CaptureError, saved: bool) -> None:
-        why = reason(error)
+        why = sentence(error).rstrip(".")
         body = say("{why}. What was recorded is safe.", why=why) if saved else f"{why}. {hint(error)}"
         self._tell(say("The recording ended early"), body)
         self._show_form(self._last_form)
@@ -362,4 +362,4 @@ class Journey(QObject):
         return self._selector is not None and self._selector.is_active
 
     def _failed(self, error: Exception) -> None:
-        self._tell(say("Something could not be saved"), reason(error))
+        self._tell(say("Something could not be saved"), sentence(error))

@@ -22,7 +22,7 @@ from client.ui.buttons import FlushLink, LinkButton, PlainButton
 from client.ui.pieces import Choice, Label, Panel
 from client.ui.question import ask_once
 from client.ui.setting_fields import SettingField, fill_choice
-from client.words import detail, reason, say
+from client.words import detail, say, sentence
 from uploader.setting import Secret, Setting
 
 ADD = "+"
@@ -177,7 +177,7 @@ class PlaceField(QWidget):
             else:
                 self._save({f"{self._what}s.{self.name}.{name}": value}, rebuild=name == "kind")
         except (SettingsFault, NoKeychain, OSError) as error:
-            field.refuse(reason(error))
+            field.refuse(sentence(error))
 
     def _rename(self, wanted: str) -> None:
         place, name = f"{self._what}s", re.sub(r"[^\w-]+", "-", wanted).strip("-")
@@ -203,7 +203,7 @@ class PlaceField(QWidget):
         try:
             self._save(changes, rebuild=rebuild)
         except (SettingsFault, OSError) as error:
-            self._tell(reason(error), "bad")
+            self._tell(sentence(error), "bad")
 
     def _save(self, changes: dict[str, object], *, rebuild: bool) -> None:
         self._session.change(changes)
@@ -215,14 +215,14 @@ class PlaceField(QWidget):
     def _check(self) -> None:
         self._tell(say("Checking…"), "quiet")
         works = while_alive(self, lambda _: self._tell(say("It works."), "ok"))
-        fails = while_alive(self, lambda error: self._tell(f"{reason(error)}.".replace("..", "."), "bad"))
+        fails = while_alive(self, lambda error: self._tell(sentence(error), "bad"))
         self._bridge.background(partial(self._session.places.check, self._what, self.name), works, fails)
 
     def _sign_in(self) -> None:
         """In the browser; the window stays usable meanwhile."""
         self._tell(say("Go on in the browser…"), "quiet")
         done = while_alive(self, lambda _: self._tell(say("You are signed in."), "ok"))
-        fails = while_alive(self, lambda error: self._tell(f"{reason(error)}.".replace("..", "."), "bad"))
+        fails = while_alive(self, lambda error: self._tell(sentence(error), "bad"))
 
         def show(url: str) -> None:
             self._bridge.later(lambda: QDesktopServices.openUrl(QUrl(url)))

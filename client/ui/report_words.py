@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from client.report import Problem, Report
-from client.words import explain, explain_problem, reason, say, say_n
+from client.words import explain, explain_problem, say, say_n, sentence
 
 MOST_TOLD = 4
 
@@ -26,7 +26,7 @@ def trouble_words(error: Exception) -> str:
         if error.errno == errno.ENOSPC:
             return " ".join(f"{part.rstrip('.')}." for part in explain("disk_full"))
         return say("It could not be saved: {why}.", why=error.strerror or error)
-    return reason(error)
+    return sentence(error)
 
 
 def told(troubles: list[str], problems: tuple[Problem, ...]) -> str:

@@ -16,7 +16,7 @@ from client.ui.pieces import Caution, Label
 from client.ui.place_fields import PlaceField
 from client.ui.rows import Row, RowList
 from client.ui.setting_fields import SettingField
-from client.words import reason, say
+from client.words import say, sentence
 
 PAGES = ("general", "hotkeys", "capture", "recording", "report", "sending", "sla")
 PLACES = ("desk", "share")
@@ -180,7 +180,7 @@ class SettingsWindow(QWidget):
         except (SettingsFault, OSError) as error:
             for field in self.fields:
                 if field.key == key:
-                    field.refuse(reason(error))
+                    field.refuse(sentence(error))
             self._show_fault()
         else:
             self._changed()

@@ -30,7 +30,7 @@ from client.ui.notice import Notices
 from client.ui.pieces import Menu
 from client.ui.placing import bring_up
 from client.ui.settings_watch import SettingsWatch
-from client.words import explain, hint, reason, say
+from client.words import explain, hint, say, sentence
 
 if TYPE_CHECKING:
     from client.ui.home_window import HomeWindow
@@ -204,13 +204,13 @@ class Tray(QObject):
             except NoSuchKey as error:  # the others work all the same
                 del keys[name]
                 self._actions[name].setShortcut(QKeySequence())
-                self.tell(say("The keys do not work"), reason(error), self.journey.windows.settings)
+                self.tell(say("The keys do not work"), sentence(error), self.journey.windows.settings)
         try:
             self._stop_keys, taken = self.desktop.listen(
                 keys, lambda name: self.bridge.later(self._actions[name].trigger)
             )
         except CaptureError as error:
-            self.tell(say("The keys do not work"), reason(error), self.journey.windows.settings)
+            self.tell(say("The keys do not work"), sentence(error), self.journey.windows.settings)
             return
         for name in taken:
             self._actions[name].setShortcut(QKeySequence())
@@ -333,7 +333,7 @@ def _open_desktop() -> tuple[Desktop | None, str]:
     try:
         return open_desktop(), ""
     except CaptureError as error:
-        return None, f"{reason(error)}. {hint(error)}"
+        return None, f"{sentence(error)} {hint(error)}"
 
 
 def _watch_crashes(session: Session) -> None:

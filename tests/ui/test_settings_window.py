@@ -153,7 +153,7 @@ def test_a_broken_file_is_told_with_its_line_and_goes_when_it_is_mended(session:
     name.control.setFocus()
     QTest.keyClicks(name.control, "Lucia")
     QTest.keyClick(name.control, Qt.Key.Key_Tab)
-    assert "line 2" in note(name)
+    assert "Line 2" in note(name)
     session.paths.settings_file.write_text('[general]\nlanguage = "es"\n', "utf-8")
     heard: list[int] = []
     window.changed.connect(lambda: heard.append(1))
