@@ -23,6 +23,8 @@ from client.words import moment, say, size
 from uploader.body import apart
 from uploader.inbox import RemoteFile, Reply
 
+RING = 2
+"""How wide the mark of focus around the conversation is; the words stand in line with those above."""
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
@@ -82,6 +84,7 @@ class Conversation(QWidget):
     def show_ticket(self, mine: Mine, replies: tuple[Reply, ...], due: str, rating: str) -> None:
         """``due``: when an answer is due, in words. ``rating``: as ``InboxAbilities`` says it."""
         other, bar = not self.shows(mine), self._scroll.verticalScrollBar()
+        same = not other and self._shown is not None and self._shown[1] == replies
         if other or bar.value() >= bar.maximum() - look.S:
             self._to_end.start()  # who reads the end goes on to: a rating that comes must not hide the last words
         self._mine, self._shown = mine, (mine, replies, due, rating)
@@ -101,7 +104,8 @@ class Conversation(QWidget):
         if other:
             self._unfolded.clear()
             self.note.clear()
-        self._show_messages(replies)
+        if not same:  # what is marked with the mouse, or has the keyboard, stays so
+            self._show_messages(replies)
         self._show_buttons()
 
     def shows(self, mine: Mine) -> bool:
@@ -112,7 +116,8 @@ class Conversation(QWidget):
     def _show_again(self) -> None:
         """In the language of this moment."""
         if self._shown is not None:
-            self.show_ticket(*self._shown)
+            shown, self._shown = self._shown, None
+            self.show_ticket(*shown)
 
     def take_text(self) -> str:
         """What was written, and the field is empty again."""
@@ -137,13 +142,15 @@ class Conversation(QWidget):
         head.addLayout(second)
         inner = self._inner = _Inner()
         column = QVBoxLayout(inner)
-        column.setContentsMargins(look.L, look.M, look.L, look.M)
+        column.setContentsMargins(look.L - RING, look.M - RING, look.L - RING, look.M - RING)
         self._messages.setSpacing(look.M)
         column.addLayout(self._messages)
         column.addStretch()
         self._scroll.setWidget(inner)
         self._scroll.setWidgetResizable(True)
         self._scroll.setMinimumHeight(look.sized(120))
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._scroll.setProperty("ring", True)
         self._scroll.verticalScrollBar().rangeChanged.connect(self._grown)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -180,6 +187,11 @@ class Conversation(QWidget):
                 widget.deleteLater()
         for reply in replies:
             self._messages.addWidget(_Message(reply, self.file_wanted.emit, self._unfolded))
+        before: QWidget = self._scroll
+        for part in self._inner.findChildren(QWidget):  # by keys they come where the eye meets them, not at the end
+            if part.focusPolicy() & Qt.FocusPolicy.TabFocus and part.parent() is not None:
+                QWidget.setTabOrder(before, part)
+                before = part
         QTimer.singleShot(0, while_alive(self, self._inner.fit))
 
     def _grown(self, _least: int, most: int) -> None:

@@ -10,7 +10,7 @@ from string import Template
 from typing import Literal
 
 import shiboken6
-from PySide6.QtCore import QByteArray, QCoreApplication, QEvent, QLibraryInfo, QObject, Qt, QTranslator
+from PySide6.QtCore import QByteArray, QCoreApplication, QEvent, QObject, Qt
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QWidget
 
-from client import words
+from client.ui import qt_words
 
 Theme = Literal["auto", "light", "dark"]
 Size = Literal["small", "body", "large", "title"]
@@ -370,19 +370,6 @@ class Phrases(QObject):
 
 def retranslate() -> None:
     """Tells every window to say its texts again; to be called after ``words.speak``."""
-    _speak_as_qt()
+    qt_words.speak()
     for window in QApplication.topLevelWidgets():
         QCoreApplication.sendEvent(window, QEvent(QEvent.Type.LanguageChange))
-
-
-def _speak_as_qt() -> None:
-    """What Qt itself says (its file dialog, its standard buttons) in the language of this moment too."""
-    app = QCoreApplication.instance()
-    if app is None:
-        return
-    for old in app.findChildren(QTranslator):
-        app.removeTranslator(old)
-        old.deleteLater()
-    new = QTranslator(app)
-    if new.load(f"qtbase_{words.language()}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
-        app.installTranslator(new)

@@ -257,3 +257,7 @@ class Menu(QMenu):
         self.setMinimumWidth(0)
         if any(not action.shortcut().isEmpty() for action in self.actions()):
             self.setMinimumWidth(self.sizeHint().width() + look.sized(look.XL))
+
+    def sizeHint(self) -> QSize:
+        """Qt places the menu by this alone: without what was added it would stand beyond the edge of the screen."""
+        return super().sizeHint().expandedTo(QSize(self.minimumWidth(), 0))

@@ -6,7 +6,7 @@ import re
 from html import escape
 
 from PySide6.QtCore import QSize, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QResizeEvent, QTextOption, QWheelEvent
+from PySide6.QtGui import QDesktopServices, QFocusEvent, QResizeEvent, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
 from client.ui import look
@@ -40,6 +40,8 @@ class Prose(QTextBrowser):
         self.document().setDocumentMargin(0)
         self.document().setDefaultFont(self.font())
         self.setHtml(_linked(text))
+        if not ADDRESS.search(text):  # by keys there is nothing to do in it
+            self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName(text)
         self.anchorClicked.connect(_open)
 
@@ -55,6 +57,12 @@ class Prose(QTextBrowser):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(look.sized(80), self.fontMetrics().lineSpacing())
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Who comes by keys stands on a link at once; else the first key would seem to do nothing."""
+        super().focusInEvent(event)
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            self.focusNextPrevChild(event.reason() == Qt.FocusReason.TabFocusReason)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -94,7 +94,7 @@ class Rating(QWidget):
         row = QHBoxLayout()
         row.setSpacing(look.S)
         row.addWidget(self._question)
-        row.addWidget(self._thanks)
+        row.addWidget(self._thanks, 1)
         for button in (*self.stars, self.good, self.bad):
             row.addWidget(button)
         row.addStretch()

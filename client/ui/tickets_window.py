@@ -21,7 +21,7 @@ from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.conversation import Conversation, state_words
 from client.ui.outbox_window import joined
-from client.ui.pieces import EmptyState, OneLine
+from client.ui.pieces import EmptyState, Label
 from client.ui.report_words import desk_word, trouble_words
 from client.ui.rows import Row, RowList
 from client.ui.support_row import SupportRow
@@ -48,7 +48,7 @@ class TicketsWindow(QWidget):
         self.search, self.list = QLineEdit(), RowList()
         self.empty, self.none_chosen = EmptyState("inbox"), EmptyState("inbox")
         self.talk = Conversation(self._phrases)
-        self._foot = OneLine("faint", "small")
+        self._foot = Label("faint", "small", wrap=True)
         self._build()
         tell = self._phrases.tell
         tell(self.setWindowTitle, lambda: say("My tickets"))

@@ -59,6 +59,34 @@ def test_of_the_first_message_only_the_own_words_are_seen(talk: Conversation) ->
     assert shown(talk) == ["No puedo pagar el pedido.", ANSWER]
 
 
+def test_by_keys_its_links_come_before_the_answer_and_words_that_open_nothing_are_passed(talk: Conversation) -> None:
+    assert talk._shown is not None
+    mine, (first, second), due, rating = talk._shown
+    linked = replace(second, key="4", text="Mira https://help.example.org/cache y prueba otra vez.")
+    talk.show_ticket(
+        msgspec.structs.replace(mine, ticket=replace(mine.ticket, may=("reply",))), (first, second, linked), due, rating
+    )
+    until(lambda: len(shown(talk)) == 3)
+    talk._scroll.setFocus(Qt.FocusReason.TabFocusReason)
+    met = []
+    while not talk.text.hasFocus():
+        QTest.keyClick(talk.focusWidget(), Qt.Key.Key_Tab)
+        met.append(talk.focusWidget())
+        assert len(met) < 9
+    assert met[0] is talk.findChildren(Folded)[0].button
+    assert met[-2] is talk.findChildren(Prose)[-1]
+    assert len(met) == 3
+
+
+def test_what_is_shown_once_more_unchanged_keeps_what_was_marked_in_it(talk: Conversation) -> None:
+    assert talk._shown is not None
+    answer = talk.findChildren(Prose)[-1]
+    answer.selectAll()
+    talk.show_ticket(*talk._shown)
+    assert talk.findChildren(Prose)[-1] is answer
+    assert answer.textCursor().selectedText() == ANSWER
+
+
 def test_what_was_sent_with_it_is_a_key_away_and_stays_open_when_news_come(talk: Conversation) -> None:
     (folded,) = talk.findChildren(Folded)
     folded.button.setFocus()

@@ -15,7 +15,7 @@ from client import words
 from client.ui import icons, look
 from client.ui.buttons import LinkButton, PrimaryButton, QuietButton, Segmented, ToolButton
 from client.ui.look import DARK, LIGHT, Phrases, Tokens
-from client.ui.pieces import EmptyState, Label, OneLine, StateLabel, Tick
+from client.ui.pieces import EmptyState, Label, Menu, OneLine, StateLabel, Tick
 from client.words import say, say_n
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +37,26 @@ def test_buttons_edges_and_chosen_segments_can_be_told_from_their_ground(tokens:
     for ground in (tokens.ground, tokens.raised):
         assert look.contrast(tokens.edge, ground) >= 3
         assert look.contrast(tokens.accent, ground) >= 3
+
+
+@pytest.mark.parametrize(
+    ("keys", "spanish"),
+    [("Ctrl+Shift+R", "Ctrl+Mayús+R"), ("Alt+Print", "Alt+Impr Pant"), ("Del", "Supr"), ("Left", "Izquierda")],
+)
+def test_keys_are_called_as_keyboards_call_them(app: QApplication, keys: str, spanish: str) -> None:
+    assert look.key_name(keys) == keys
+    words.speak("es")
+    look.retranslate()
+    assert look.key_name(keys) == spanish
+
+
+def test_a_menu_is_placed_by_the_width_that_it_has(app: QApplication) -> None:
+    menu = Menu()
+    menu.addAction("Report a problem").setShortcut("Ctrl+Shift+R")
+    edge = app.primaryScreen().availableGeometry().topRight()
+    menu.popup(edge)
+    assert menu.geometry().right() <= edge.x()
+    menu.close()
 
 
 def test_any_accent_of_a_system_is_made_readable() -> None:
