@@ -13,6 +13,7 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from client.places import Places
@@ -30,6 +31,14 @@ MOST_BYTES = 512 * 1024
 EXCERPT_CHARACTERS = 160
 
 
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """``fault``: why the desk's knowledge base could not be asked; None: it could, or there is none."""
+
+    articles: tuple[Article, ...] = ()
+    fault: UploaderError | None = None
+
+
 class Articles:
     """Any thread; ``find`` may ask a desk and block for as long as that takes."""
 
@@ -37,23 +46,26 @@ class Articles:
         self._index, self._places, self._folder = index, places, folder
         self._known: OrderedDict[tuple[str, str], tuple[float, tuple[Article, ...]]] = OrderedDict()
 
-    def find(self, query: str, desk: str = "") -> tuple[Article, ...]:
+    def find(self, query: str, desk: str = "") -> Suggested:
         """Five at most, best first; none for words that say too little. A desk that cannot be asked adds none."""
         words = _words(query)
         if not words:
-            return ()
+            return Suggested()
         found = self._in_folder(words)
         name = self._places.desk_name(desk)
-        with suppress(UploaderError):
+        try:
             found += self._at_desk(name, " ".join(words))
-        return found[:MOST]
+        except UploaderError as fault:
+            return Suggested(found, fault)
+        return Suggested(found[:MOST])
 
     def _at_desk(self, name: str, query: str) -> tuple[Article, ...]:
         known = self._known.get((name, query))
         if known is not None and time.monotonic() - known[0] < KEEP_S:
             return known[1]
         desk = self._places.desk(name)
-        found = desk.articles(query, language()) if isinstance(desk, Library) else ()
+        with self._places.keychain_told(name):
+            found = desk.articles(query, language()) if isinstance(desk, Library) else ()
         self._known[name, query] = (time.monotonic(), found)
         while len(self._known) > KEEP_COUNT:
             self._known.popitem(last=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,15 @@ def add_tickets(parser: argparse.ArgumentParser) -> None:
 
 def tickets(arguments: argparse.Namespace, paths: Paths) -> Result:
     """No report is on its way here: a desk that is away has nothing of it, and nothing follows by itself."""
-    try:
+    with _nothing_waits():
         return _tickets(arguments, paths)
+
+
+@contextmanager
+def _nothing_waits() -> Iterator[None]:
+    """What a desk says is told as what it is where nothing is sent. Raises: Failure; InvalidField."""
+    try:
+        yield
     except UploaderError as error:
         failure = outcome.classify(error)
         if failure is None or failure.code == "invalid_field":
@@ -264,11 +272,17 @@ def articles(arguments: argparse.Namespace, paths: Paths) -> Result:
     if arguments.desk:
         with suppress(Temporary):
             session.places.desk(arguments.desk)  # or there is no such desk
-    found = session.articles.find(" ".join(arguments.query), arguments.desk)
+    suggested = session.articles.find(" ".join(arguments.query), arguments.desk)
+    found, fault = suggested.articles, suggested.fault
+    if fault is not None:
+        if not found:
+            with _nothing_waits():
+                raise fault
+        say_aloud(say("The help articles cannot be reached now: {why}", why=reason(fault)))
     if not arguments.json:
         for article in found:
             print(f"{article.title}\n  {article.url}\n  {article.excerpt}")
         if not found:
             print(say("Nothing found."), file=sys.stderr)
     listed = [{"title": a.title, "url": a.url, "excerpt": a.excerpt} for a in found]
-    return {"articles": listed}, outcome.DONE
+    return {"articles": listed, "offline": fault is not None}, outcome.DONE

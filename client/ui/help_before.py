@@ -12,6 +12,7 @@ from PySide6.QtCore import QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QTextBrowser, QVBoxLayout, QWidget
 
+from client.articles import Suggested
 from client.draft import Draft
 from client.session import Session
 from client.tickets import Mine
@@ -23,13 +24,17 @@ from client.ui.pieces import Label
 from client.ui.placing import bring_up
 from client.ui.report_fields import ReportFields
 from client.words import say
+from uploader.errors import Temporary
 from uploader.inbox import Article
 
 PAUSE_MS = 500
 LEAST_SIGNS = 6
 MOST_ARTICLES, MOST_TICKETS = 3, 2
 
-Found = tuple[tuple[Article, ...], tuple[Mine, ...]]
+AGAIN_MS = 20_000
+"""After which a knowledge base that could not be reached is asked again."""
+
+Found = tuple[Suggested, tuple[Mine, ...]]
 
 
 class HelpBefore(QWidget):
@@ -46,17 +51,20 @@ class HelpBefore(QWidget):
         self._session, self._bridge, self._draft, self._fields = session, bridge, draft, fields
         self._asked = ""
         self._view: QWidget | None = None
-        self._title, self._own = Label("faint", "small"), Label("faint", "small")
+        self._title, self._own, self._away = Label("faint", "small"), Label("faint", "small"), Label("faint", "small")
         self.solve = QuietButton("check")
         self._rows = QVBoxLayout()
         self._mine = QVBoxLayout()
         self._build()
         phrases.tell(self._title.setText, lambda: say("This may help"))
         phrases.tell(self._own.setText, lambda: say("You have already reported"))
+        phrases.tell(self._away.setText, lambda: say("The help articles cannot be reached now"))
         phrases.tell(self.solve.setText, lambda: say("That solved it"))
         self.solve.clicked.connect(self._solved)
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._timer.timeout.connect(self._ask)
+        self._later = QTimer(self, singleShot=True, interval=AGAIN_MS)
+        self._later.timeout.connect(self._ask_again)
         if session.settings.articles.suggest and draft.report.reply_to is None:
             fields.subject.textChanged.connect(lambda _: self._timer.start())
         self.hide()
@@ -73,6 +81,7 @@ class HelpBefore(QWidget):
         head.addWidget(self.solve)
         column.addLayout(head)
         column.addLayout(self._rows)
+        column.addWidget(self._away)
         column.addWidget(self._own)
         column.addLayout(self._mine)
         self.solve.hide()
@@ -83,7 +92,7 @@ class HelpBefore(QWidget):
             return
         self._asked = words
         if len(words) < LEAST_SIGNS:
-            self._show(words, ((), ()))
+            self._show(words, (Suggested(), ()))
             return
 
         def work() -> Found:
@@ -93,17 +102,27 @@ class HelpBefore(QWidget):
 
         self._bridge.background(work, while_alive(self, partial(self._show, words)), lambda _: None)
 
+    def _ask_again(self) -> None:
+        """Only what is in sight; whoever closed the form or went on with other words is not bothered."""
+        if self._away.isVisible():
+            self._asked = ""
+            self._ask()
+
     def _show(self, words: str, found: Found) -> None:
         if words != self._asked or self._draft.report.reply_to is not None:
             return
-        articles, tickets = found
+        articles, tickets = found[0].articles, found[1]
+        away = isinstance(found[0].fault, Temporary)  # what it refuses, it will refuse tomorrow
         _refill(self._rows, [self._row("file-text", a.title, a.excerpt, partial(self._open, a))
                              for a in articles[:MOST_ARTICLES]])  # fmt: skip
         _refill(self._mine, [self._row("inbox", f"{m.ticket.id}  {m.ticket.subject}", say("Answer there instead"),
                                        partial(self._answer_there, m)) for m in tickets])  # fmt: skip
         self._title.setVisible(bool(articles))
         self._own.setVisible(bool(tickets))
-        self.setVisible(bool(articles or tickets))
+        self._away.setVisible(away)
+        self.setVisible(bool(articles or tickets or away))
+        if away:
+            self._later.start()
         self.changed.emit()
 
     @staticmethod

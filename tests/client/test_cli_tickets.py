@@ -165,6 +165,30 @@ def test_open_tickets_are_no_command_in_spanish(session: Session, capsys: Told) 
     assert "Abrir" not in out
 
 
+def test_articles_that_cannot_be_reached_are_told(read_back: Session, tmp_path: Path, capsys: Told) -> None:
+    def articles(*words: str) -> tuple[int, Any, str]:
+        capsys.readouterr()
+        code = command(["articles", *words, "--json"])
+        out, err = capsys.readouterr()
+        return code, json.loads(out), err
+
+    code, said, err = articles("la impresora falla", "--desk", "mesa")
+    assert (code, said["offline"], err) == (0, False, "")
+    assert said["articles"][0].keys() == {"title", "url", "excerpt"}
+    read_back.change({"desks.mesa.url": "http://127.0.0.1:9"})
+    code, said, _ = articles("la impresora falla", "--desk", "mesa")
+    assert (code, said["error"]["code"]) == (4, "unreachable")
+    assert "saved" not in json.dumps(said)
+    (tmp_path / "help").mkdir()
+    (tmp_path / "help" / "a.md").write_text("# La impresora\n\nReinicia.", "utf-8")
+    read_back.change({"articles.folder": str(tmp_path / "help")})
+    code, said, err = articles("la impresora falla", "--desk", "mesa")
+    assert (code, said["offline"], [a["title"] for a in said["articles"]]) == (0, True, ["La impresora"])
+    assert err.startswith("The help articles cannot be reached now: ")
+    read_back.change({"articles.folder": "", "desks.mesa.url": "http://127.0.0.1:9/%"})
+    assert articles("xyzzy", "--desk", "almacen")[:2] == (0, {"articles": [], "offline": False})
+
+
 def test_desks_that_are_not_there_are_told_wherever_they_are_named(session: Session, capsys: Told) -> None:
     def code(*words: str) -> int:
         return command([*words, "--json"])

@@ -155,11 +155,11 @@ def test_articles_of_a_folder_are_found_without_accents_and_by_beginnings(
     (help_folder / "vpn.md").write_text("# La conexión VPN se corta\n\nReinicia el **cliente**.\n", "utf-8")
     (help_folder / "otro.md").write_text("# Correo\n\nNada de eso.\n", "utf-8")
     session.change({"articles.folder": str(help_folder)})
-    (found,) = [a for a in session.articles.find("conexion vpn") if "VPN" in a.title]
+    (found,) = [a for a in session.articles.find("conexion vpn").articles if "VPN" in a.title]
     assert found.excerpt == "Reinicia el cliente."
-    assert session.articles.find("xy") == ()
+    assert session.articles.find("xy").articles == ()
     (help_folder / "vpn.md").unlink()
-    assert not [a for a in session.articles.find("conexion vpn") if "VPN" in a.title]
+    assert not [a for a in session.articles.find("conexion vpn").articles if "VPN" in a.title]
     assert command(["articles", "correo", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["articles"][0]["title"] == "Correo"
 

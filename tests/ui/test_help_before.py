@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from client.session import Session
 from client.ui.bridge import Bridge
 from client.ui.help_before import PAUSE_MS
 from client.ui.report_form import ReportForm
+from tests.servers.fault_proxy import Answer, Fault, FaultProxy
+from tests.servers.rt import RtServer
 from tests.ui.every_window import running_session, until
 from uploader.inbox import OwnTicket
 
@@ -104,3 +106,42 @@ def test_whatsapp_is_opened_only_after_the_words_were_shown(
     next(button for button in box.buttons() if button.text() == "Hand over").click()
     until(lambda: opened)
     assert opened[0].startswith("https://wa.me/573001234567?text=La")
+
+
+def test_articles_that_cannot_be_reached_are_told_in_a_quiet_line_that_goes_by_itself(
+    world: tuple[Session, Bridge],
+    rt: RtServer,
+    fault_proxy: Callable[[str], FaultProxy],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session, _ = world
+    proxy = fault_proxy(rt.url)
+    monkeypatch.setattr("client.ui.help_before.AGAIN_MS", 300)
+    monkeypatch.setenv("TESTIGO_SECRET_MESA", rt.tokens["ana"])
+    session.change({"desks.mesa.kind": "rt", "desks.mesa.url": proxy.url, "report.desk": "mesa", "articles.folder": ""})
+    proxy.next(Fault(answer=Answer(503)), times=None)
+    form = form_on(world, "la impresora falla")
+    line = form.help._away
+    until(line.isVisible)
+    assert line.text() == "The help articles cannot be reached now"
+    assert rows(form) == []
+    assert form.fields.subject.isEnabled()
+    proxy.heal()
+    until(lambda: [row for row in rows(form) if "impresora" in row.text()])
+    assert not line.isVisible()
+
+
+def test_a_desk_that_has_no_articles_for_this_user_is_no_trouble_to_tell(
+    world: tuple[Session, Bridge],
+    rt: RtServer,
+    fault_proxy: Callable[[str], FaultProxy],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session, _ = world
+    proxy = fault_proxy(rt.url)
+    monkeypatch.setenv("TESTIGO_SECRET_MESA", rt.tokens["ana"])
+    session.change({"desks.mesa.kind": "rt", "desks.mesa.url": proxy.url, "report.desk": "mesa"})
+    proxy.next(Fault(answer=Answer(403)), times=None)
+    form = form_on(world, "la vpn se corta")
+    until(lambda: any("VPN" in row.text() for row in rows(form)))
+    assert not form.help._away.isVisible()
