@@ -7,7 +7,6 @@ import getpass
 import platform
 import sys
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,10 @@ from client.settings import OPTIONS, from_text
 from client.setup import step_words
 from client.version import program_version
 from client.words import detail, reason, say
+from uploader.errors import UploaderError
 from uploader.probe import walk
 from uploader.setting import Secret, Setting, settings_of
 from uploader.ticket import Desk, Share
-
-WAY = ("proxy", "dns", "connection", "certificate")
-"""Steps that may work again by themselves."""
 
 
 def add_desk(parser: argparse.ArgumentParser) -> None:
@@ -61,16 +58,26 @@ def _find(arguments: argparse.Namespace, session: Session) -> Result:
 
 
 def _walk(arguments: argparse.Namespace, session: Session) -> Result:
-    """Each step of the way to a desk; the first that fails decides."""
-    desk = session.places.desk(arguments.name)
-    steps = tuple(walk(desk.doors, partial(session.places.check, "desk", arguments.name)))
+    """Each step of the way to a desk; the first that fails decides, and what failed behind it says how to end."""
+    desk, faults = session.places.desk(arguments.name), list[UploaderError]()
+
+    def check() -> None:
+        try:
+            session.places.check("desk", arguments.name)
+        except UploaderError as error:
+            faults.append(error)
+            raise
+
+    steps = tuple(walk(desk.doors, check))
     if not arguments.json:
         for step in steps:
             print(f"{'✓' if step.ok else '✗'} {step_words(step)}")
     failed = next((step for step in steps if not step.ok), None)
     words = step_words(failed) if failed else say("It works.")
     listed = [{"id": step.name, "ok": step.ok, "detail": step_words(step)} for step in steps]
-    code = outcome.DONE if failed is None else outcome.SAVED if failed.name in WAY else outcome.REFUSED
+    code = outcome.DONE if failed is None else outcome.SAVED
+    if faults and (failure := outcome.classify(faults[0])) is not None:
+        code = failure.exit_code
     return {"ok": failed is None, "detail": words, "steps": listed}, code
 
 

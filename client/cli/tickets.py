@@ -225,7 +225,8 @@ def _reply(arguments: argparse.Namespace, session: Session, mine: Mine) -> Resul
     from client.cli.reports import EXIT_OF, read_text, result, told
 
     if "reply" not in mine.ticket.may:
-        raise Failure("refused", say("this help desk takes no replies from here"), outcome.REFUSED)
+        title, advice = explain_ticket("refused")
+        raise Failure("refused", say("this help desk takes no replies from here"), outcome.REFUSED, advice, title)
     text = read_text(arguments.text)
     if not text.strip() and not arguments.attach:
         raise usage(say("say what to answer: --text, or --attach a file"))

@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keyring
 import pytest
+from keyring.backends.fail import Keyring as NoKeyring
 
 from client.cli import run as command
 from client.paths import open_paths
@@ -187,6 +189,40 @@ def test_articles_that_cannot_be_reached_are_told(read_back: Session, tmp_path: 
     assert err.startswith("The help articles cannot be reached now: ")
     read_back.change({"articles.folder": "", "desks.mesa.url": "http://127.0.0.1:9/%"})
     assert articles("xyzzy", "--desk", "almacen")[:2] == (0, {"articles": [], "offline": False})
+
+
+def test_a_desk_that_takes_no_replies_says_that_nothing_was_done(session: Session, capsys: Told) -> None:
+    ref = sent(session, "almacen", "Grúa")
+    code, said, _ = ask(capsys, "reply", ref.id, "--text", "hola")
+    assert (code, said["error"]["code"]) == (4, "refused")
+    assert said["error"]["advice"].startswith("Nothing was done.")
+
+
+def test_checking_a_desk_ends_as_what_failed_behind_the_way(
+    read_back: Session, rt: RtServer, capsys: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check() -> tuple[int, str]:
+        capsys.readouterr()
+        code = command(["desk", "check", "mesa", "--json"])
+        said = json.loads(capsys.readouterr().out)
+        assert said["ok"] is (code == 0)
+        return code, said["steps"][-1]["id"]
+
+    assert check() == (0, "login")
+    monkeypatch.setenv("TESTIGO_SECRET_MESA", "1-27-0000")
+    assert check() == (4, "login")
+    monkeypatch.setenv("TESTIGO_SECRET_MESA", rt.tokens["ana"])
+    read_back.change({"desks.mesa.queue": "Nada"})
+    assert check() == (3, "settings")
+    monkeypatch.delenv("TESTIGO_SECRET_MESA")
+    before = keyring.get_keyring()
+    keyring.set_keyring(NoKeyring())
+    try:
+        assert check()[0] == 6
+    finally:
+        keyring.set_keyring(before)
+    read_back.change({"desks.mesa.url": "http://127.0.0.1:9"})
+    assert check() == (5, "connection")
 
 
 def test_desks_that_are_not_there_are_told_wherever_they_are_named(session: Session, capsys: Told) -> None:
