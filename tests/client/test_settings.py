@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.settings import OPTIONS, SettingsFault, from_text, load, parse, save
+from uploader.catalog import DESKS, SHARES, desk_kind, share_kind
+from uploader.setting import settings_of
 
 
 @pytest.fixture
@@ -121,3 +123,15 @@ def test_unknown_settings_and_wrong_words_are_refused() -> None:
     with pytest.raises(SettingsFault, match="number"):
         from_text("recording.fps", "many")
     assert parse("") == {}
+
+
+def test_every_setting_and_every_kind_of_value_is_explained_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs/settings.md").read_text("utf-8")
+    assert [key for key in OPTIONS if f"`{key}`" not in text] == []
+    kinds = {option.kind for option in OPTIONS.values()}
+    for listed, load_kind in ((DESKS, desk_kind), (SHARES, share_kind)):
+        kinds |= {part.kind for name in listed for part in settings_of(load_kind(name))}
+    assert [kind for kind in kinds if f"\n| `{kind}` |" not in text] == []
+    for option in OPTIONS.values():
+        if option.kind == "choice" and not option.name.startswith(("seal", "allow_private")):
+            assert [choice for choice in option.choices if f"`{choice}`" not in text] == [], option.name
