@@ -248,14 +248,14 @@ class RemoteDeskSuite(FarDeskSuite):
         assert caught.value.retry_after_s == 3600
 
     def test_nobody_there_is_told_and_nothing_is_lost(self, desk: Desk, proxy: FaultProxy, tmp_path: Path) -> None:
-        through, journal = self.at(proxy.url), MemoryJournal()
+        through, ticket, journal = self.at(proxy.url), fresh(tmp_path), MemoryJournal()
         proxy.next(Fault(answer=Answer(503)), lambda method, path: True, times=None)
         with pytest.raises(Temporary):
-            through.submit(make_ticket(tmp_path), journal, quiet)
+            through.submit(ticket, journal, quiet)
         with pytest.raises(Temporary):
             through.check()
         proxy.heal()
-        self.persist(through, make_ticket(tmp_path), journal)
+        self.persist(through, ticket, journal)
         assert len(self.tickets(desk)) == 1
         proxy.down()
         with pytest.raises(Unreachable):
