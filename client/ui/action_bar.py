@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QPoint, QSize, Qt
-from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt
+from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from client.ui import look
@@ -109,3 +109,28 @@ class ActionBar(QWidget):
         if menu.actions():
             menu.setActiveAction(menu.actions()[0])
             menu.popup(at)
+
+
+class ActionWindow(QWidget):
+    """A window of one list and its ``_bar``: whoever comes to it or back to it sees what has happened meanwhile."""
+
+    _bar: ActionBar
+
+    def refresh(self) -> None:
+        """Reads the list anew, in the background."""
+        raise NotImplementedError
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.refresh()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.refresh()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        elif not self._bar.takes(event):
+            super().keyPressEvent(event)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QEvent, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QShowEvent
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from client.session import Session
 from client.shared import Entry
 from client.ui import look
-from client.ui.action_bar import Action, ActionBar
+from client.ui.action_bar import Action, ActionBar, ActionWindow
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.outbox_window import joined
@@ -22,9 +22,9 @@ from client.ui.rows import Row, RowList
 from client.words import moment, say, say_n, size, until
 
 
-class LinksWindow(QWidget):
+class LinksWindow(ActionWindow):
     def __init__(self, session: Session, bridge: Bridge) -> None:
-        super().__init__(None)
+        super().__init__()
         self._session, self._bridge = session, bridge
         self._links: dict[str, Entry] = {}
         self._ending: set[str] = set()
@@ -132,24 +132,6 @@ class LinksWindow(QWidget):
 
     def _failed(self, error: Exception) -> None:
         self.foot.setText(trouble_words(error))
-
-    # -- events -----------------------------------------------------------------------------------------------
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self.refresh()
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Whoever comes back to the window sees what has ended meanwhile."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
-            self.refresh()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self.close()
-        elif not self._bar.takes(event):
-            super().keyPressEvent(event)
 
 
 def _begun(words: str) -> str:

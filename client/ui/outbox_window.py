@@ -8,9 +8,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
-from PySide6.QtCore import QEvent, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QHideEvent, QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QStackedLayout, QVBoxLayout
 
 from client.draft import Draft
 from client.folder import Damaged
@@ -19,7 +19,7 @@ from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event
 from client.session import Session
 from client.terms import delivery_word
 from client.ui import look
-from client.ui.action_bar import Action, ActionBar
+from client.ui.action_bar import Action, ActionBar, ActionWindow
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.buttons import LinkButton
@@ -38,12 +38,12 @@ TOLD_BY_DESK = ("refused", "invalid_field", "too_large", "field_wanted", "file_r
 """Codes whose own sentence says more than ours does."""
 
 
-class OutboxWindow(QWidget):
+class OutboxWindow(ActionWindow):
     draft_wanted = Signal(str)
     links_wanted = Signal()
 
     def __init__(self, session: Session, bridge: Bridge) -> None:
-        super().__init__(None)
+        super().__init__()
         self._session, self._bridge = session, bridge
         self._drafts: dict[str, Draft] = {}
         self._deliveries: dict[str, Delivery] = {}
@@ -330,23 +330,10 @@ class OutboxWindow(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._paint_late.start()
-        self.refresh()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._paint_late.stop()
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Whoever comes back to the window sees what another one did meanwhile."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
-            self.refresh()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self.close()
-        elif not self._bar.takes(event):
-            super().keyPressEvent(event)
 
 
 def files_word(n: int) -> str:

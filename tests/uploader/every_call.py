@@ -44,7 +44,7 @@ def make_every_call(desk: Desk, test: Readable, chosen: str, folder: Path) -> No
 
 
 def calls_among(asked: list[Asked], below: str = "", *, least: int) -> list[dict[str, Any]]:
-    """Those below an address, as ``judge`` wants them; at least so many different ones, whatever numbers and keys are in them."""
+    """Those below an address, as ``judge`` wants them; so many or more differ in more than numbers and keys."""
     calls = [call_of(one, below) for one in asked if one.raw.startswith(below)]
     alike: Callable[[str], str] = lambda path: re.sub(r"\d+|[0-9a-f]{32}", "1", path)  # noqa: E731
     assert len({(call["method"], alike(call["path"])) for call in calls}) >= least
