@@ -7,6 +7,7 @@ from typing import Any
 
 from client.draft import Draft
 from client.figures import Figures, figures
+from client.report import Delivery
 from client.tickets import Mine, Tickets
 from uploader.ticket import TicketRef
 
@@ -48,6 +49,11 @@ class Answers:
     def _counted(self, mine: Mine) -> tuple[Mine, int | None]:
         talk = self._tickets.replies(mine)
         return mine, sum(not reply.mine and not reply.automatic for reply in talk) if talk else None
+
+
+def is_answer(delivery: Delivery) -> bool:
+    """Whether what was sent answers a ticket: its summary begins as ``_values`` makes it."""
+    return delivery.ticket is not None and delivery.summary.startswith(f"{delivery.ticket.id}: ")
 
 
 def _values(mine: Mine, text: str) -> dict[str, Any]:

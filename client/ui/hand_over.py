@@ -15,9 +15,11 @@ from uploader.handover import whatsapp_url
 
 def ask_and_open(window: QWidget, number: str, text: str) -> None:
     """Shows what will be handed over and to whom; opens WhatsApp with it when the user agrees."""
+    whole = number.replace(" ", "\u00a0")  # a number is not parted at the end of a line
     more = say(
-        "WhatsApp opens with these words for {number}; you send them there yourself: {words}", number=number, words=text
-    )
+        "WhatsApp opens with these words for {number}; you send them there yourself: “{words}”",
+        number=whole, words=text,
+    )  # fmt: skip
     url = whatsapp_url(number, text)
     go = partial(QDesktopServices.openUrl, QUrl(url))
     ask_once(window, say("Hand over"), say("Go on by WhatsApp?"), more, go, say("Cancel"))

@@ -27,5 +27,7 @@ def ask_once(parent: QWidget, title: str, text: str, more: str, then: Callable[[
         button.setMinimumWidth(button.sizeHint().width())
     if (words := box.findChild(QLabel, "qt_msgbox_label")) is not None:
         words.setMinimumWidth(look.sized(340))
+    if (layout := box.layout()) is not None:
+        layout.setContentsMargins(look.XS, look.XL, look.XL, look.L)  # Qt leaves a column for an icon
     yes.clicked.connect(then)
     box.open()

@@ -34,6 +34,7 @@ class ReportFields(QWidget):
         self._criteria = Label("quiet", wrap=True)
         self._build()
         self.subject.setText(report.summary)
+        self.subject.home(False)  # a long one is read from its beginning
         self.description.setPlainText(report.description)
         self.kind.choose(report.kind)
         self.priority.choose(report.priority)
@@ -51,6 +52,7 @@ class ReportFields(QWidget):
     def become_reply(self, report: Report) -> None:
         """An answer to a ticket has neither subject, kind nor priority of its own."""
         self.subject.setText(report.summary)
+        self.subject.home(False)
         self.subject.setReadOnly(True)
         self.description.setPlainText(report.description)
         self.description.setFocus()

@@ -134,9 +134,9 @@ class SettingsWindow(QWidget):
         form.addWidget(title)
         self.fields, self.places = [], []
         if section == "report" and not words:
-            self._add_places(form, phrases)
+            self._add_places(form, phrases, PLACES)
         self._add_fields(form, phrases, words, section)
-        if words and not self.fields:
+        if words and not self.fields and not self.places:
             nothing = Label("quiet", wrap=True)
             phrases.tell(nothing.setText, lambda: say("No setting has these words."))
             form.addWidget(nothing)
@@ -155,19 +155,23 @@ class SettingsWindow(QWidget):
             if words and not field.matches(words, page_word(page)):
                 field.deleteLater()
                 continue
+            if is_place:  # as on its own page: chosen from a list, not written
+                field.deleteLater()
+                self._add_places(form, phrases, (key.removeprefix("report."),))
+                continue
             field.changed.connect(self._change)
             self.fields.append(field)
             form.addWidget(field)
 
-    def _add_places(self, form: QVBoxLayout, phrases: look.Phrases) -> None:
-        if not self._session.settings.lock("report.desk"):
+    def _add_places(self, form: QVBoxLayout, phrases: look.Phrases, which: tuple[str, ...]) -> None:
+        if "desk" in which and not self._session.settings.lock("report.desk"):
             connect, row = PlainButton(), QHBoxLayout()
             phrases.tell(connect.setText, lambda: say("Connect a help desk…"))
             connect.clicked.connect(self.connect_wanted)
             row.addWidget(connect)
             row.addStretch()
             form.addLayout(row)
-        for what in PLACES:
+        for what in which:
             place = PlaceField(what, self._session, self._bridge, phrases)  # type: ignore[arg-type]
             place.changed.connect(self._changed)
             place.rebuilt.connect(self._show_page, Qt.ConnectionType.QueuedConnection)

@@ -17,8 +17,9 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from capture import CaptureError, Desktop, NoSuchKey, open_desktop
 from capture.keys import parse
 from client import words
+from client.answers import is_answer
 from client.paths import Paths
-from client.report import DeliveryChanged, Event, ReportDamaged, TicketNews
+from client.report import Delivery, DeliveryChanged, Event, ReportDamaged, TicketNews
 from client.session import Session
 from client.ui import icons, look
 from client.ui.bridge import Bridge
@@ -31,6 +32,7 @@ from client.ui.pieces import Menu
 from client.ui.placing import bring_up
 from client.ui.settings_watch import SettingsWatch
 from client.words import explain, hint, say, sentence
+from uploader.ticket import TicketRef
 
 if TYPE_CHECKING:
     from client.ui.home_window import HomeWindow
@@ -274,17 +276,22 @@ class Tray(QObject):
         if event.gone:
             return
         if delivery.state == "sent" and delivery.ticket is not None:
-            url, title = delivery.ticket.url, say("Sent as {ticket}", ticket=delivery.ticket.id)
-            if delivery.ticket.unconfirmed:
-                title = say("Handed to the help desk")
-            words = say("{summary}. Click to open the ticket.", summary=delivery.summary.rstrip("."))
-            if not url:
-                words = say("{summary}. Its number comes by mail.", summary=delivery.summary.rstrip("."))
-            self.tell(title, words, partial(_open, url) if url else self.journey.windows.tickets)
+            self._tell_sent(delivery, delivery.ticket)
         elif delivery.last_error is not None and (
             delivery.state == "needs_you" or (delivery.state == "queued" and delivery.attempts == 1)
         ):
             self.tell(*explain(delivery.last_error.code), self.journey.windows.outbox)
+
+    def _tell_sent(self, delivery: Delivery, ticket: TicketRef) -> None:
+        if is_answer(delivery):
+            opens = partial(self.journey.windows.tickets, delivery.desk, ticket.key or ticket.id)
+            self.tell(say("Answer sent"), delivery.summary, opens)
+            return
+        title = say("Handed to the help desk") if ticket.unconfirmed else say("Sent as {ticket}", ticket=ticket.id)
+        words = say("{summary}. Click to open the ticket.", summary=delivery.summary.rstrip("."))
+        if not ticket.url:
+            words = say("{summary}. Its number comes by mail.", summary=delivery.summary.rstrip("."))
+        self.tell(title, words, partial(_open, ticket.url) if ticket.url else self.journey.windows.tickets)
 
     def _tell_news(self, news: TicketNews) -> None:
         ticket = news.ticket

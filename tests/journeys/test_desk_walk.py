@@ -39,11 +39,12 @@ class Titles:
     sent: str = "Enviado como "
     tickets: str = "Mis tickets"
     answered: str = "tiene respuesta"
+    replied: str = "Respuesta enviada"
 
 
 ENGLISH = Titles(
     "Settings", "Connect a help desk", "Capture", "Report a problem", "This is what will be sent",
-    "Handed to the help desk", "My tickets", "has an answer",
+    "Handed to the help desk", "My tickets", "has an answer", "Answer sent",
 )  # fmt: skip
 
 
@@ -144,6 +145,7 @@ class Walk:
 
     def rate(self) -> None:
         """Four stars and a comment, as soon as it is asked for."""
+        self.stage.window(f"^{self.titles.replied}$", 20)
         self.stage.key("F5")
         wait_for(lambda: self.stage.find_color(GREEN, 20), 20, "that it is solved")
         self.stage.still()

@@ -79,6 +79,7 @@ def test_an_open_ticket_about_the_same_takes_what_was_written_as_an_answer(world
     report = form.draft.report
     assert report.reply_to is not None
     assert report.reply_to.key == "93"
+    assert form.fields.subject.cursorPosition() == 0, "a long subject is read from its beginning"
     assert report.description == "otra vez la impresora no imprime\n\nDesde las ocho."
     assert not form.fields.kind.isVisible()
     assert form.fields.subject.isReadOnly()

@@ -13,7 +13,7 @@ from client import policy, words
 from client.session import Session
 from client.settings import OPTIONS
 from client.ui import look
-from client.ui.buttons import LinkButton
+from client.ui.buttons import LinkButton, PlainButton
 from client.ui.pieces import Label
 from client.ui.place_fields import ADD, PlaceField
 from client.ui.setting_fields import KeyField, NumberField, SettingField
@@ -78,6 +78,16 @@ def test_every_setting_is_on_one_page_and_is_found_by_its_words(session: Session
     QTest.keyClick(window.search, Qt.Key.Key_Escape)
     assert window.isVisible()
     assert window.fields[0].key.startswith(PAGES[-1])
+
+
+def test_who_searches_for_the_help_desk_finds_the_list_of_them_and_how_to_connect_one(session: Session) -> None:
+    window, wanted = opened(session), list[bool]()
+    window.connect_wanted.connect(lambda: wanted.append(True))
+    window.search.setText("help desk")
+    assert "report.desk" not in [each.key for each in window.fields]
+    assert [place.choice.count() for place in window.places] == [2]
+    next(button for button in window.findChildren(PlainButton) if button.text() == "Connect a help desk…").click()
+    assert wanted == [True]
 
 
 def test_keys_are_recorded_as_they_are_pressed(session: Session) -> None:
