@@ -18,6 +18,9 @@ Found = TypeVar("Found")
 PRIORITIES = ("high", "medium", "low")
 KINDS = ("incident", "petition", "complaint", "claim", "suggestion")
 ARRIVED = "arrived"
+MOST_OWN = 1000
+"""Of one's own newest tickets, those that are looked through for one whose answer got lost: so many may have waited
+with it and have gone since."""
 MOST_NEWER = 2000
 """Tickets that are looked through for one whose answer got lost: what a busy desk is told in days."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -97,6 +97,15 @@ class Rest:
         if not isinstance(found, dict):
             raise OutcomeUnknown(NO_DATA, host=reply.host)
         return found
+
+
+def paged(read: Callable[[int], Sequence[Any]], size: int, most: int) -> Iterator[dict[str, Any]]:
+    """The objects of a list in pages of ``size``, from page 1 on, read as they are wanted; ``most`` at most."""
+    for page in range(1, most // size + 1):
+        found = read(page)
+        yield from (item for item in found if isinstance(item, dict))
+        if len(found) < size:
+            return
 
 
 def said(reply: Reply, *keys: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
@@ -18,11 +17,6 @@ from uploader.ticket import Desk, Ticket, quiet
 
 class ManySuite:
     """Subclasses of an ``InboxSuite`` also inherit this one. They say how the service itself gets a ticket."""
-
-    shows_others: ClassVar[bool] = True
-    """The user is shown tickets of others too."""
-    walks: ClassVar[bool] = True
-    """One whose answer got lost is looked for in a list; False: it has a key of its own."""
 
     def filed(self, *, mine: bool = True) -> str:
         """A ticket that came by another way; its key."""
@@ -48,15 +42,6 @@ class ManySuite:
         self.agent_replies(keys[0], "<p>¿Sigue?</p>", [])  # type: ignore[attr-defined]
         assert keys[0] in {ticket.key for ticket in desk.news(later.mark).tickets}
 
-    def test_ones_own_are_found_behind_those_of_many_others(self, desk: Desk) -> None:
-        if not self.shows_others:
-            pytest.skip("this service shows nobody's but one's own")
-        assert isinstance(desk, Inbox)
-        own = [self.filed() for _ in range(3)]
-        for _ in range(MOST_TICKETS + 50):
-            self.filed(mine=False)
-        assert [ticket.key for ticket in desk.news("").tickets] == own[::-1]
-
     def lost(self, desk: Desk, folder: Path) -> tuple[Ticket, FallibleJournal, int]:
         """A ticket that was made, in a program that died before it noted its number."""
         for die_at in range(1, 9):
@@ -70,18 +55,27 @@ class ManySuite:
 
     def test_one_whose_answer_got_lost_is_found_among_all_that_came_since(self, desk: Desk, tmp_path: Path) -> None:
         ticket, journal, held = self.lost(desk, tmp_path)
-        for number in range(130):
-            self.filed(mine=number % 2 == 0 or not self.shows_others)
+        for _ in range(130):
+            self.filed()
         ref = desk.submit(ticket, journal, quiet)
         found = self.tickets(desk)  # type: ignore[attr-defined]
         assert len(found) == held + 130
         assert [each["id"] for each in found if each["report_id"] == ticket.report_id] == [ref.key or ref.id]
 
+
+class CrowdSuite(ManySuite):
+    """Where the user is shown the tickets of others too, and one whose answer got lost is looked for among them."""
+
+    def test_ones_own_are_found_behind_those_of_many_others(self, desk: Desk) -> None:
+        assert isinstance(desk, Inbox)
+        own = [self.filed() for _ in range(3)]
+        for _ in range(MOST_TICKETS + 50):
+            self.filed(mine=False)
+        assert [ticket.key for ticket in desk.news("").tickets] == own[::-1]
+
     def test_of_more_than_can_be_looked_through_the_person_is_asked(
         self, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        if not self.walks:
-            pytest.skip("this service knows it by our number")
         monkeypatch.setattr(remote, "MOST_NEWER", 5)
         for arrived in (False, True):
             ticket, journal, held = self.lost(desk, tmp_path)

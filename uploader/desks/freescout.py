@@ -42,8 +42,18 @@ from uploader.inbox import (
 )
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import RemoteDesk, ask_the_person, demand_mail, http_address, mail_of, name_of, pairs, subject_of
-from uploader.rest import Rest, moment, said, text_in
+from uploader.remote import (
+    MOST_OWN,
+    RemoteDesk,
+    ask_the_person,
+    demand_mail,
+    http_address,
+    mail_of,
+    name_of,
+    pairs,
+    subject_of,
+)
+from uploader.rest import Rest, moment, paged, said, text_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Choice, DeskAbilities, Limits, Progress, Ticket, TicketRef
@@ -171,8 +181,7 @@ class FreeScout(RemoteDesk, Inbox):
                  "embed": "threads", "pageSize": str(PAGE)}  # fmt: skip
         try:
             for status in EVERY_STATUS:
-                answer = rest.read("GET", "conversations", query={**query, "status": status})
-                for item in _embedded(answer, "conversations"):
+                for item in paged(partial(_page, rest, {**query, "status": status}), PAGE, MOST_OWN):
                     if any(mark(ticket.report_id) in text_in(entry, "body") for entry in _embedded(item, "threads")):
                         return text_in(item, "id")
         except AuthFailed:
@@ -316,6 +325,10 @@ def _all(rest: Rest, path: str, name: str, query: Mapping[str, str], most: int =
         if len(found) >= most or page >= int(pages if pages.isdecimal() else 1):
             return found
         page += 1
+
+
+def _page(rest: Rest, query: Mapping[str, str], page: int) -> list[dict[str, Any]]:
+    return _embedded(rest.read("GET", "conversations", query={**query, "page": str(page)}), "conversations")
 
 
 def _embedded(found: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,8 +34,8 @@ from uploader.inbox import (
 )
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import RemoteDesk, demand_mail, http_address, mail_of, name_of, subject_of
-from uploader.rest import Rest, moment, said, text_in, time_in
+from uploader.remote import MOST_OWN, RemoteDesk, demand_mail, http_address, mail_of, name_of, subject_of
+from uploader.rest import Rest, moment, paged, said, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import DeskAbilities, Limits, Progress, Ticket, TicketRef
@@ -55,7 +55,7 @@ RATINGS = {1: -103, 2: -103, 3: 100, 4: 103, 5: 103}
 LARGEST_BYTES = 20_000_000
 """Of all files of one ticket. Source: API v2, "Create a Ticket": "the total attachment size cannot exceed 20MB"."""
 SUBJECT_CHARACTERS = 255
-LOOKED_AT = 30
+PAGE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,11 +147,15 @@ class Freshdesk(RemoteDesk, Inbox, Library):
 
     def _find(self, rest: Rest, ticket: Ticket) -> str | None:
         query = {"email": self.mail or mail_of(ticket.requester), "include": "description", "order_by": "created_at",
-                 "order_type": "desc", "per_page": str(LOOKED_AT)}  # fmt: skip
-        for item in self._tickets(rest, query):
+                 "order_type": "desc"}  # fmt: skip
+        for item in self._pages(rest, query, MOST_OWN):
             if mark(ticket.report_id) in text_in(item, "description"):
                 return text_in(item, "id")
         return None
+
+    def _pages(self, rest: Rest, query: Mapping[str, str], most: int) -> Iterator[dict[str, Any]]:
+        size = {"per_page": str(PAGE)}
+        return paged(lambda page: self._tickets(rest, {**query, **size, "page": str(page)}), PAGE, most)
 
     def _tickets(self, rest: Rest, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """Those of an address; none when Freshdesk does not know the address yet."""
@@ -169,15 +173,10 @@ class Freshdesk(RemoteDesk, Inbox, Library):
         the last 30 days unless it is told since when."""
         if not self.mail:
             return News(mark)
-        query = {"email": self.mail, "order_by": "updated_at", "order_type": "desc", "per_page": "100",
+        query = {"email": self.mail, "order_by": "updated_at", "order_type": "desc",
                  "updated_since": mark or "2015-01-01T00:00:00Z"}  # fmt: skip
         with self.open_wire() as wire:
-            rest, tickets = self._rest(wire), list[OwnTicket]()
-            for page in range(1, most_of(mark) // 100 + 1):
-                found = self._tickets(rest, {**query, "page": str(page)})
-                tickets += [self._own(item) for item in found]
-                if len(found) < 100:
-                    break
+            tickets = [self._own(item) for item in self._pages(self._rest(wire), query, most_of(mark))]
         newest = max((ticket.updated_at for ticket in tickets), default=None)
         return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets), len(tickets) >= most_of(mark))
 

@@ -32,8 +32,8 @@ from uploader.errors import (
 )
 from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
-from uploader.remote import RemoteDesk, http_address, subject_of
-from uploader.rest import Rest, moment, said, text_in
+from uploader.remote import MOST_OWN, RemoteDesk, http_address, subject_of
+from uploader.rest import Rest, moment, paged, said, text_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Attachment, Choice, DeskAbilities, Limits, Progress, Ticket, TicketRef
@@ -42,7 +42,6 @@ from uploader.wire import Reply as Answer
 
 SUBJECT_CHARACTERS = 256
 """Known from practice: longer titles are refused with 422."""
-LOOKED_AT = 50
 PAGE = 100
 WAIT_S = 60.0
 """Source: "Rate limits": "Otherwise, wait for at least one minute before retrying"."""
@@ -146,8 +145,9 @@ class GitHub(RemoteDesk, Inbox):
 
     def _find(self, rest: Rest, report_id: str) -> str | None:
         query = {"creator": self._me(rest), "state": "all", "sort": "created", "direction": "desc",
-                 "per_page": str(LOOKED_AT)}  # fmt: skip
-        for issue in rest.list("GET", f"{self._path}/issues", query=query):
+                 "per_page": str(PAGE)}  # fmt: skip
+        path = f"{self._path}/issues"
+        for issue in paged(lambda page: rest.list("GET", path, query={**query, "page": str(page)}), PAGE, MOST_OWN):
             if mark(report_id) in text_in(issue, "body"):
                 return self._named(issue)
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,8 @@ from uploader.form import Form, Part
 from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
 from uploader.plain_text import tidy
-from uploader.remote import RemoteDesk, http_address, subject_of
-from uploader.rest import Rest, moment, said, text_in, time_in
+from uploader.remote import MOST_OWN, RemoteDesk, http_address, subject_of
+from uploader.rest import Rest, moment, paged, said, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Attachment, Choice, DeskAbilities, Limits, Progress, Ticket, TicketRef
@@ -35,7 +35,6 @@ SUBJECT_CHARACTERS = 255
 """Source: GitLab, app/models/concerns/issuable.rb, TITLE_LENGTH_MAX."""
 LARGEST_BYTES = 100 * 1024 * 1024
 """Source: "Account and limit settings", Max attachment size: 100 MB unless set otherwise; users cannot ask for it."""
-LOOKED_AT = 50
 PAGE = 100
 _FILE = re.compile(r"!?\[((?:\\.|[^\]\\])*)\]\((/uploads/[0-9a-f]{32}/[^)\s]+)\)(\{[^}\n]*\})?")
 """A file in a text, as GitLab writes it."""
@@ -157,27 +156,22 @@ class GitLab(RemoteDesk, Inbox):
         return f"{text}\n\n{files}" if files else text
 
     def _find(self, rest: Rest, report_id: str) -> str | None:
-        query = {"scope": "created_by_me", "state": "all", "order_by": "created_at", "sort": "desc",
-                 "per_page": str(LOOKED_AT)}  # fmt: skip
-        for issue in rest.list("GET", f"{self._path}/issues", query=query):
+        for issue in self._own_issues(rest, MOST_OWN, order_by="created_at"):
             if mark(report_id) in text_in(issue, "description"):
                 return self._named(issue)
         return None
 
+    def _own_issues(self, rest: Rest, most: int, **more: str) -> Iterator[dict[str, Any]]:
+        query = {"scope": "created_by_me", "state": "all", "sort": "desc", "per_page": str(PAGE), **more}
+        path = f"{self._path}/issues"
+        return paged(lambda page: rest.list("GET", path, query={**query, "page": str(page)}), PAGE, most)
+
     # -- the way back -------------------------------------------------------------------------------------------
 
     def news(self, mark: str) -> News:
-        query = {"scope": "created_by_me", "state": "all", "order_by": "updated_at", "sort": "desc",
-                 "per_page": str(PAGE)}  # fmt: skip
-        if mark:
-            query["updated_after"] = mark
+        since = {"updated_after": mark} if mark else {}
         with self.open_wire() as wire:
-            rest, issues = self._rest(wire), list[dict[str, Any]]()
-            for page in range(1, most_of(mark) // PAGE + 1):
-                found = rest.list("GET", f"{self._path}/issues", query={**query, "page": str(page)})
-                issues += [issue for issue in found if isinstance(issue, dict)]
-                if len(found) < PAGE:
-                    break
+            issues = list(self._own_issues(self._rest(wire), most_of(mark), order_by="updated_at", **since))
         newest = max((text_in(issue, "updated_at") for issue in issues), default=mark)
         return News(newest, tuple(_own(issue) for issue in issues), len(issues) >= most_of(mark))
 

@@ -36,7 +36,7 @@ from uploader.inbox import (
 from uploader.jira_words import FREELY, api, field_in, file_in, pages_of, reply_in, value_in
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import RemoteDesk, http_address, late_links, subject_of, telling
+from uploader.remote import MOST_OWN, RemoteDesk, http_address, late_links, subject_of, telling
 from uploader.rest import Rest, moment, said, text_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
@@ -47,7 +47,6 @@ from uploader.wire import Wire, sort_out
 STATES: dict[str, State] = {"DONE": "solved"}
 """Every other category is open. Source: OpenAPI description, CustomerRequestStatusDTO.statusCategory."""
 SUBJECT_CHARACTERS = 255
-LOOKED_AT = 50
 OUR_FIELDS = ("summary", "description", "priority", "attachment")
 UPLOADS = {"X-Atlassian-Token": "no-check", **FREELY}
 """Without it an upload is blocked. Source: OpenAPI description, attachTemporaryFile."""
@@ -191,7 +190,7 @@ class JiraServiceManagement(RemoteDesk, Inbox, Library):
         return text_in(ranks[min(max(place, 0), len(ranks) - 1)], "value") if ranks else ""
 
     def _find(self, rest: Rest, report_id: str) -> str | None:
-        for item in pages_of(rest, "request", self._own_requests, most=LOOKED_AT):
+        for item in pages_of(rest, "request", self._own_requests, most=MOST_OWN):
             if mark(report_id) in field_in(item, "description"):
                 return text_in(item, "issueKey")
         return None

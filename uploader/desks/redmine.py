@@ -8,7 +8,7 @@ is looked at afterwards. Source: Redmine's wiki, "Rest api", "Rest Issues", "Att
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,8 +29,8 @@ from uploader.errors import (
 )
 from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
-from uploader.remote import RemoteDesk, http_address, pairs, subject_of
-from uploader.rest import Rest, moment, said, text_in, time_in
+from uploader.remote import MOST_OWN, RemoteDesk, http_address, pairs, subject_of
+from uploader.rest import Rest, moment, paged, said, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Attachment, Choice, DeskAbilities, Limits, Markup, Progress, Ticket, TicketRef
@@ -39,8 +39,7 @@ from uploader.wire import Wire, sort_out
 
 SUBJECT_CHARACTERS = 255
 """Source: Redmine, app/models/issue.rb, validates_length_of :subject."""
-LOOKED_AT = 50
-"""Newest own issues that are searched for one of ours."""
+PAGE = 100
 MARKUPS: dict[str, Markup] = {"Textile": "textile", "Markdown": "markdown", "none": "plain"}
 OCTETS = {"Content-Type": "application/octet-stream"}
 """An upload of any other type is refused with 406."""
@@ -199,11 +198,20 @@ class Redmine(RemoteDesk, Inbox):
         return cast(dict[str, Any], answer.json()["project"])
 
     def _find(self, rest: Rest, report_id: str) -> str | None:
-        query = {"author_id": "me", "status_id": "*", "sort": "id:desc", "limit": str(LOOKED_AT)}
-        for issue in rest.read("GET", "issues.json", query=query).get("issues", []):
+        for issue in self._own_issues(rest, MOST_OWN, sort="id:desc"):
             if mark(report_id) in text_in(issue, "description"):
                 return text_in(issue, "id")
         return None
+
+    @staticmethod
+    def _own_issues(rest: Rest, most: int, **more: str) -> Iterator[dict[str, Any]]:
+        query = {"author_id": "me", "status_id": "*", "limit": str(PAGE), **more}
+
+        def read(page: int) -> list[Any]:
+            asked = {**query, "offset": str(PAGE * (page - 1))}
+            return list(rest.read("GET", "issues.json", query=asked).get("issues", []))
+
+        return paged(read, PAGE, most)
 
     def _make_whole(self, rest: Rest, number: str, cargo: Cargo) -> str:
         """Attaches what the issue does not hold: tokens that a clean-up has taken away."""
@@ -225,19 +233,13 @@ class Redmine(RemoteDesk, Inbox):
     # -- the way back -------------------------------------------------------------------------------------------
 
     def news(self, mark: str) -> News:
-        query = {"author_id": "me", "status_id": "*", "sort": "updated_on:desc", "limit": "100"}
-        if mark:
-            query["updated_on"] = f">={mark}"
+        since = {"updated_on": f">={mark}"} if mark else {}
         with self.open_wire() as wire:
-            rest, tickets, names = self._rest(wire), list[OwnTicket](), dict[str, str]()
+            rest = self._rest(wire)
             is_here = self._is_here(rest)
-            for page in range(most_of(mark) // 100):
-                found = rest.read("GET", "issues.json", query={**query, "offset": str(100 * page)}).get("issues", [])
-                items = [item for item in found if isinstance(item, dict)]
-                names = names or (self._our_names(rest) if items else {})
-                tickets += [replace(self._own(item, names), elsewhere=not is_here(item)) for item in items]
-                if len(found) < 100:
-                    break
+            items = list(self._own_issues(rest, most_of(mark), sort="updated_on:desc", **since))
+            names = self._our_names(rest) if items else {}
+        tickets = [replace(self._own(item, names), elsewhere=not is_here(item)) for item in items]
         newest = max((ticket.updated_at for ticket in tickets), default=None)
         return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets), len(tickets) >= most_of(mark))
 

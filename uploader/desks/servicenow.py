@@ -34,8 +34,8 @@ from uploader.inbox import (
 from uploader.journal import Journal
 from uploader.oauth import Client, error_in
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import PRIORITIES, http_address, late_links, subject_of, telling
-from uploader.rest import Rest, moment, text_in, time_in
+from uploader.remote import MOST_OWN, PRIORITIES, http_address, late_links, subject_of, telling
+from uploader.rest import Rest, moment, paged, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import setting
 from uploader.signed_in_desk import SignedInDesk, SignedInRest
@@ -48,7 +48,6 @@ URGENCIES = {"high": "1", "medium": "2", "low": "3"}
 STATES: dict[str, State] = {"3": "waiting", "6": "solved", "7": "closed", "8": "closed"}
 """Of incidents: 1 new, 2 in progress, 3 on hold, 6 resolved, 7 closed, 8 cancelled."""
 SUBJECT_CHARACTERS = 160
-LOOKED_AT = 50
 MINE = "caller_id=javascript:gs.getUserID()^ORopened_by=javascript:gs.getUserID()"
 SHOWN = "sys_id,number,short_description,description,state,active,urgency,due_date,sys_created_on,sys_updated_on," \
         "correlation_id,sys_created_by"  # fmt: skip
@@ -171,9 +170,14 @@ class ServiceNow(SignedInDesk, Inbox, Library):
         return next(iter(_rows(rest.read("GET", "now/table/sys_user", query=query))), {})
 
     def _find(self, rest: Rest, report_id: str) -> str | None:
-        query = {"sysparm_query": f"{MINE}^ORDERBYDESCsys_created_on", "sysparm_limit": str(LOOKED_AT),
+        query = {"sysparm_query": f"{MINE}^ORDERBYDESCsys_created_on", "sysparm_limit": "100",
                  "sysparm_fields": "sys_id,number,correlation_id,description"}  # fmt: skip
-        for item in _rows(rest.read("GET", f"now/table/{self.table}", query=query)):
+
+        def read(page: int) -> list[dict[str, Any]]:
+            asked = {**query, "sysparm_offset": str(100 * page - 100)}
+            return _rows(rest.read("GET", f"now/table/{self.table}", query=asked))
+
+        for item in paged(read, 100, MOST_OWN):
             if text_in(item, "correlation_id") == report_id or mark(report_id) in text_in(item, "description"):
                 return f"{self.table} {text_in(item, 'sys_id')} {text_in(item, 'number')}"
         return None

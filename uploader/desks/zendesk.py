@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -44,8 +45,8 @@ from uploader.inbox import (
 from uploader.journal import Journal
 from uploader.oauth import Client
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import demand_mail, http_address, name_of, once_unseen, subject_of
-from uploader.rest import Rest, moment, said, text_in, time_in
+from uploader.remote import MOST_OWN, demand_mail, http_address, name_of, once_unseen, subject_of
+from uploader.rest import Rest, moment, paged, said, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import setting
 from uploader.signed_in_desk import SignedInDesk, SignedInRest
@@ -63,7 +64,6 @@ LARGEST_BYTES = 50_000_000
 """Known from practice, not from a document; larger ones are answered with 413."""
 TOKEN_HOLDS_S = 50 * 60.0
 """Source: "Uploads": "The token is valid for 60 minutes"; some of them are left for the ticket's own way."""
-LOOKED_AT = 50
 OF_THE_TICKET = frozenset({"subject", "description", "status", "tickettype", "priority", "basic_priority", "group",
                            "assignee", "custom_status"})  # fmt: skip
 """Fields that are no custom fields."""
@@ -225,8 +225,7 @@ class Zendesk(SignedInDesk, Inbox, Library):
         if self.mode == "relay":
             found = rest.read("GET", "tickets", query={"external_id": report_id}).get("tickets", [])
             return next((text_in(item, "id") for item in found if isinstance(item, dict)), None)
-        query = {"sort_by": "created_at", "sort_order": "desc", "per_page": str(LOOKED_AT)}
-        for item in rest.read("GET", "requests", query=query).get("requests", []):
+        for item in _requests(rest, "created_at", MOST_OWN):
             if mark(report_id) in text_in(item, "description"):
                 return text_in(item, "id")
         return None
@@ -248,15 +247,9 @@ class Zendesk(SignedInDesk, Inbox, Library):
         """Those who are not signed in get their answers by e-mail: no news here."""
         if self.mode != "account":
             return News(mark)
-        query = {"sort_by": "updated_at", "sort_order": "desc", "per_page": "100"}
         with self.open_wire() as wire:
-            rest, tickets = self._rest(wire), list[OwnTicket]()
-            for page in range(1, most_of(mark) // 100 + 1):
-                listed = rest.read("GET", "requests", query={**query, "page": str(page)}).get("requests", [])
-                found = [self._own(item) for item in listed if isinstance(item, dict)]
-                tickets += [ticket for ticket in found if not mark or ticket.updated_at >= moment(mark)]
-                if len(listed) < 100 or len(tickets) < 100 * page:
-                    break
+            found = map(self._own, _requests(self._rest(wire), "updated_at", most_of(mark)))
+            tickets = list(takewhile(lambda ticket: not mark or ticket.updated_at >= moment(mark), found))
         newest = max((ticket.updated_at for ticket in tickets), default=None)
         return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets), len(tickets) >= most_of(mark))
 
@@ -376,6 +369,12 @@ class Zendesk(SignedInDesk, Inbox, Library):
             return Refused("{host} refused it: {why}", host=answer.host, why=words or str(answer.status),
                            code=said(answer, "error"))  # fmt: skip
         return sort_out(answer)
+
+
+def _requests(rest: Rest, order: str, most: int) -> Iterator[dict[str, Any]]:
+    query = {"sort_by": order, "sort_order": "desc", "per_page": "100"}
+    read = partial(rest.read, "GET", "requests")
+    return paged(lambda page: read(query={**query, "page": str(page)}).get("requests", []), 100, most)
 
 
 def _words(answer: Answer) -> str:

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
-from tests.servers.freescout import KEY, MAIL, FreeScoutServer
+from tests.servers.freescout import KEY, MAIL, FreeScoutServer, Talk
+from tests.uploader.many_suite import ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh, the_person_decides
 from uploader.desks.freescout import FreeScout
 from uploader.errors import FileRefused, Gone, InvalidField, Refused
@@ -23,7 +24,7 @@ from uploader.ticket import Choice, Desk, quiet
 from uploader.wire import Wire
 
 
-class TestFreeScout(RemoteDeskSuite, InboxSuite):
+class TestFreeScout(RemoteDeskSuite, InboxSuite, ManySuite):
     own_faults: ClassVar[dict[str, Fault]] = {
         "a refusal after it was done": Fault(instead=Answer(400, {}, b'{"message": "Error occurred"}')),
         "no number": Fault(instead=Answer(201, {}, b"")),
@@ -57,6 +58,12 @@ class TestFreeScout(RemoteDeskSuite, InboxSuite):
 
     def count_replies(self, key: str) -> int:
         return len(self.server.held[int(key)].threads) - 1
+
+    def filed(self, *, mine: bool = True) -> str:
+        number = 1000 + len(self.server.held)
+        self.server.held[number] = Talk(number, {"subject": "Caso", "mailboxId": 1, "customer": {"email": MAIL}})
+        self.server.add(self.server.held[number], "customer", "<p>x</p>", [])
+        return str(number)
 
     def test_through_a_relay_no_key_leaves_this_computer(self, desk: FreeScout, tmp_path: Path) -> None:
         self.server.relayed = True

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.freshdesk import KEY, MAIL, FreshdeskServer
+from tests.servers.freshdesk import KEY, MAIL, USER, FreshdeskServer, Ticket
+from tests.uploader.many_suite import ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.freshdesk import Freshdesk
 from uploader.errors import FieldWanted, Gone, Refused
@@ -22,7 +23,7 @@ from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
 
 
-class TestFreshdesk(RemoteDeskSuite, InboxSuite):
+class TestFreshdesk(RemoteDeskSuite, InboxSuite, ManySuite):
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = FreshdeskServer()
@@ -55,6 +56,13 @@ class TestFreshdesk(RemoteDeskSuite, InboxSuite):
 
     def count_replies(self, key: str) -> int:
         return len(self.server.held[int(key)].talk)
+
+    def filed(self, *, mine: bool = True) -> str:
+        self.server.contacts.setdefault(MAIL, USER)
+        values = {"subject": "Caso", "description": "x", "email": MAIL, "priority": 2}
+        number = 1 + len(self.server.held)
+        self.server.held[number] = Ticket(number, values)
+        return str(number)
 
     def test_through_a_relay_no_key_leaves_this_computer(self, desk: Freshdesk, tmp_path: Path) -> None:
         self.server.relayed = True

@@ -13,10 +13,11 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.servers.cloud import Told
-from tests.servers.github import GitHubServer
+from tests.servers.github import GitHubServer, Issue
 from tests.servers.openapi import judge
 from tests.servers.process import PLACE
 from tests.uploader.every_call import calls_among, make_every_call
+from tests.uploader.many_suite import ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.cargo import Cargo
 from uploader.desks.github import GitHub
@@ -66,7 +67,7 @@ def linked(ticket: Ticket, progress: Progress) -> Ticket:
     return replace(ticket, attachments=(), links=tuple(links))
 
 
-class TestGitHub(RemoteDeskSuite, InboxSuite):
+class TestGitHub(RemoteDeskSuite, InboxSuite, ManySuite):
     reopens_solved = False  # the author may not reopen what a collaborator has closed
 
     @pytest.fixture
@@ -97,6 +98,11 @@ class TestGitHub(RemoteDeskSuite, InboxSuite):
 
     def count_replies(self, key: str) -> int:
         return len(self.server.issues[int(key)].comments)
+
+    def filed(self, *, mine: bool = True) -> str:
+        made = Issue(1 + len(self.server.issues), {"title": "Caso", "body": "x"})
+        self.server.issues[made.number] = made
+        return str(made.number)
 
     def test_every_request_keeps_to_githubs_own_description(self, desk: GitHub, tmp_path: Path) -> None:
         if not DESCRIPTION.is_file():

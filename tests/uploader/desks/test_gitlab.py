@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from tests.servers.gitlab import PROJECT, GitLabServer
+from tests.servers.gitlab import PROJECT, GitLabServer, Issue
 from tests.servers.openapi import judge
 from tests.uploader.every_call import calls_among, make_every_call
+from tests.uploader.many_suite import ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.gitlab import GitLab
 from uploader.errors import FileRefused, Gone, InvalidField, Refused
@@ -28,7 +29,7 @@ from uploader.wire import Wire
 DESCRIPTION = Path(os.environ.get("TESTIGO_GITLAB_OPENAPI", ""))
 
 
-class TestGitLab(RemoteDeskSuite, InboxSuite):
+class TestGitLab(RemoteDeskSuite, InboxSuite, ManySuite):
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = GitLabServer()
@@ -58,6 +59,12 @@ class TestGitLab(RemoteDeskSuite, InboxSuite):
 
     def count_replies(self, key: str) -> int:
         return len([note for note in self.server.issues[int(key)].notes if not note["system"]])
+
+    def filed(self, *, mine: bool = True) -> str:
+        made = Issue(1 + len(self.server.issues), "Caso", "x", {"labels": "", "confidential": True})
+        made.touch()
+        self.server.issues[made.iid] = made
+        return str(made.iid)
 
     def test_every_request_keeps_to_gitlabs_own_description(self, desk: GitLab, tmp_path: Path) -> None:
         """GitLab's text is no part of this project: it lies outside (see docs/desks/gitlab.md)."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.servers.glpi import AGENT, ME, Case, GlpiServer
-from tests.uploader.many_suite import ManySuite
+from tests.uploader.many_suite import CrowdSuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.glpi import Glpi
 from uploader.errors import FileRefused, Gone, InvalidField
@@ -23,7 +23,7 @@ from uploader.ticket import Desk, Link, SharedFile, quiet
 from uploader.wire import Wire
 
 
-class TestGlpi(RemoteDeskSuite, InboxSuite, ManySuite):
+class TestGlpi(RemoteDeskSuite, InboxSuite, CrowdSuite):
     needless = 1  # the session is ended
 
     escapes = True

@@ -34,9 +34,6 @@ from uploader.wire import Wire
 
 
 class TestSalesforce(RemoteDeskSuite, InboxSuite, ManySuite):
-    shows_others = False
-    walks = False
-
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = SalesforceServer()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.servers.fault_proxy import Answer, Fault
 from tests.servers.znuny import BASE, Case, ZnunyServer
-from tests.uploader.many_suite import ManySuite
+from tests.uploader.many_suite import CrowdSuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.znuny import Znuny
 from uploader.errors import FileRefused, Gone, InvalidField
@@ -24,7 +24,7 @@ from uploader.ticket import Desk, quiet
 ERROR_200 = Answer(200, {"Content-Type": "application/json"}, b'{"Error": {"ErrorCode": "X", "ErrorMessage": "no"}}')
 
 
-class TestZnuny(RemoteDeskSuite, InboxSuite, ManySuite):
+class TestZnuny(RemoteDeskSuite, InboxSuite, CrowdSuite):
     own_faults: ClassVar[dict[str, Fault]] = {"200 with an error inside": Fault(answer=ERROR_200)}
 
     @pytest.fixture
