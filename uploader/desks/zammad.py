@@ -45,7 +45,8 @@ SUBJECT_CHARACTERS = 250
 LARGEST_BYTES = 36_000_000
 """Of all files of one call: what the web server in front takes (50 MB in Zammad's own example), less what base64 adds.
 Known from practice, not from a document."""
-LOOKED_AT = 20
+LOOKED_AT, MOST_ALIKE = 20, 200
+"""Each costs a request: the list does not show what was written."""
 PAGE = 100
 MOST_PAGES = 100
 """10,000 tickets: a list longer than that is not walked through."""
@@ -137,9 +138,12 @@ class Zammad(RemoteDesk, Inbox):
                            name=largest.name)  # fmt: skip
 
     def _find(self, rest: Rest, ticket: Ticket) -> str | None:
-        """Those of the same title first: an agent may have changed it, but hardly so soon."""
-        newest = sorted(self._mine(rest), key=lambda item: int(item["id"]), reverse=True)[:LOOKED_AT]
-        for item in sorted(newest, key=lambda item: text_in(item, "title") != self._subject(ticket)):
+        """All of the same title, then the newest: an agent may have changed it, but hardly so soon."""
+        newest = sorted(self._mine(rest), key=lambda item: int(item["id"]), reverse=True)
+        title = self._subject(ticket)
+        alike = [item for item in newest if text_in(item, "title") == title]
+        others = [item for item in newest if text_in(item, "title") != title]
+        for item in (*alike[:MOST_ALIKE], *others[:LOOKED_AT]):
             if self._find_article(rest, text_in(item, "id"), ticket.report_id):
                 return self._named(item)
         return None

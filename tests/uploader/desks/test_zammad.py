@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.servers.zammad import OTHER, Case, ZammadServer
+from tests.uploader.many_suite import ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.zammad import Zammad
 from uploader.errors import FieldWanted, FileRefused, Gone, InvalidField
@@ -22,7 +24,7 @@ from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
 
 
-class TestZammad(RemoteDeskSuite, InboxSuite):
+class TestZammad(RemoteDeskSuite, InboxSuite, ManySuite):
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = ZammadServer()
@@ -50,6 +52,14 @@ class TestZammad(RemoteDeskSuite, InboxSuite):
 
     def count_replies(self, key: str) -> int:
         return len(self.server.cases[int(key)].articles) - 1
+
+    def filed(self, *, mine: bool = True) -> str:
+        number = 1 + len(self.server.cases)
+        at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=number)
+        self.server.cases[number] = Case(number, "Caso", {}, updated=at)
+        self.server.agent_replies(number, "<p>x</p>", [])
+        self.server.cases[number].updated = at
+        return str(number)
 
     def test_a_reply_opens_a_closed_ticket_again(self, desk: Zammad, tmp_path: Path) -> None:
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
