@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from client.places import Places, enters_by_browser, from_user, secret_name
 from client.settings import Settings
-from client.words import detail, say, sentence
+from client.words import detail, say, sentence, standing_alone
 from uploader.catalog import DESKS, desk_kind
 from uploader.errors import Cancelled, UploaderError
 from uploader.probe import Step, walk
@@ -139,6 +139,11 @@ class Setup:
 def _plain(text: str) -> str:
     """Without the signs that part the keys of settings."""
     return re.sub(r"[^\w -]+", "-", text).strip("- ")
+
+
+def step_fault(step: Step) -> str:
+    """What is wrong there, as a sentence for the field that it is about."""
+    return standing_alone(detail(step.text, dict(step.values))) if step.text else ""
 
 
 def step_words(step: Step) -> str:

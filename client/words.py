@@ -315,8 +315,13 @@ def reason(error: BaseException) -> str:
 
 
 def sentence(error: BaseException) -> str:
-    """The same as a sentence that stands alone; a name it may begin with stays as it is written."""
-    said = reason(error).strip().rstrip(".")
+    """The same as a sentence that stands alone."""
+    return standing_alone(reason(error))
+
+
+def standing_alone(said: str) -> str:
+    """With a capital and a full stop; a name it may begin with stays as it is written."""
+    said = said.strip().rstrip(".")
     return f"{said[:1].upper()}{said[1:]}." if said.split(" ")[0].isalpha() else f"{said}."
 
 

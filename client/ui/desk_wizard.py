@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QCompleter, QFrame, QHBoxLayout, QLineEdit, QScrol
 from client.secrets import NoKeychain
 from client.session import Session
 from client.settings import OPTIONS, SettingsFault
-from client.setup import Recognised, Search, step_words
+from client.setup import Recognised, Search, step_fault, step_words
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
@@ -266,6 +266,7 @@ class DeskWizard(QWidget):
         for field in self.fields:  # what is still being typed counts
             if isinstance(field.control, QLineEdit) and field.control.hasFocus():
                 field.control.editingFinished.emit()
+            field.refuse("")
         if self._works:
             self._keep()
             return
@@ -286,15 +287,14 @@ class DeskWizard(QWidget):
         self._works = all(step.ok for step in steps)
         self.note.setText(say("It works.") if self._works else say("Correct this and check again."))
         self._offer_lists()
-        QTimer.singleShot(50, while_alive(self, lambda: self._scroll.ensureWidgetVisible(self.note)))
         self._show_state()
+        led = None if self._works else self._lead_to(steps[-1])
         if self._works:
             self.go.setFocus()
-        else:
-            self._lead_to(steps[-1])
+        QTimer.singleShot(50, while_alive(self, lambda: self._scroll.ensureWidgetVisible(led or self.note)))
 
-    def _lead_to(self, step: Step) -> None:
-        """The field that is wrong, as far as the step tells: its own, the secret, or the address."""
+    def _lead_to(self, step: Step) -> QWidget | None:
+        """The field that is wrong, as far as the step tells: its own, the secret, or the address. It says why."""
         secrets = [field for field in self.fields if field.setting.kind == "secret" and not field.setting.rare]
         places = [field for name in ("url", "server", "address") for field in self.fields if field.key == name]
         named = [field for field in self.fields if field.key == step.field]
@@ -304,6 +304,9 @@ class DeskWizard(QWidget):
             field.control.setFocus(Qt.FocusReason.TabFocusReason)
             if isinstance(field.control, QLineEdit):
                 field.control.selectAll()
+            field.refuse(step_fault(step))
+            return field
+        return None
 
     def _offer_lists(self) -> None:
         """What the desk lets choose from is offered while typing: queues, projects, kinds."""
