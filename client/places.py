@@ -20,7 +20,8 @@ from uploader.ticket import Desk, Share, ShareAbilities
 A = TypeVar("A")
 DEFAULT = "folder"
 """The name of the desk and of the share that work with nothing configured."""
-
+SENDER = "sender"
+"""The setting of a desk that wants to know whose mail it sends: the user's own, if nothing else is said."""
 SIGN_IN_MODES = ("account", "google", "microsoft")
 """Of a desk that can be entered in several ways: those by browser."""
 
@@ -247,8 +248,8 @@ class Places:
 
 def from_user(kind: type[Desk], values: Mapping[str, object], mail: str) -> dict[str, object]:
     """The desk's values, and ``mail`` where it wants to know whose mail it sends and was told nothing else."""
-    wants = any(part.name == "sender" for part in settings_of(kind)) and not values.get("sender")
-    return {**values, "sender": mail} if wants and mail else dict(values)
+    wants = any(part.name == SENDER for part in settings_of(kind)) and not values.get(SENDER)
+    return {**values, SENDER: mail} if wants and mail else dict(values)
 
 
 def enters_by_browser(kind: type[Desk], values: Mapping[str, object]) -> bool:

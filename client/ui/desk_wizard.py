@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeyEvent
 from PySide6.QtWidgets import QCompleter, QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
+from client.places import SENDER
 from client.secrets import NoKeychain
 from client.session import Session
 from client.settings import OPTIONS, SettingsFault
@@ -225,14 +226,16 @@ class DeskWizard(QWidget):
         self._hidden.hide()
         self.note.setText("")
         self.fields = []
+        mine = self._session.settings.general
         for declared in self._session.setup.declared(kind):
             default = "" if declared.default is None or declared.kind == "secret" else declared.default
-            place = self._rare if declared.rare else self._form
-            self._add(declared.name, declared, values.get(declared.name, default), place)
+            rare = declared.rare
+            if declared.name == SENDER:  # asked for once: as the user's own, or with that already in it
+                default, rare = mine.mail, not mine.mail
+            self._add(declared.name, declared, values.get(declared.name, default), self._rare if rare else self._form)
         self.more.setVisible(self._rare.count() > 0)
-        for key in MINE:
-            section, _, name = key.partition(".")
-            if not getattr(getattr(self._session.settings, section), name):
+        for key, known in zip(MINE, (mine.name, mine.mail), strict=True):
+            if not known:
                 self._add(key, OPTIONS[key], "", self._form)
         empty = [f for f in self.fields if not f.setting.rare and f.key not in values]
         empty.sort(key=lambda f: (not f.setting.required, f.setting.kind != "secret"))  # what cannot be left out first

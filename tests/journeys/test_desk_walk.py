@@ -199,7 +199,7 @@ def test_an_e_mail_desk_by_keys_and_mouse_in_english(person: User, mail: MailSer
     person.start()
     walk = Walk(person, ENGLISH)
     servers = (f"127.0.0.1:{mail.ports['bare']}", "n", f"127.0.0.1:{mail.ports['imap']}", "n")
-    walk.connect("soporte@desk.test", (*servers, "", "wrong", "", "Ana", "ana@desk.test"), PASSWORD)
+    walk.connect("soporte@desk.test", (*servers, "wrong", "", "Ana", "ana@desk.test"), PASSWORD)
     sent = walk.report()
     (ticket,) = (read(content) for content in mail.box("soporte"))
     held = {part.get_filename(): part.get_content() for part in ticket.iter_attachments()}

@@ -228,7 +228,7 @@ def test_an_e_mail_desk_from_its_address_to_the_rating(
     assert focus_of(wizard) != "departments"
     type_into(wizard, "server", f"127.0.0.1:{mail.ports['bare']}")
     type_into(wizard, "imap", f"127.0.0.1:{mail.ports['imap']}")
-    type_into(wizard, "sender", "ana@desk.test")
+    assert control_of(wizard, "sender").text() == "ana@desk.test"
     type_into(wizard, "password", PASSWORD)
     for key in ("security", "imap_security"):
         choice = next(field for field in wizard.fields if field.key == key).control
