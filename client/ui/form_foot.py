@@ -1,4 +1,7 @@
-"""The foot of the report form: where it goes and when an answer is due, in one line, and what can be done."""
+"""The foot of the report form: where it goes and when an answer is due, in one line, and what can be done.
+
+While no help desk is connected, it offers to: nobody but the user reads the folder on this computer.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from client.report import Report
 from client.session import Session
 from client.ui import look
-from client.ui.buttons import PrimaryButton, QuietButton
+from client.ui.buttons import FlushLink, PrimaryButton, QuietButton
 from client.ui.pieces import OneLine
 from client.ui.report_words import desk_word
 from client.words import say
@@ -20,7 +23,7 @@ class FormFoot(QWidget):
     def __init__(self, session: Session, phrases: look.Phrases) -> None:
         super().__init__()
         self._session = session
-        self._target = OneLine("faint")
+        self._target, self.connect_desk = OneLine("faint"), FlushLink()
         self.keep, self.send = QuietButton(), PrimaryButton("send")
         row = QHBoxLayout()
         row.setSpacing(look.S)
@@ -30,8 +33,12 @@ class FormFoot(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(look.XL, look.S, look.XL, look.M)
         column.setSpacing(look.S)
-        column.addWidget(self._target)
+        first = QHBoxLayout()
+        first.addWidget(self._target, 1)
+        first.addWidget(self.connect_desk)
+        column.addLayout(first)
         column.addLayout(row)
+        phrases.tell(self.connect_desk.setText, lambda: say("Connect a help desk…"))
         phrases.tell(self.keep.setText, lambda: say("Save draft"))
         phrases.tell(self.send.setText, lambda: say("Send"))
         phrases.tell(self.send.setToolTip, lambda: look.key_name("Ctrl+Return"))
@@ -39,6 +46,9 @@ class FormFoot(QWidget):
     def tell(self, stage: str, report: Report, kind: str, priority: str) -> None:
         """``stage`` as the form has it; kind and priority as they are chosen there."""
         self.send.setEnabled(stage == "writing")
+        settings = self._session.settings
+        offers = not settings.desks and not settings.lock("report.desk") and report.reply_to is None
+        self.connect_desk.setVisible(stage == "writing" and offers)
         if stage == "waiting":
             self._target.setText(say("Goes as soon as all is collected…"))
         elif stage == "sending":

@@ -172,6 +172,7 @@ class Journey(QObject):
 
             form = ReportForm(self._session, self._bridge, draft, self._monitors)
             form.capture_wanted.connect(partial(self._capture_for, draft.id))
+            form.connect_desk.clicked.connect(partial(self._connect_for, form))
             form.record_wanted.connect(partial(self._record_for, draft.id))
             form.edit_wanted.connect(partial(self._editors.edit_again, draft))
             form.closed.connect(partial(self._form_closed, draft.id))
@@ -184,6 +185,10 @@ class Journey(QObject):
         for draft in self._session.drafts():
             if draft.id == report_id:
                 self.new_report(draft)
+
+    def _connect_for(self, form: ReportForm) -> None:
+        form.fields.subject.setFocus()  # what was pressed goes once a desk is connected
+        self.windows.connect_desk()
 
     def _capture_for(self, form: str, mode: str) -> None:
         self._forms[form].hide()

@@ -73,7 +73,7 @@ class ReportForm(QWidget):
         self.diagnostics = DiagnosticsRow(session, bridge, draft, monitors, self._phrases)
         self.warning = Caution()
         self._foot = FormFoot(session, self._phrases)
-        self.keep, self.send = self._foot.keep, self._foot.send
+        self.keep, self.send, self.connect_desk = self._foot.keep, self._foot.send, self._foot.connect_desk
         self._timer = QTimer(self, singleShot=True, interval=SAVE_MS)
         self._build()
         self._wanted = self.fields.values()

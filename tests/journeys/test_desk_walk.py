@@ -24,6 +24,7 @@ from tests.uploader.desks.test_email import answer, read
 RED, GREEN, ACCENT = (0x1E, 0x26, 0xB3), (0x46, 0x79, 0x1A), (0xDE, 0x5D, 0x2F)
 """What is wrong, what is well, and what is to be pressed next, in BGR."""
 SUBJECT, QUESTION, WORDS = "El proyector de la sala parpadea", "¿Qué monitor es?", "Es el de la izquierda"
+REPORT = (SUBJECT, "Desde hoy, cada minuto.")
 COMMENT = "Muy amables"
 
 
@@ -56,10 +57,10 @@ class Walk:
 
     def at_front(self, title: str, wait_s: float = 15) -> tuple[int, int, int, int]:
         """Waits until this window has the keyboard and stands still; its x, y, width, height."""
-        place = self.stage.window(f"^{title}", wait_s)
+        self.stage.window(f"^{title}", wait_s)
         wait_for(lambda: self.user.active().startswith(title), wait_s, f"“{title}” at the front")
         self.stage.still()
-        return place
+        return self.stage.window(f"^{title}")
 
     def sees(self, bgr: tuple[int, int, int]) -> bool:
         """Whether words of this colour stand somewhere; small letters have few pixels of just this one."""
@@ -85,10 +86,21 @@ class Walk:
             if words:
                 self.stage.type(words)
 
-    def connect(self, address: str, fields: tuple[str, ...], secret: str) -> None:
-        """With a wrong secret among the fields at first: the wizard says so, and the keyboard is where it is wrong."""
+    def by_settings(self) -> str:
+        """Opens the wizard from the page of reports; the window that is behind it."""
         self.choose(2, self.titles.settings)
         self.stage.key(*["Down"] * 5, "Tab", "space")
+        return self.titles.settings
+
+    def by_form(self) -> str:
+        """The same from the line of the form that says where the report would go."""
+        self.stage.key("ctrl+shift+r")
+        self.at_front(self.titles.report)
+        self.stage.key("shift+Tab", "shift+Tab", "shift+Tab", "space")  # behind the two buttons
+        return self.titles.report
+
+    def connect(self, behind: str, address: str, fields: tuple[str, ...], secret: str) -> None:
+        """With a wrong secret among the fields at first: the wizard says so, and the keyboard is where it is wrong."""
         _, _, _, small = self.at_front(self.titles.connect)
         self.stage.type(address)
         self.stage.key("Return")
@@ -105,18 +117,18 @@ class Walk:
         self.stage.still()
         self.stage.key("Return")
         self.gone(self.titles.connect)
-        self.at_front(self.titles.settings)
-        self.stage.key("Escape")
-        self.gone(self.titles.settings)
+        self.at_front(behind)
 
-    def report(self) -> dict[str, bytes]:
-        """A part of the screen with two lines of words; the files that left."""
+    def capture(self) -> None:
+        """A part of the screen, into the report."""
         self.user.freeze("Print")
         self.stage.drag((300, 300), (900, 600))
         self.at_front(self.titles.editor)
         self.stage.key("ctrl+Return")
         self.at_front(self.titles.report)
-        self.write(SUBJECT, "Desde hoy, cada minuto.")
+
+    def send(self) -> dict[str, bytes]:
+        """What leaves is shown once more; the files that left."""
         self.stage.key("ctrl+Return")
         self.at_front(self.titles.review, 40)
         self.stage.key("Return")
@@ -176,8 +188,12 @@ def test_request_tracker_by_keys_alone_in_spanish(person: User, rt: RtServer) ->
     person.settings('[general]\nlanguage = "es"\n')
     person.start()
     walk = Walk(person, Titles())
-    walk.connect(rt.url, ("1-99-wrong", "", "Ana Díaz", "ana@example.test"), rt.tokens["ana"])
-    sent = walk.report()
+    walk.connect(walk.by_settings(), rt.url, ("1-99-wrong", "", "Ana Díaz", "ana@example.test"), rt.tokens["ana"])
+    person.stage.key("Escape")
+    walk.gone(walk.titles.settings)
+    walk.capture()
+    walk.write(*REPORT)
+    sent = walk.send()
     (ticket,) = rt.ask("GET", "tickets?query=" + quote(f"Subject = '{SUBJECT}'"))["items"]
     held = rt.ask("GET", f"ticket/{ticket['id']}/attachments?fields=Filename")["items"]
     kept = {part["Filename"]: part["id"] for part in held if part.get("Filename")}
@@ -199,8 +215,10 @@ def test_an_e_mail_desk_by_keys_and_mouse_in_english(person: User, mail: MailSer
     person.start()
     walk = Walk(person, ENGLISH)
     servers = (f"127.0.0.1:{mail.ports['bare']}", "n", f"127.0.0.1:{mail.ports['imap']}", "n")
-    walk.connect("soporte@desk.test", (*servers, "wrong", "", "Ana", "ana@desk.test"), PASSWORD)
-    sent = walk.report()
+    walk.connect(walk.by_form(), "soporte@desk.test", (*servers, "wrong", "", "Ana", "ana@desk.test"), PASSWORD)
+    walk.write(*REPORT)  # the form still stands there
+    walk.capture()
+    sent = walk.send()
     (ticket,) = (read(content) for content in mail.box("soporte"))
     held = {part.get_filename(): part.get_content() for part in ticket.iter_attachments()}
     assert {name: held.get(name) for name in sent} == sent

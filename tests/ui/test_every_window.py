@@ -220,6 +220,8 @@ def test_a_report_is_written_and_sent_by_keyboard_alone(app: QApplication) -> No
         assert app.focusWidget() is form.diagnostics.tick
         key(Qt.Key.Key_Space)
         key(Qt.Key.Key_Tab)
+        assert app.focusWidget() is form.connect_desk
+        key(Qt.Key.Key_Tab)
         assert app.focusWidget() is form.keep
         key(Qt.Key.Key_Tab)
         key(Qt.Key.Key_Return)
