@@ -185,7 +185,7 @@ class OutboxWindow(ActionWindow):
         if delivery.last_error is None:
             return joined(moment(delivery.created_at), self._where(delivery))
         error = delivery.last_error
-        title, advice = explain(error.code)
+        title, _ = explain(error.code)
         if delivery.not_before is not None:
             later = delivery.not_before > datetime.now(UTC)
             when = moment(delivery.not_before) if later else say("as soon as possible")
@@ -193,7 +193,7 @@ class OutboxWindow(ActionWindow):
         if error.attachment:
             return f"{title}: {error.attachment}"
         said = detail(error.text, error.values) if error.text and error.code in TOLD_BY_DESK else ""
-        return f"{title}: {said}" if said else f"{title}. {advice}"
+        return f"{title}: {said}" if said else title
 
     def _where(self, delivery: Delivery) -> str:
         """Which desk it goes to, where there are several."""
@@ -212,6 +212,8 @@ class OutboxWindow(ActionWindow):
                 if self._session.resumes(key):
                     return say("What has arrived stays there; “Continue” sends only the rest.")
                 return say("This share cannot go on in the middle; “Continue” sends the file from its beginning.")
+        if delivery is not None and delivery.state == "needs_you" and delivery.last_error is not None:
+            return explain(delivery.last_error.code)[1]
         return say("Nothing gets lost: every report stays here until the desk confirms it.")
 
     def _actions(self, key: str) -> list[Action]:
