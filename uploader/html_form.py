@@ -15,10 +15,10 @@ _PERSON = re.compile(r"g-recaptcha|h-captcha|cf-turnstile|frc-captcha|captcha", 
 _VOID = {"input", "br", "img", "hr", "meta", "link", "source", "wbr", "area", "base", "col", "embed", "track"}
 _GUESSES = {
     "mail": r"e-?mail|correo",
-    "name": r"^(?!.*(user|file|last)).*(name|nombre)",
-    "subject": r"title|titulo|título|subject|asunto|summary|resumen",
-    "priority": r"priorit?y|prioridad|urgenc",
-    "kind": r"^(kind|type|tipo|category|categoria|categoría|motivo)",
+    "name": r"^(?!.*(user|file|last)).*(name|nombre|\bnom\b|\bnome\b)",
+    "subject": r"title|titulo|título|subject|asunto|summary|resumen|betreff|\bobjet\b|\bsujet\b|oggetto|assunto",
+    "priority": r"priori|urgen|dringlich",
+    "kind": r"^(kind|type|tipo|typ\b|category|categor|kategorie|catégor|motivo)",
 }
 
 
@@ -91,6 +91,7 @@ class _Reader(HTMLParser):
         self._inside = False
         self._select: Field | None = None
         self._text: Field | None = None
+        self._option = (True, False)  # whether the last one has a value of its own, and is the chosen one
         self._label = ""
         self._open = list[tuple[str, bool]]()
 
@@ -114,9 +115,9 @@ class _Reader(HTMLParser):
         elif tag == "label":
             self._label = has.get("for", "")
         elif tag == "option" and self._select is not None:
+            self._end_option()
             self._select.options.append((has.get("value", ""), ""))
-            if "selected" in has:
-                self._select.value = has.get("value", "")
+            self._option = ("value" in has, "selected" in has)
         elif tag in ("input", "select", "textarea") and len(self._form.fields) < MOST_FIELDS:
             self._add(tag, has)
 
@@ -154,6 +155,7 @@ class _Reader(HTMLParser):
         if tag == "form" and self._inside:
             self._form, self._inside = PageForm("", False), False
         elif tag == "select" and self._select is not None:
+            self._end_option()
             plain = self._select.kind == "select" and not self._select.multiple
             if plain and not self._select.value and self._select.options:
                 self._select.value = self._select.options[0][0]
@@ -165,6 +167,16 @@ class _Reader(HTMLParser):
         places = [place for place, (name, _) in enumerate(self._open) if name == tag]
         if places:
             del self._open[places[-1] :]
+
+    def _end_option(self) -> None:
+        """One without a value is sent as its words. Source: WHATWG HTML, the attribute ``value`` of ``option``."""
+        if self._select is not None and self._select.options:
+            value, words = self._select.options[-1]
+            value = value if self._option[0] else " ".join(words.split())
+            self._select.options[-1] = (value, words)
+            if self._option[1]:
+                self._select.value = value
+            self._option = (True, False)
 
     def handle_data(self, data: str) -> None:
         if self._text is not None:

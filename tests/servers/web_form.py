@@ -23,6 +23,8 @@ PAGE = """<!doctype html><html lang="es"><title>Soporte</title>
 <label for="m">Correo</label><input id="m" type="email" name="correo" required>
 <label for="p">Prioridad</label><select id="p" name="prioridad"><option value="1">Alta</option>
 <option value="2" selected>Media</option><option value="3">Baja</option></select>
+<label for="t">Tipo</label><select id="t" name="tipo"><option>Incidencia</option>
+<option>Solicitud de servicio</option><option value="7">Sugerencias</option></select>
 <label for="s">Sede</label><input id="s" name="sede" {sede}>
 <input type="checkbox" name="boletin" value="si"><input type="radio" name="via" value="web" checked>
 <input type="radio" name="via" value="tel"><input type="text" name="website" style="display:none">
@@ -70,7 +72,18 @@ class WebForm(Cloud):
         assert asked.headers["referer"] == f"{asked.base}/soporte/nuevo"
         assert asked.headers["origin"] == asked.base
         # every control is sent as a browser would: what is not ticked is not, the button was not pressed by name
-        assert values.keys() == {"token", "canal", "asunto", "detalle", "correo", "prioridad", "sede", "via", "website"}
+        assert values.keys() == {
+            "token",
+            "canal",
+            "asunto",
+            "detalle",
+            "correo",
+            "prioridad",
+            "tipo",
+            "sede",
+            "via",
+            "website",
+        }
         assert (values["canal"], values["via"], values["website"]) == ("web", "web", "")
         assert "\n" not in values["detalle"].replace("\r\n", "")
         if self.complains or not values["asunto"] or len(values["asunto"]) > 120:

@@ -29,6 +29,7 @@ from uploader.errors import (
 from uploader.form import Form, Part
 from uploader.html_form import PageForm, read_forms
 from uploader.journal import Journal
+from uploader.option_words import kinds_in, priorities_in
 from uploader.remote import RemoteDesk, http_address, mail_of, name_of, once_unseen, pairs, subject_of
 from uploader.seen import Seen
 from uploader.setting import setting
@@ -132,7 +133,8 @@ class WebFormDesk(RemoteDesk):
         ours = {
             "subject": subject_of(ticket, SUBJECT_CHARACTERS), "description": render(ticket, "plain"),
             "mail": mail_of(ticket.requester), "name": name_of(ticket.requester),
-            "priority": self.priority_of(ticket, {}), "kind": self.kind_of(ticket, {}),
+            "priority": self.priority_of(ticket, priorities_in(_options(form, names, "priority"))),
+            "kind": self.kind_of(ticket, kinds_in(_options(form, names, "kind"))),
         }  # fmt: skip
         values = {names[role]: value for role, value in ours.items() if role in names and value}
         found = list[tuple[str, str]]()
@@ -280,6 +282,11 @@ class _Visit:
         if answer.status >= 400:
             raise sort_out(answer)
         return answer
+
+
+def _options(form: PageForm, names: Mapping[str, str], role: str) -> list[tuple[str, str]]:
+    field = form.find(names.get(role, ""))
+    return field.options if field else []
 
 
 def _accepted(file: Attachment, wanted: list[str]) -> bool:

@@ -18,6 +18,7 @@ from uploader.catalog import DESKS
 from uploader.desks.webform import WebFormDesk
 from uploader.errors import FieldWanted, FileRefused, InvalidField, OutcomeUnknown, Refused
 from uploader.journal import MemoryJournal
+from uploader.option_words import kinds_in, priorities_in
 from uploader.seen import Seen
 from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
@@ -65,6 +66,30 @@ class TestWebForm(RemoteDeskSuite):
         assert (first["asunto"], first["correo"]) == ("Ñandú 🐦 no carga", "lucia@example.org")
         assert (first["prioridad"], first["sede"]) == ("1", "Cali")
         assert (second["asunto"], second["sede"], second["prioridad"]) == ("fijo", "Ñandú 🐦 no carga", "3")
+
+    def test_priority_and_kind_are_found_by_the_words_of_the_lists(self, desk: WebFormDesk, tmp_path: Path) -> None:
+        plain = self.at(desk.url, priorities="")
+        for priority, kind in (("high", "petition"), ("low", "suggestion"), ("medium", "claim")):
+            plain.submit(fresh(tmp_path, priority=priority, kind=kind), MemoryJournal(), quiet)
+        told = [(held["prioridad"], held["tipo"]) for held in self.server.tickets[-3:]]
+        assert told == [("1", "Solicitud de servicio"), ("3", "7"), ("2", "Incidencia")]
+
+    @pytest.mark.parametrize(
+        "list_of",
+        [
+            "Urgente=9, Alta=h, Media=m, Baja=l", "1. Critical=9, 2. High=h, 3. Normal=m, 4. Low=l, 5. Very Low=0",
+            "Sehr hoch=9, Hoch=h, Mittel=m, Niedrig=l", "Très haute=9, Élevée=h, Moyenne=m, Faible=l",
+            "Urgente=h, Normal=m, No urgente=l", "Alta / urgente=h, Média=m, Baixa=l", "Bassa=l, Media=m, Elevata=h",
+            "Muy baja=l, Media-alta=9, Normal (media)=m, Crítico=h",
+        ],
+    )  # fmt: skip
+    def test_a_list_of_priorities_is_understood_in_six_languages(self, list_of: str) -> None:
+        options = [(value, words) for words, _, value in (each.strip().partition("=") for each in list_of.split(","))]
+        assert priorities_in(options) == {"high": "h", "medium": "m", "low": "l"}
+
+    def test_a_list_that_says_nothing_stays_as_the_form_has_it(self) -> None:
+        assert priorities_in([("1", "Cali"), ("2", "Sin prioridad"), ("3", "")]) == {}
+        assert kinds_in([("1", "Hardware"), ("2", "Problema o solicitud")]) == {}
 
     def test_a_long_subject_is_cut_to_what_the_form_takes(self, desk: WebFormDesk, tmp_path: Path) -> None:
         desk.submit(fresh(tmp_path, subject="x" * 150), MemoryJournal(), quiet)
@@ -123,7 +148,7 @@ class TestPublicForm:
     @pytest.fixture
     def desk(self, django_helpdesk: HelpdeskServer) -> WebFormDesk:
         self.helpdesk = django_helpdesk
-        return WebFormDesk(url=f"{django_helpdesk.url}/tickets/submit/", priorities="high=2; medium=3; low=4")
+        return WebFormDesk(url=f"{django_helpdesk.url}/tickets/submit/")
 
     def test_a_ticket_arrives_with_its_number_and_address(self, desk: WebFormDesk, tmp_path: Path) -> None:
         desk.check()
@@ -132,7 +157,9 @@ class TestPublicForm:
         found = self.helpdesk.tickets()[0]
         assert answer.id == f"soporte-{found['id']}"
         assert not answer.unconfirmed
-        assert (found["title"], found["priority"]) == (ticket.subject, 2)
+        assert (found["title"], found["priority"]) == (ticket.subject, 2), (
+            "its words tell which priority is the high one"
+        )
         assert ticket.report_id in found["description"]
         (held,) = found["followup_set"][0]["followupattachment_set"]
         assert held["filename"] == "captura-1.png"
