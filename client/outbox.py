@@ -88,23 +88,18 @@ class Outbox:
             self._wake.notify_all()
 
     def send_all(self) -> None:
-        """Everything that waits is due now, but for what a desk has asked to wait for and what asks if it arrived."""
-        self._make_all_due(self._shelf.ids("outbox"), None, free=True, answers=False)
+        """Everything that waits is due now, but for what a desk has asked to wait for."""
+        self._make_all_due(self._shelf.ids("outbox"), None, free=True)
 
     def make_due(self, report_id: str) -> None:
         """This report is tried at once, also when a person was needed. What is being sent is left alone."""
         self._make_all_due([report_id], None, free=True)
 
-    def _make_all_due(
-        self, ids: Iterable[str], at: datetime | None, *, free: bool, answers: bool = True
-    ) -> None:  # fmt: skip
-        """Wakes the workers once. ``free``: a person's word wins over our plan, not over a desk that named a time.
-        ``answers``: it is the answer to whether a report arrived."""
+    def _make_all_due(self, ids: Iterable[str], at: datetime | None, *, free: bool) -> None:
+        """Wakes the workers once. ``free``: a person's word wins over our plan, not over a desk that named a time."""
         for report_id in sorted(ids):
             try:
                 with self._kept(report_id) as (folder, state):
-                    if state.asks and not answers:
-                        continue
                     state.not_before, state.needs_you, state.tried_at = at, False, datetime.now(UTC)
                     folder.write_log(state)
             except (Busy, KeyError, Damaged):
@@ -144,8 +139,6 @@ class Outbox:
         folder = self._shelf.find(report_id, "outbox")
         if folder is not None:
             with self.held(report_id) as state:
-                if state.asks:  # it stands still already
-                    return
                 state.needs_you, state.not_before, state.last_error = True, None, Trouble("cancelled", "stopped")
                 folder.write_log(state)
             self._tell(folder)
@@ -202,7 +195,7 @@ class Outbox:
             with self._lock.held(wait_s):
                 folder = self._shelf.find(report_id, "outbox")
                 if folder is not None:
-                    self._send(folder)
+                    self._try(folder)
         finally:
             self._release(report_id)
         return self.delivery(report_id)
@@ -232,13 +225,10 @@ class Outbox:
                     self._at_desk[folder.id] = (report.desk, large)
             try:
                 with self._lock.held(0):
-                    self._send(folder)
+                    self._try(folder)
             except Busy:
                 with self._wake:
                     self._wake.wait(1)
-            except Exception:  # a worker must outlive whatever one report does to it
-                log.exception("delivery of %s failed unexpectedly", folder.id)
-                self._hold_back(folder)
             finally:
                 self._release(folder.id)
 
@@ -292,6 +282,14 @@ class Outbox:
         if any(other == desk and not large for other, large in self._at_desk.values()):
             return HELD_S  # woken before, when that one is done
         return self._desk_until.get(desk, 0) - time.monotonic()
+
+    def _try(self, folder: ReportFolder) -> None:
+        """Whatever one report does, those behind it have their turn."""
+        try:
+            self._send(folder)
+        except Exception:
+            log.exception("delivery of %s failed unexpectedly", folder.id)
+            self._hold_back(folder)
 
     def _send(self, folder: ReportFolder) -> None:
         if not folder.path.is_dir():  # another process delivered it between our look and our lock

@@ -75,7 +75,7 @@ class Trouble:
 
     @property
     def asks(self) -> bool:
-        """Whether the person is asked if it arrived: trying again is an answer, and nothing but that answer does it."""
+        """Whether the person is asked if it arrived."""
         return self.code == "maybe_sent"
 
 
@@ -111,6 +111,11 @@ class Delivery:
     sent_at: datetime | None = None
     desk: str = ""
     """As the report names it; empty: the chosen one."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether the person is asked if it arrived."""
+        return self.last_error is not None and self.last_error.asks
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from client.settings import SettingsFault
 from client.shared import Shared
 from client.sweeping import Sweeping
 from uploader.errors import Refused
-from uploader.remote import it_arrived
+from uploader.journal import Journal
+from uploader.remote import it_arrived, send_again
 from uploader.ticket import Attachment
 
 
@@ -66,10 +67,17 @@ class Waiting:
 
         Raises: Refused when nobody has asked.
         """
+        self._answer(report_id, it_arrived)
+
+    def send_again(self, report_id: str) -> None:
+        """The other answer. Raises: Refused when nobody has asked."""
+        self._answer(report_id, send_again)
+
+    def _answer(self, report_id: str, answer: Callable[[Journal, Mapping[str, str]], None]) -> None:
         with self._amended(report_id) as (draft, state):
             if not (state.asks and state.last_error):
                 raise Refused("nobody asks whether this report arrived; it waits for something else")
-            it_arrived(draft.folder.journal(state), state.last_error.values)
+            answer(draft.folder.journal(state), state.last_error.values)
 
     def take_back(self, report_id: str) -> Draft:
         """A report that waits becomes a draft again."""

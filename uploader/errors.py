@@ -84,8 +84,8 @@ class AuthFailed(Refused):
 
 
 class MaybeSent(Refused):
-    """It may have arrived, and the service cannot be asked. Trying again is the user's word that it shall go again;
-    ``uploader.remote.it_arrived`` the other one."""
+    """It may have arrived, and the service cannot be asked. Every try says so until the user has
+    answered: ``uploader.remote.it_arrived`` or ``send_again``."""
 
     code = "maybe_sent"
 

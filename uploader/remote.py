@@ -17,7 +17,8 @@ Found = TypeVar("Found")
 
 PRIORITIES = ("high", "medium", "low")
 KINDS = ("incident", "petition", "complaint", "claim", "suggestion")
-ARRIVED = "arrived"
+ARRIVED, AGAIN = "arrived", "again"
+"""The two answers of a person who is asked whether a report arrived."""
 MOST_OWN = 1000
 """Of one's own newest tickets, those that are looked through for one whose answer got lost: so many may have waited
 with it and have gone since."""
@@ -141,24 +142,28 @@ def once_unseen(
 
 
 def ask_the_person(journal: Journal, step: str, service: str) -> str | None:
-    """Whether ``step`` happened, which the service does not say. Empty: it did (``it_arrived`` was called since).
-    None: it did not, which is what is meant by trying again.
+    """Whether ``step`` happened, which the service does not say. Empty: it did (``it_arrived`` was called). None: it
+    shall be done again (``send_again`` was).
 
-    Raises: MaybeSent the first time.
+    Raises: MaybeSent until one of them was.
     """
-    if (told := journal.result(f"{step}/asked")) is None:
-        journal.note(f"{step}/asked", "yes")
+    if (told := journal.result(f"{step}/answer")) is None:
         raise MaybeSent(
             "the answer of {service} got lost, and nothing there tells whether it arrived; if no confirmation comes by "
             "e-mail, send it again", service=service, step=step,
         )  # fmt: skip
-    journal.forget(f"{step}/asked")
+    journal.forget(f"{step}/answer")
     return "" if told == ARRIVED else None
 
 
 def it_arrived(journal: Journal, asked: Mapping[str, str]) -> None:
-    """The person's other answer; ``asked``: the values of the MaybeSent. What is left to do is done by the next try."""
-    journal.note(f"{asked['step']}/asked", ARRIVED)
+    """A person's answer; ``asked``: the values of the MaybeSent. What is left to do is done by the next try."""
+    journal.note(f"{asked['step']}/answer", ARRIVED)
+
+
+def send_again(journal: Journal, asked: Mapping[str, str]) -> None:
+    """The other answer. A new try alone is none: it asks again."""
+    journal.note(f"{asked['step']}/answer", AGAIN)
 
 
 def newer_than(

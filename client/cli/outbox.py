@@ -48,6 +48,8 @@ def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
         session.waiting.fill_in(report_id, *field_of(field))
     if what == "arrived":
         session.waiting.it_arrived(report_id)
+    elif what == "retry" and waiting[0].asks:
+        session.waiting.send_again(report_id)
     elif what == "paste":
         _paste(session, waiting[0])
     if what in ("send", "retry", "arrived", "paste"):
@@ -88,19 +90,14 @@ def _paste(session: Session, delivery: Delivery) -> None:
 
 
 def _send(arguments: argparse.Namespace, session: Session, waiting: list[Delivery]) -> Result:
-    """Delivers all of them, due or not, one after the other; the worst outcome is the exit code.
-
-    That a report which may have arrived shall go again is said of it alone: among all it stays as it is.
-    """
+    """Delivers all of them, due or not, one after the other; the worst outcome is the exit code."""
     session.listen(show_progress)
     done, worst = [], outcome.DONE
-    for found in waiting:
-        now = found
-        if arguments.id or found.last_error is None or not found.last_error.asks:
-            try:
-                now = session.send_now(found.report_id)
-            except Busy:
-                now = session.delivery(found.report_id)
+    for delivery in waiting:
+        try:
+            now = session.send_now(delivery.report_id)
+        except Busy:
+            now = session.delivery(delivery.report_id)
         done.append(now)
         worst = max(worst, EXIT_OF[now.state])
     session.sweeping.sweep_if_due()

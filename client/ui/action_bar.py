@@ -49,7 +49,7 @@ class ActionBar(QWidget):
             bar.addWidget(end)
         phrases.name(self._more, lambda: say("More"))
         self._more.clicked.connect(lambda: self._pop_menu(self._more.mapToGlobal(self._more.rect().topLeft())))
-        rows.itemActivated.connect(lambda _: self.act(0))
+        rows.itemActivated.connect(lambda _: self._enter())
         rows.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         rows.customContextMenuRequested.connect(lambda at: self._pop_menu(rows.viewport().mapToGlobal(at)))
 
@@ -75,8 +75,28 @@ class ActionBar(QWidget):
 
     def act(self, number: int, *_: object) -> None:
         actions = self._actions(self._rows.current_key())
+        self._rows.setFocus()  # the button may be gone afterwards, and the keyboard with it
         if number < len(actions):
             actions[number][2]()
+
+    def _enter(self) -> None:
+        """The first action, unless none of them is to be taken in haste."""
+        found = self._actions(self._rows.current_key())
+        if found and found[0][1]:
+            found[0][2]()
+
+    def _press(self, wanted: str) -> None:
+        """Acts, if the chosen entry has an action by this key."""
+        for _, key, act in self._actions(self._rows.current_key()):
+            if key == wanted:
+                act()
+                break
+
+    def pop_at_row(self) -> None:
+        """The menu of the chosen entry, for those who ask by keyboard."""
+        item = self._rows.currentItem()
+        if item is not None:
+            self._pop_menu(self._rows.viewport().mapToGlobal(self._rows.visualItemRect(item).center()))
 
     def takes(self, event: QKeyEvent) -> bool:
         """Whether a key pressed in the window is one of these; then it acts, if the entry has such an action."""
@@ -85,10 +105,7 @@ class ActionBar(QWidget):
             wanted = "Ctrl+C"
         if wanted is None:
             return False
-        for _, key, act in self._actions(self._rows.current_key()):
-            if key == wanted:
-                act()
-                break
+        self._press(wanted)
         return True
 
     def minimumSizeHint(self) -> QSize:
@@ -132,5 +149,7 @@ class ActionWindow(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.close()
+        elif event.key() == Qt.Key.Key_F10 and event.modifiers() == Qt.KeyboardModifier.ShiftModifier:
+            self._bar.pop_at_row()
         elif not self._bar.takes(event):
             super().keyPressEvent(event)

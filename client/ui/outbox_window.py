@@ -237,9 +237,11 @@ class OutboxWindow(ActionWindow):
         error = delivery.last_error
         again = say("Continue") if is_paused(delivery) else say("Send now")
         found: list[Action] = [(again, "Return", partial(self._try, self._session.retry, key))]
-        if error is not None and error.asks:
-            found[0] = (say("Send again"), *found[0][1:])
-            found.append((say("It arrived"), "Space", partial(self._try, self._session.waiting.it_arrived, key)))
+        if delivery.asks:  # neither answer has a key: a hasty Enter would make a second ticket
+            found = [
+                (say("Send again"), "", partial(self._try, self._session.waiting.send_again, key)),
+                (say("It arrived"), "", partial(self._try, self._session.waiting.it_arrived, key)),
+            ]
         if error is not None and error.code == "paste_link":
             page = error.values.get("page", "")
             found[:0] = [

@@ -166,23 +166,32 @@ def test_what_the_desk_refused_says_why_and_offers_ways_on(world: tuple[Session,
     menu.close()
 
 
-def test_what_may_have_arrived_asks_and_takes_both_answers(world: tuple[Session, Bridge]) -> None:
+@pytest.mark.parametrize(("said", "noted"), [("It arrived", "arrived"), ("Send again", "again")])
+def test_what_may_have_arrived_asks_and_takes_both_answers(
+    world: tuple[Session, Bridge], said: str, noted: str
+) -> None:
     session, _ = world
     report_id = submitted(session, "Lost answer")
     folder = session.shelf.find(report_id)
     assert folder is not None
     with session.outbox.held(report_id) as state:
         asked = {"step": "create", "service": "desk"}
-        state.steps, state.needs_you = {"create": None, "create/asked": "yes"}, True
+        state.steps, state.needs_you = {"create": None}, True
         state.last_error = Trouble("maybe_sent", "it got lost", "", "it got lost", asked)
         folder.write_log(state)
     window = opened(world)
     until(lambda: rows(window) and rows(window)[0].state == "Needs you")
     assert rows(window)[0].detail.startswith("It may have arrived; send it again?")
     assert actions(window) == ["Send again", "It arrived", "Change", "Discard"]
+    QTest.keyClick(window.list, Qt.Key.Key_Return)
     QTest.keyClick(window.list, Qt.Key.Key_Space)
-    until(lambda: folder.read_log().steps["create/asked"] == "arrived")
+    QTest.qWait(100)
+    assert folder.read_log().needs_you, "a hasty key is no answer"
+    button = next(b for b in window.findChildren(QAbstractButton) if b.accessibleName() == said)
+    button.click()
+    until(lambda: folder.read_log().steps.get("create/answer") == noted)
     until(lambda: not folder.read_log().needs_you)
+    assert window.list.hasFocus()
 
 
 def test_a_large_file_is_left_out_at_the_users_wish(world: tuple[Session, Bridge]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from uploader.errors import Cancelled, FileChanged, MaybeSent, UploaderError
 from uploader.journal import Journal, MemoryJournal, Steps
-from uploader.remote import it_arrived
+from uploader.remote import it_arrived, send_again
 from uploader.ticket import Attachment, Desk, Link, SharedFile, TextSection, Ticket, TicketRef, quiet
 
 TRIES = 5
@@ -83,8 +83,7 @@ def with_patience(act: Callable[[], R], journal: Journal, arrived: Callable[[], 
             return act()
         except MaybeSent as question:
             assert arrived is not None, f"a needless question: {question}"
-            if arrived():
-                it_arrived(journal, question.values)
+            (it_arrived if arrived() else send_again)(journal, question.values)
         except UploaderError:
             pass
     return act()

@@ -25,6 +25,7 @@ from uploader.errors import FileRefused, Gone, InvalidField, MaybeSent, OutcomeU
 from uploader.journal import MemoryJournal
 from uploader.names import clean_name
 from uploader.plain_text import plain_text
+from uploader.remote import send_again
 from uploader.setting import Secret
 from uploader.ticket import Desk, Ticket, quiet
 from uploader.wire import Wire
@@ -230,9 +231,10 @@ class TestWithoutAnArchive:
             except OutcomeUnknown:
                 unknown += 1
                 arrived = self.said(forgetful, mesa, ticket)
-                with pytest.raises(MaybeSent):
+                with pytest.raises(MaybeSent) as question:
                     desk.submit(ticket, journal, quiet)
                 assert self.said(forgetful, mesa, ticket) == arrived, "it went again without a word of the person's"
+                send_again(journal, question.value.values)
                 desk.submit(ticket, journal, quiet)
                 assert self.said(forgetful, mesa, ticket) == arrived + 1
             except Temporary:
