@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from client.draft import Draft
 from client.figures import Figures, figures
-from client.report import Delivery
+from client.folder import Damaged
+from client.report import Delivery, Report, State, Trouble
 from client.tickets import Mine, Tickets
+from uploader.body import apart
+from uploader.inbox import Reply
 from uploader.ticket import TicketRef
+
+JUST_SENT = 30
+"""Of what was sent last, so many are looked at for an answer that the desk has not shown yet."""
+SHOWN_SENT = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class OnItsWay:
+    """An answer of one's own that the conversation of the desk does not hold yet: a draft, or what was handed over."""
+
+    report_id: str
+    written_at: datetime
+    text: str
+    files: tuple[str, ...]
+    state: State
+    trouble: Trouble | None = None
 
 
 class Answers:
-    """Any thread. ``new_draft``, ``recall`` and ``remember`` are the session's."""
+    """Any thread. What is called besides the tickets is the session's."""
 
     def __init__(
         self,
@@ -21,13 +43,39 @@ class Answers:
         new_draft: Callable[..., Draft],
         recall: Callable[[str, Any], Any],
         remember: Callable[[str, Any], None],
+        drafts: Callable[[], Iterable[Draft]],
+        deliveries: Callable[[int], Iterable[Delivery]],
+        report: Callable[[str], Report],
     ) -> None:
         self._tickets, self._new_draft = tickets, new_draft
+        self._drafts, self._deliveries, self._report = drafts, deliveries, report
         self._recall, self._remember = recall, remember
 
     def new(self, mine: Mine, text: str = "") -> Draft:
         """A draft that answers a ticket; it is sent as any other. Raises: OSError."""
         return self._new_draft(**_values(mine, text))
+
+    def on_their_way(self, mine: Mine, seen: tuple[Reply, ...]) -> tuple[OnItsWay, ...]:
+        """One's own answers to this ticket that are not among ``seen``, oldest first; drafts are the last."""
+        own = [reply.text for reply in seen if reply.mine]
+        there = {_plain(apart(text)[0]) for text in own}
+        found = list[OnItsWay]()
+        for delivery in self._deliveries(JUST_SENT):
+            if not answers(delivery, mine):
+                continue
+            with suppress(KeyError, Damaged):
+                report = self._report(delivery.report_id)
+                shown = _plain(report.description) in there or any(report.id in text for text in own)
+                if delivery.state != "sent" or (_is_fresh(delivery) and not shown):
+                    found.append(_on_its_way(report, delivery.state, delivery.last_error))
+        found.sort(key=lambda answer: answer.written_at)
+        drafts = [draft.report for draft in self._drafts() if _is_to(draft.report, mine)]
+        return (*found, *(_on_its_way(report, "draft") for report in drafts))
+
+    def draft_of(self, mine: Mine) -> Draft | None:
+        """The answer to this ticket that was begun and not sent; the newest."""
+        found = [draft for draft in self._drafts() if _is_to(draft.report, mine)]
+        return found[-1] if found else None
 
     def turn(self, draft: Draft, mine: Mine, text: str) -> None:
         """What was written for a new ticket becomes an answer to an open one. Raises: OSError."""
@@ -54,6 +102,29 @@ class Answers:
 def is_answer(delivery: Delivery) -> bool:
     """Whether what was sent answers a ticket: its summary begins as ``_values`` makes it."""
     return delivery.ticket is not None and delivery.summary.startswith(f"{delivery.ticket.id}: ")
+
+
+def answers(delivery: Delivery, mine: Mine) -> bool:
+    """Whether it is an answer to this ticket, sent or not."""
+    return delivery.summary.startswith(f"{mine.ticket.id}: ") and delivery.desk == mine.desk
+
+
+def _is_to(report: Report, mine: Mine) -> bool:
+    ref = report.reply_to
+    return ref is not None and (report.desk, ref.id) == (mine.desk, mine.ticket.id)
+
+
+def _is_fresh(delivery: Delivery) -> bool:
+    return delivery.sent_at is not None and datetime.now(UTC) - delivery.sent_at < SHOWN_SENT
+
+
+def _on_its_way(report: Report, state: State, trouble: Trouble | None = None) -> OnItsWay:
+    names = tuple(file.name for file in report.attachments)
+    return OnItsWay(report.id, report.created_at, report.description, names, state, trouble)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _values(mine: Mine, text: str) -> dict[str, Any]:

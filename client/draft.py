@@ -75,9 +75,12 @@ class Draft:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was written, and no file lies in it, not even one that a crash left unattached."""
+        """Nothing was written, and no file lies in it, not even one that a crash left unattached.
+
+        The subject of an answer is the ticket's, and nobody wrote it.
+        """
         report = self._report
-        if report.summary.strip() or report.description.strip() or report.attachments:
+        if (report.summary.strip() and report.reply_to is None) or report.description.strip() or report.attachments:
             return False
         return not any(place.is_dir() and any(place.iterdir()) for place in (self._folder.files, self._folder.pictures))
 

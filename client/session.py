@@ -76,7 +76,10 @@ class Session:
         self.setup = Setup(self.places)
         self.support = Support(lambda: self.settings)
         self.articles = Articles(paths.data / "articles.sqlite", self.places, lambda: self.settings.articles.folder)
-        self.answers = Answers(self.tickets, self.new_draft, self.recall, self.remember)
+        self.answers = Answers(
+            self.tickets, self.new_draft, self.recall, self.remember, self.drafts,
+            lambda sent: self.deliveries(sent=sent), self.report,
+        )  # fmt: skip
         self.polling = Polling(self.tickets, self.places.desk_names)
 
     # -- life -------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from client.terms import more_words, ticket_priority, ticket_word
+from client.answers import OnItsWay
+from client.terms import delivery_word, more_words, ticket_priority, ticket_word
 from client.tickets import OVER, Mine, file_name
 from client.ui import look
 from client.ui.alive import while_alive
@@ -19,7 +20,7 @@ from client.ui.outbox_window import shortened
 from client.ui.pieces import Divider, Label, OneLine, Panel, StateLabel, Tone
 from client.ui.prose import Prose
 from client.ui.rating import Rating
-from client.words import moment, say, size
+from client.words import explain, moment, say, size
 from uploader.body import apart
 from uploader.inbox import RemoteFile, Reply
 
@@ -45,6 +46,8 @@ class Conversation(QWidget):
     rated = Signal(int, str)
     closed_question = Signal()
     page_wanted = Signal()
+    outbox_wanted = Signal()
+    draft_wanted = Signal(str)
 
     def __init__(self, phrases: look.Phrases) -> None:
         super().__init__()
@@ -52,6 +55,7 @@ class Conversation(QWidget):
         self._to_end = QTimer(self, singleShot=True, interval=500)
         self._unfolded = set[str]()
         self._shown: tuple[Mine, tuple[Reply, ...], str, str] | None = None
+        self._going: tuple[OnItsWay, ...] = ()
         self.subject, self.state = Label(size="large", strong=True, wrap=True), StateLabel()
         self._about, self.note = OneLine("faint", "small"), OneLine("faint", "small")
         self._page, self._solve, self._reopen = LinkButton("external-link"), QuietButton("check"), QuietButton("undo-2")
@@ -73,7 +77,7 @@ class Conversation(QWidget):
         tell(lambda _: self._show_again(), lambda: "")
         tell(self._scroll.setAccessibleName, lambda: say("Conversation"))
         self.send.clicked.connect(self._reply)
-        self.attach.clicked.connect(lambda: self.reply_with_files.emit(self.take_text()))
+        self.attach.clicked.connect(lambda: self.reply_with_files.emit(self.text.toPlainText().strip()))
         self._page.clicked.connect(self.page_wanted)
         self._solve.clicked.connect(self.solved)
         self._reopen.clicked.connect(self.reopened)
@@ -81,13 +85,16 @@ class Conversation(QWidget):
         self.rating.put_off.connect(self.closed_question)
         self.text.textChanged.connect(self._show_buttons)
 
-    def show_ticket(self, mine: Mine, replies: tuple[Reply, ...], due: str, rating: str) -> None:
-        """``due``: when an answer is due, in words. ``rating``: as ``InboxAbilities`` says it."""
+    def show_ticket(
+        self, mine: Mine, replies: tuple[Reply, ...], due: str, rating: str, going: tuple[OnItsWay, ...] = ()
+    ) -> None:
+        """``due``: when an answer is due, in words. ``rating``: as ``InboxAbilities`` says it. ``going``: one's own
+        answers that the desk does not have yet."""
         other, bar = not self.shows(mine), self._scroll.verticalScrollBar()
-        same = not other and self._shown is not None and self._shown[1] == replies
+        same = not other and self._shown is not None and (self._shown[1], self._going) == (replies, going)
         if other or bar.value() >= bar.maximum() - look.S:
             self._to_end.start()  # who reads the end goes on to: a rating that comes must not hide the last words
-        self._mine, self._shown = mine, (mine, replies, due, rating)
+        self._mine, self._shown, self._going = mine, (mine, replies, due, rating), going
         self.subject.setText(mine.ticket.subject)
         words, tone = state_words(mine)
         self.state.setText(words)
@@ -105,7 +112,7 @@ class Conversation(QWidget):
             self._unfolded.clear()
             self.note.clear()
         if not same:  # what is marked with the mouse, or has the keyboard, stays so
-            self._show_messages(replies)
+            self._show_messages(replies, going)
         self._show_buttons()
 
     def shows(self, mine: Mine) -> bool:
@@ -117,7 +124,7 @@ class Conversation(QWidget):
         """In the language of this moment."""
         if self._shown is not None:
             shown, self._shown = self._shown, None
-            self.show_ticket(*shown)
+            self.show_ticket(*shown, self._going)
 
     def take_text(self) -> str:
         """What was written, and the field is empty again."""
@@ -179,7 +186,7 @@ class Conversation(QWidget):
         note.addWidget(self.note)
         whole.addLayout(note)
 
-    def _show_messages(self, replies: tuple[Reply, ...]) -> None:
+    def _show_messages(self, replies: tuple[Reply, ...], going: tuple[OnItsWay, ...]) -> None:
         while (item := self._messages.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.hide()
@@ -187,12 +194,20 @@ class Conversation(QWidget):
                 widget.deleteLater()
         for reply in replies:
             self._messages.addWidget(_Message(reply, self.file_wanted.emit, self._unfolded))
+        for answer in going:
+            self._messages.addWidget(_Going(answer, self._go_to))
         before: QWidget = self._scroll
         for part in self._inner.findChildren(QWidget):  # by keys they come where the eye meets them, not at the end
             if part.focusPolicy() & Qt.FocusPolicy.TabFocus and part.parent() is not None:
                 QWidget.setTabOrder(before, part)
                 before = part
         QTimer.singleShot(0, while_alive(self, self._inner.fit))
+
+    def _go_to(self, answer: OnItsWay) -> None:
+        if answer.state == "draft":
+            self.draft_wanted.emit(answer.report_id)
+        else:
+            self.outbox_wanted.emit()
 
     def _grown(self, _least: int, most: int) -> None:
         """A conversation that was just opened is read from its end; the layout knows late how long it is."""
@@ -282,3 +297,33 @@ class _Message(QWidget):
             column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
         if "\n" in carried:  # our mark alone tells a reader nothing
             column.addWidget(Folded(reply.key, carried, unfolded))
+
+
+class _Going(QWidget):
+    """One's own answer that the desk does not have yet: how it stands, and the way to it."""
+
+    def __init__(self, answer: OnItsWay, go_to: Callable[[OnItsWay], object]) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(look.XXL + look.M, look.S, look.M, look.S)
+        column.setSpacing(look.XS)
+        who, state = OneLine("faint", "small"), StateLabel()
+        who.setText(f"{say('You')} · {moment(answer.written_at)}")
+        why = explain(answer.trouble.code)[0] if answer.trouble is not None and answer.state != "sending" else ""
+        word = say("Waiting to be sent") if answer.state == "queued" else delivery_word(answer.state)
+        state.setText(f"{word}: {why}" if why else word)
+        state.setWordWrap(True)
+        tones: dict[str, Tone] = {"sending": "accent", "sent": "ok", "draft": "quiet"}
+        state.set_tone(tones.get(answer.state, "warn"))
+        column.addWidget(who)
+        column.addWidget(Prose(answer.text))
+        for name in answer.files:
+            file = OneLine("quiet", "small")
+            file.setText(name)
+            column.addWidget(file)
+        column.addWidget(state)
+        if answer.state != "sent":
+            way = FlushLink()
+            way.setText(say("Continue") if answer.state == "draft" else say("Show in “On their way”"))
+            way.clicked.connect(partial(go_to, answer))
+            column.addWidget(way, 0, Qt.AlignmentFlag.AlignLeft)

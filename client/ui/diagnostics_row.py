@@ -63,7 +63,7 @@ class DiagnosticsRow(Panel):
         phrases.tell(self.tick.setAccessibleName, lambda: say("Send diagnostics of this computer"))
         phrases.tell(self.review.setText, lambda: say("Review"))
         phrases.tell(self._detail.setText, self._words)
-        wanted = session.settings.report.diagnostics != "none"
+        wanted = session.settings.report.diagnostics != "none" and draft.report.reply_to is None
         self.tick.setChecked(wanted or bool(self._sections))
         self.tick.toggled.connect(self._toggled)
         self.review.clicked.connect(self.review_wanted)

@@ -55,6 +55,7 @@ class ReportFields(QWidget):
         self.subject.home(False)
         self.subject.setReadOnly(True)
         self.description.setPlainText(report.description)
+        self.description.setPlaceholderText(self._description_hint())
         self.description.setFocus()
         for part in (self.kind, self.priority, self._kind_label, self._priority_label, self._criteria):
             part.hide()
@@ -67,6 +68,9 @@ class ReportFields(QWidget):
             "kind": self.kind.choice(),
             "priority": self.priority.choice(),
         }
+
+    def _description_hint(self) -> str:
+        return say("Your answer") if self.subject.isReadOnly() else say("What did you do, what did you expect")
 
     def _build(self) -> None:
         self.subject.setFont(look.font("large"))
@@ -92,7 +96,7 @@ class ReportFields(QWidget):
         tell, name = phrases.tell, phrases.name
         tell(self.subject.setPlaceholderText, lambda: say("What happens, in one line"))
         name(self.subject, lambda: say("Subject"))
-        tell(self.description.setPlaceholderText, lambda: say("What did you do, what did you expect"))
+        tell(self.description.setPlaceholderText, self._description_hint)
         name(self.description, lambda: say("Description"))
         for label, choice, word in (
             (self._kind_label, self.kind, lambda: say("Kind")),

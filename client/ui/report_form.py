@@ -375,8 +375,7 @@ class ReportForm(QWidget):
             return
         if self._stage in ("writing", "waiting"):
             self._save_now()
-            report = self.draft.report
-            if not (report.summary.strip() or report.description.strip() or report.attachments or self._copying):
+            if self.draft.is_empty and not self._copying:
                 self._session.discard(self.draft)
         self.diagnostics.stop()
         if self._consent is not None:

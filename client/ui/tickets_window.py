@@ -11,9 +11,10 @@ from PySide6.QtCore import QEvent, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
+from client.answers import OnItsWay, answers
 from client.draft import Draft
 from client.figures import Figures
-from client.report import DeliveryChanged, Event, TicketNews
+from client.report import Delivery, DeliveryChanged, Event, TicketNews
 from client.session import Session
 from client.tickets import Mine, file_name
 from client.ui import look
@@ -39,6 +40,8 @@ PASSING_MS = 6000
 class TicketsWindow(QWidget):
     form_wanted = Signal(object)
     report_wanted = Signal()
+    draft_wanted = Signal(str)
+    outbox_wanted = Signal()
 
     def __init__(self, session: Session, bridge: Bridge) -> None:
         super().__init__(None)
@@ -131,6 +134,8 @@ class TicketsWindow(QWidget):
         self.talk.rated.connect(self._rate)
         self.talk.closed_question.connect(lambda: self._act(self._session.tickets.do_not_ask))
         self.talk.page_wanted.connect(self._open_page)
+        self.talk.outbox_wanted.connect(self.outbox_wanted)
+        self.talk.draft_wanted.connect(self.draft_wanted)
         self._bridge.happened.connect(self._on_event)
 
     def _read(self, tickets: tuple[Mine, ...], figures: Figures, cut_off: bool) -> None:
@@ -196,14 +201,17 @@ class TicketsWindow(QWidget):
         if not self.talk.shows(mine):  # what the list knows already, until the words are read
             self.talk.show_ticket(mine, (), "", "")
             self.talk.rating.hide()
-        known = lambda: (self._session.tickets.replies(mine), self._way_back(mine))  # noqa: E731
 
-        def show(found: tuple[tuple[Reply, ...], str | None]) -> None:
+        def known() -> tuple[tuple[Reply, ...], str | None, tuple[OnItsWay, ...]]:
+            replies = self._session.tickets.replies(mine)
+            return replies, self._way_back(mine), self._session.answers.on_their_way(mine, replies)
+
+        def show(found: tuple[tuple[Reply, ...], str | None, tuple[OnItsWay, ...]]) -> None:
             now = self._chosen()
             if now is not None and (now.desk, now.ticket.key) == key:
-                replies, rating = found
+                replies, rating, going = found
                 due = self._session.support.due(now).words
-                self.talk.show_ticket(now, replies, due, rating or "")
+                self.talk.show_ticket(now, replies, due, rating or "", going)
                 if not replies and rating is None:
                     self.talk.note.setText(say("This help desk tells nothing back here; its answers come by mail."))
 
@@ -261,14 +269,24 @@ class TicketsWindow(QWidget):
         self._failed(error)
 
     def _reply_with_files(self, text: str) -> None:
+        """Goes on with the answer that was begun; then what stands in the field stays there."""
         mine = self._chosen()
-        if mine is not None:
-            make = partial(self._session.answers.new, mine, text)
+        if mine is None:
+            return
 
-            def made(draft: Draft) -> None:
-                self.form_wanted.emit(draft)
+        def begin() -> tuple[Draft, bool]:
+            begun = self._session.answers.draft_of(mine)
+            return begun or self._session.answers.new(mine, text), begun is None
 
-            self._bridge.background(make, while_alive(self, made), self._failed, in_order=True)
+        def made(found: tuple[Draft, bool]) -> None:
+            draft, is_new = found
+            if is_new:
+                self.talk.take_text()
+            else:
+                self.talk.note.setText(say("The answer that you began is open again."))
+            self.form_wanted.emit(draft)
+
+        self._bridge.background(begin, while_alive(self, made), self._failed, in_order=True)
 
     def _fetch(self, file: RemoteFile) -> None:
         mine = self._chosen()
@@ -302,16 +320,28 @@ class TicketsWindow(QWidget):
         self.talk.note.setText(say("{why}. Shown is what was last seen.", why=trouble_words(error).rstrip(".")))
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, TicketNews) or (isinstance(event, DeliveryChanged) and event.delivery.state == "sent"):
-            if isinstance(event, DeliveryChanged):
-                self.talk.note.setText(sent := say("Sent."))
-                gone = lambda: self.talk.note.setText(self.talk.note.text().removesuffix(sent))  # noqa: E731
-                QTimer.singleShot(PASSING_MS, while_alive(self, gone))
-                self._wanted = self.list.current_key()
-            mine = self._chosen()
-            self.refresh()
-            if mine is not None and self.isVisible():
-                self._open(mine)
+        mine = self._chosen()
+        if isinstance(event, DeliveryChanged):
+            if mine is not None and answers(event.delivery, mine):
+                self._tell_answer(mine, event.delivery)
+            if event.delivery.state != "sent":
+                return
+            self._wanted = self.list.current_key()
+        elif not isinstance(event, TicketNews):
+            return
+        self.refresh()
+        if mine is not None and self.isVisible():
+            self._open(mine)
+
+    def _tell_answer(self, mine: Mine, answer: Delivery) -> None:
+        """How the answer stands is said at its words; below them no “Sending…” stays behind."""
+        if answer.state == "sending":
+            return
+        self.talk.note.setText(said := say("Sent.") if answer.state == "sent" else "")
+        if said:
+            gone = lambda: self.talk.note.setText(self.talk.note.text().removesuffix(said))  # noqa: E731
+            QTimer.singleShot(PASSING_MS, while_alive(self, gone))
+        self._show_chosen()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

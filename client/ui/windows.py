@@ -53,6 +53,8 @@ class Windows(QObject):
         def make() -> QWidget:
             window = TicketsWindow(self._session, self._bridge)
             window.form_wanted.connect(self.form_wanted)
+            window.draft_wanted.connect(self.draft_wanted)
+            window.outbox_wanted.connect(self.outbox)
             window.report_wanted.connect(partial(self.form_wanted.emit, None))
             return window
 

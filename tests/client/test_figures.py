@@ -19,7 +19,7 @@ from uploader.inbox import State
 
 def figures(tickets: Tickets, spared: int = 0) -> Figures:
     recall: Callable[[str, Any], Any] = lambda name, default: spared or default  # noqa: E731
-    return Answers(tickets, _no_draft, recall, lambda name, value: None).figures()
+    return Answers(tickets, _no_draft, recall, lambda name, value: None, tuple, _no_draft, _no_draft).figures()
 
 
 def _no_draft(**values: object) -> Any:

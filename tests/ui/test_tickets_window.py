@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from client.draft import Draft
+from client.session import Session
+from client.ui.buttons import FlushLink
+from client.ui.pieces import StateLabel
+from client.ui.prose import Prose
+from client.ui.report_form import ReportForm
 from client.ui.tickets_window import TicketsWindow
 from tests.client.story_desk import StoryDesk, tickets_of
 from tests.ui.every_window import running_session, until
-from uploader.inbox import MOST_TICKETS
+from uploader.inbox import MOST_TICKETS, OwnTicket, Reply
 
 
 def test_the_window_says_that_there_are_older_ones(app: QApplication) -> None:
@@ -21,3 +33,88 @@ def test_the_window_says_that_there_are_older_ones(app: QApplication) -> None:
         until(lambda: window.list.count() == MOST_TICKETS)
         assert "older ones at the help desk only" in window._foot.text()
         window.close()
+
+
+@pytest.fixture
+def away(app: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Session, TicketsWindow]]:
+    """My tickets, with one ticket of a desk that cannot be reached."""
+    monkeypatch.setenv("TESTIGO_SECRET_MESA", "x")
+    with running_session() as (session, bridge):
+        session.paths.settings_file.write_text('[desks.mesa]\nkind = "rt"\nurl = "http://127.0.0.1:9"\nuser = "ana"\n')
+        session.change({"report.desk": "mesa"})
+        now = datetime.now(UTC)
+        ticket = OwnTicket("4711", "4711", "", "Pedido", "open", "", "", now, now, may=("reply",))
+        session.tickets._keep("mesa", ticket, (Reply("1", "ana", True, now, "No va"),))
+        window = TicketsWindow(session, bridge)
+        window.show()
+        until(lambda: shown(window) == ["No va"])
+        yield session, window
+        window.close()
+
+
+def shown(window: TicketsWindow) -> list[str]:
+    return [prose.toPlainText() for prose in window.talk.findChildren(Prose) if prose.isVisible()]
+
+
+def states(window: TicketsWindow) -> str:
+    labels = window.talk._scroll.findChildren(StateLabel)
+    return " ".join(label.text() for label in labels if label.isVisible())
+
+
+def link(window: TicketsWindow, words: str) -> FlushLink:
+    return next(one for one in window.talk.findChildren(FlushLink) if one.text() == words and one.isVisible())
+
+
+def test_an_answer_that_waits_for_the_desk_stands_in_its_conversation(away: tuple[Session, TicketsWindow]) -> None:
+    session, window = away
+    QTest.keyClicks(window.talk.text, "Sigue igual")
+    window.talk.send.click()
+    until(lambda: shown(window) == ["No va", "Sigue igual"])
+    assert "Waiting to be sent" in states(window)
+    (waits,) = session.deliveries()
+    session.send_now(waits.report_id)
+    until(lambda: "The help desk does not answer" in states(window))
+    assert "Sending" not in window.talk.note.text()
+    QTest.keyClick(window.list, Qt.Key.Key_F5)
+    QTest.qWait(200)
+    assert shown(window) == ["No va", "Sigue igual"]
+    asked: list[bool] = []
+    window.outbox_wanted.connect(lambda: asked.append(True))
+    link(window, "Show in “On their way”").click()
+    assert asked
+
+
+def test_an_answer_begun_in_the_form_is_gone_on_with_and_an_empty_one_leaves_nothing(
+    away: tuple[Session, TicketsWindow],
+) -> None:
+    session, window = away
+    forms: list[ReportForm] = []
+
+    def open_form(draft: Draft) -> None:
+        forms.append(ReportForm(session, window._bridge, draft, tuple))
+        forms[-1].show()
+
+    window.form_wanted.connect(open_form)
+    window.talk.attach.click()
+    until(lambda: len(forms) == 1)
+    assert not forms[0].diagnostics.tick.isChecked()
+    assert forms[0].fields.description.placeholderText() == "Your answer"
+    QTest.keyClick(forms[0], Qt.Key.Key_Escape)
+    assert not session.drafts()
+
+    QTest.keyClicks(window.talk.text, "Mira esto")
+    window.talk.attach.click()
+    until(lambda: len(forms) == 2)
+    assert window.talk.text.toPlainText() == ""
+    QTest.keyClick(forms[1], Qt.Key.Key_Escape)
+    window.refresh()
+    until(lambda: shown(window) == ["No va", "Mira esto"])
+    assert "Draft" in states(window)
+    QTest.keyClicks(window.talk.text, "y esto")
+    window.talk.attach.click()
+    until(lambda: len(forms) == 3)
+    assert forms[2].fields.description.toPlainText() == "Mira esto"
+    assert window.talk.text.toPlainText() == "y esto"
+    assert "is open again" in window.talk.note.text()
+    assert len(session.drafts()) == 1
+    forms[2].close()
