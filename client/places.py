@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -132,6 +132,13 @@ class Places:
         listed, load = (DESKS, desk_kind) if what == "desk" else (SHARES, share_kind)
         return {kind: settings_of(load(kind)) for kind in listed}
 
+    def part(self, what: str, kind: str, field: str) -> Setting | None:
+        """One setting that a kind of "desk" or "share" declares; None: there is no such kind or setting."""
+        with suppress(InvalidField):
+            declared = settings_of(desk_kind(kind) if what == "desk" else share_kind(kind))
+            return next((part for part in declared if part.name == field), None)
+        return None
+
     def titles(self, what: str) -> dict[str, str]:
         """What each kind of "desk" or "share" calls itself, as an English key."""
         listed, load = (DESKS, desk_kind) if what == "desk" else (SHARES, share_kind)
@@ -202,6 +209,9 @@ class Places:
     ) -> tuple[str, dict[str, object]]:
         if name in known:
             return name, dict(known[name])
+        if self._settings().fault and not known:  # whoever reads it would not know that a help desk was meant
+            raise InvalidField(what, "the settings cannot be read, so nobody knows where this shall go: {why}",
+                               why=self._settings().fault)  # fmt: skip
         if name == DEFAULT:
             return DEFAULT, {"kind": "folder", "path": str(self._default_folder(what))}
         known_names = ", ".join(known or [DEFAULT])
@@ -223,6 +233,11 @@ class Places:
         shut, held = None, False
         for part in declared:
             if part.name in values:
+                if part.kind == "secret" and isinstance(values[part.name], str) and self._plain() is None:
+                    raise InvalidField(
+                        part.name, "a password stands in the settings file; take it out of there and keep it in the "
+                        "keychain: testigo desk login {place}", place=place,
+                    )  # fmt: skip
                 values[part.name] = part.meant(values[part.name])
             elif part.kind == "secret":
                 name = secret_name(place, declared, part.name)

@@ -179,8 +179,9 @@ class Session:
         blocking = tuple(p for p in self.problems(draft) if p.blocking)
         if blocking:
             raise NotReady(blocking)
-        if not draft.report.desk and (desk := self.places.ruled_desk(draft.report.kind, draft.report.priority)):
-            draft.set(desk=desk)
+        if not draft.report.desk:  # pinned: another default must not take over what waits, nor what may have arrived
+            ruled = self.places.ruled_desk(draft.report.kind, draft.report.priority)
+            draft.set(desk=ruled or self.places.desk_name())
         if draft.report.reply_to is None and (fields := self.support.fields()):
             draft.set(fields={**fields, **draft.report.fields})
         if any(way == "link" for way in self.ways(draft).values()):  # another default must not take over half way

@@ -6,6 +6,7 @@ import argparse
 import getpass
 import platform
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -206,11 +207,36 @@ def _check_value(session: Session, key: str, value: str) -> None:
             raise Failure("settings_invalid", reason(error), FORBIDDEN) from error
     if key == "report.rules":
         session.places.check_rules(value)
+    if key.startswith(("desks.", "shares.")) and (fault := _fault_of_place(session, key, value)):
+        raise Failure("settings_invalid", fault, FORBIDDEN)
     places = {"report.desk": session.places.desk_names(), "report.share": session.places.share_names()}
     if value and key in places and value not in places[key]:
         known = ", ".join(places[key])
         words = say("the settings name no “{wanted}”; there is {known}", wanted=value, known=known)
         raise Failure("settings_invalid", words, FORBIDDEN)
+
+
+def _fault_of_place(session: Session, key: str, value: str) -> str:
+    """What is wrong with one value of a desk or share; empty: nothing that can be told from here."""
+    table, _, rest = key.partition(".")
+    name, _, field = rest.partition(".")
+    declared = session.places.declared(table[:-1])
+    known = getattr(session.settings, table).get(name, {})
+    kind = value if field == "kind" else str(known.get("kind", ""))
+    if kind not in declared:
+        return say("“{key}” is one of {known}", key=f"{table}.{name}.kind", known=", ".join(declared))
+    part = next((each for each in declared[kind] if each.name == field), None)
+    if field == "kind":
+        return ""
+    if part is None:
+        names = ", ".join(each.name for each in declared[kind])
+        return say("“{field}” is not a setting of this service; it knows {known}", field=field, known=names)
+    if part.kind == "secret":
+        return say("a password belongs into the keychain: testigo desk login {name}", name=name)
+    if part.kind == "url" and "://" in value and not value.startswith(("https://", "http://")):
+        return say("“{host}” is no web address; it begins with https://", host=value[:40])
+    fault = part.fault(part.meant(value))
+    return say("the setting “{field}” is wrong: {why}", field=field, why=detail(fault, {})) if fault else ""
 
 
 def _values(session: Session) -> list[dict[str, Any]]:
@@ -219,11 +245,18 @@ def _values(session: Session) -> list[dict[str, Any]]:
     for table, places in (("desks", settings.desks), ("shares", settings.shares)):
         for name, fields in places.items():
             listed += [
-                {"key": f"{table}.{name}.{field}", "value": value, "locked": bool(settings.lock(f"{table}.{name}")),
+                {"key": f"{table}.{name}.{field}", "value": _shown(session, table, fields, field),
+                 "locked": bool(settings.lock(f"{table}.{name}")),
                  "origin": settings.given(f"{table}.{name}") or str(session.paths.settings_file)}
-                for field, value in fields.items()
+                for field in fields
             ]  # fmt: skip
     return listed
+
+
+def _shown(session: Session, table: str, fields: Mapping[str, object], field: str) -> object:
+    """A value of a desk or share; a password that stands there all the same is nobody's to read."""
+    part = session.places.part(table[:-1], str(fields.get("kind", "")), field)
+    return "•••" if part is not None and part.kind == "secret" else fields[field]
 
 
 def _schema(key: str) -> dict[str, Any]:

@@ -341,3 +341,38 @@ def test_a_report_that_may_have_arrived_goes_again_only_when_that_is_said_of_it(
     code, found = answer("outbox", "arrived", waits)
     assert (code, found["error"]["code"]) == (4, "refused")
     assert "waits for something else" in found["error"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("desks.it.token", "geheim-1-2-3", "testigo desk login it"),
+        ("desks.it.kind", "nope", "rt"),
+        ("desks.new.url", "https://x.example.org", "desks.new.kind"),
+        ("desks.it.url", "ftp://x.example.org", "https://"),
+        ("desks.it.colour", "red", "queue"),
+    ],
+)
+def test_a_desk_is_not_set_to_what_it_cannot_be_and_no_password_goes_into_the_file(
+    home: Path, key: str, value: str, told: str
+) -> None:
+    (home / "config").mkdir(parents=True)
+    file = home / "config" / "settings.toml"
+    file.write_text('[desks.it]\nkind = "rt"\nurl = "https://rt.example.org"\n')
+    before = file.read_text()
+    code, found = answer("settings", "set", key, value)
+    assert (code, found["error"]["code"]) == (3, "settings_invalid")
+    assert told in found["error"]["detail"]
+    assert file.read_text() == before
+    assert "geheim" not in str(found)
+
+
+def test_a_password_that_stands_in_the_settings_file_all_the_same_is_not_used(home: Path) -> None:
+    (home / "config").mkdir(parents=True)
+    desk = '[desks.it]\nkind = "rt"\nurl = "https://127.0.0.1:1"\ntoken = "geheim-1-2-3"\n'
+    (home / "config" / "settings.toml").write_text(desk)
+    code, found = answer("desk", "check", "it")
+    assert code == 3
+    assert "testigo desk login it" in str(found)
+    assert "geheim" not in str(found)
+    assert "geheim" not in call("settings", "show")[1]

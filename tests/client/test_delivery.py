@@ -140,3 +140,33 @@ def test_a_lost_or_broken_history_is_built_anew(session: Session) -> None:
     assert len(session.history()) == 1
     assert session.history("nothing like it") == ()
     assert session.history('"; DROP TABLE report; --') == ()
+
+
+def test_a_report_that_waits_goes_to_the_desk_it_was_sent_to_whatever_is_chosen_since(
+    session: Session, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        session.change({f"desks.{name}.kind": "folder", f"desks.{name}.path": str(tmp_path / name)})
+    session.change({"report.desk": "one"})
+    away = (tmp_path / "one").rename(tmp_path / "away")
+    report_id = session.submit(session.new_draft(summary="x"))
+    assert session.send_now(report_id).state == "queued"
+    session.change({"report.desk": "two"})
+    assert session.send_now(report_id).state == "queued"
+    away.rename(tmp_path / "one")
+    delivery = session.send_now(report_id)
+    assert (delivery.state, delivery.desk) == ("sent", "one")
+    assert [len(list((tmp_path / name).glob("T-*"))) for name in ("one", "two")] == [1, 0]
+
+
+def test_where_the_settings_cannot_be_read_and_never_could_nothing_goes_to_a_folder_instead(session: Session) -> None:
+    session.paths.settings_file.parent.mkdir(parents=True, exist_ok=True)
+    session.paths.settings_file.write_text('[raport]\ndesk = "rt"\n')
+    (session.paths.data / "settings.good.toml").unlink(missing_ok=True)
+    session.reload()
+    with pytest.raises(NotReady) as caught:
+        session.submit(session.new_draft(summary="x"))
+    (problem,) = caught.value.problems
+    assert problem.code == "desk_unready"
+    assert "raport" in problem.detail

@@ -217,7 +217,8 @@ def test_two_desks_on_one_server_list_their_own_tickets_and_keep_what_agents_mov
 
 def test_rules_send_some_reports_to_another_desk(session: Session) -> None:
     session.change({"report.rules": "suggestion=folder; claim/high=folder"})
-    for kind, priority, desk in (("suggestion", "low", "folder"), ("claim", "high", "folder"), ("claim", "low", "")):
+    cases = (("suggestion", "low", "folder"), ("claim", "high", "folder"), ("claim", "low", "helpdesk"))
+    for kind, priority, desk in cases:
         draft = session.new_draft(summary="x", kind=kind, priority=priority)
         report_id = session.submit(draft)
         assert session.report(report_id).desk == desk
