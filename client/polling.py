@@ -23,6 +23,8 @@ SPREAD_S = 120.0
 """Over which the first looks of many clients are spread."""
 LEAVE_S = 1.0
 """How long closing waits for them."""
+GOING_ON_S = 2.0
+"""Between two looks while there are conversations left to read; who nudges meanwhile is heard."""
 GROWTH = 1.6
 JITTER = 0.25
 
@@ -79,7 +81,7 @@ class Polling:
         while self._waited(name, wait_s):
             looked, wanted_s = self._look(name)
             pause_s = next_wait_s(pause_s, looked)
-            wait_s = max(pause_s, wanted_s)
+            wait_s = max(GOING_ON_S if looked is not None and looked.left else pause_s, wanted_s)
 
     def _look(self, name: str) -> tuple[Looked | None, float]:
         """What was found, and how long the desk wants to be left alone."""

@@ -166,4 +166,11 @@ class TicketNews:
     solved: bool = False
 
 
-Event = DeliveryChanged | DeliveryProgress | ReportDamaged | TicketNews
+@dataclass(frozen=True, slots=True)
+class TicketsChanged:
+    """Event: the list of one's own tickets at this desk is another one now."""
+
+    desk: str
+
+
+Event = DeliveryChanged | DeliveryProgress | ReportDamaged | TicketNews | TicketsChanged

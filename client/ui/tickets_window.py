@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QStackedLayout,
 from client.answers import OnItsWay, answers
 from client.draft import Draft
 from client.figures import Figures
-from client.report import Delivery, DeliveryChanged, Event, TicketNews
+from client.report import Delivery, DeliveryChanged, Event, TicketNews, TicketsChanged
 from client.session import Session
 from client.tickets import Mine, file_name
 from client.ui import look
@@ -88,6 +88,7 @@ class TicketsWindow(QWidget):
         self._asked = set[tuple[str, str, datetime]]()
         self._figures: Figures | None = None
         self._cut_off = False
+        self._looking = 0
         left = QWidget()
         left.setMinimumWidth(look.sized(210))
         column = QVBoxLayout(left)
@@ -125,6 +126,8 @@ class TicketsWindow(QWidget):
         self.list.currentRowChanged.connect(lambda _: self._show_chosen())
         self._search_soon = QTimer(self, singleShot=True, interval=150)
         self._search_soon.timeout.connect(self._show_rows)
+        self._refresh_soon = QTimer(self, singleShot=True, interval=100)
+        self._refresh_soon.timeout.connect(self.refresh)
         self.search.textChanged.connect(lambda _: self._search_soon.start())
         self.talk.replied.connect(self._reply)
         self.talk.reply_with_files.connect(self._reply_with_files)
@@ -186,6 +189,8 @@ class TicketsWindow(QWidget):
         open_ones = sum(mine.ticket.state in ("open", "waiting") for mine in self._tickets.values())
         older = say("older ones at the help desk only") if self._cut_off else ""
         words = joined(say_n("{n} open ticket", "{n} open tickets", open_ones), older, self._figure_words())
+        if self._looking:
+            words = say("Asking the help desk…")
         self._foot.setText("" if self._figures is None else words)  # not read yet is not none
         self._show_chosen()
 
@@ -237,6 +242,7 @@ class TicketsWindow(QWidget):
 
     def _look(self) -> None:
         """Shows what is on disk at once, asks the desks now, and shows what they said."""
+        self._looking += 1
         self.refresh()
 
         def ask() -> None:
@@ -244,7 +250,13 @@ class TicketsWindow(QWidget):
                 if self._session.tickets.reads_back(name):
                     self._session.tickets.look(name)
 
-        self._bridge.background(ask, while_alive(self, lambda _: self.refresh()), self._failed)
+        def over(error: Exception | None = None) -> None:
+            self._looking -= 1
+            self.refresh()
+            if error is not None:
+                self._failed(error)
+
+        self._bridge.background(ask, while_alive(self, lambda _: over()), while_alive(self, over))
         if (mine := self._chosen()) is not None:
             self._open(mine)
 
@@ -324,12 +336,19 @@ class TicketsWindow(QWidget):
         if isinstance(event, DeliveryChanged):
             if mine is not None and answers(event.delivery, mine):
                 self._tell_answer(mine, event.delivery)
+            else:
+                mine = None
             if event.delivery.state != "sent":
                 return
             self._wanted = self.list.current_key()
-        elif not isinstance(event, TicketNews):
+        elif isinstance(event, TicketNews):
+            if mine is None or (event.desk, event.ticket.key) != (mine.desk, mine.ticket.key):
+                mine = None
+        elif isinstance(event, TicketsChanged):
+            mine = None
+        else:
             return
-        self.refresh()
+        self._refresh_soon.start()
         if mine is not None and self.isVisible():
             self._open(mine)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -10,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from client.report import Event, TicketNews
+from client.report import Event, TicketNews, TicketsChanged
 from client.tickets import LISTED, LOOKED_AFTER, Tickets
 from tests.client.story_desk import StoryDesk, tickets_of
 from tests.servers.zendesk import USER, Request, ZendeskServer
 from uploader.desks.zendesk import Zendesk
-from uploader.inbox import MOST_CHANGED, MOST_TICKETS
+from uploader.inbox import MOST_CHANGED, MOST_TICKETS, Conversation
 from uploader.setting import Secret
 
 MANY = 10_000
@@ -163,3 +164,53 @@ def test_the_command_line_says_that_there_are_more(tmp_path: Path, capsys: pytes
     assert (len(found["tickets"]), found["more"]) == (MOST_TICKETS, True)
     assert command(["tickets", "list", "--offline"]) == 0
     assert "Older tickets are at the help desk only." in capsys.readouterr().err
+
+
+def test_two_hundred_that_came_while_it_ran_are_listed_before_any_of_them_is_read(tmp_path: Path) -> None:
+    told: list[Event] = []
+    desk = StoryDesk()
+    tickets = tickets_of(desk, tmp_path, told)
+    desk.write("first", 0)
+    tickets.look("d")
+    for number in range(200):
+        desk.write(f"T{number}", 10 + number)
+    desk.answer("first", 5000)
+    looked = tickets.look("d", reading_s=0)
+    assert (len(tickets.list()), desk.asked, looked.left) == (201, [], 201)
+    assert told == [TicketsChanged("d"), TicketsChanged("d")]
+
+    again = tickets_of(desk, tmp_path, told)  # the program was ended meanwhile
+    assert again.look("d").left == 0
+    assert desk.asked[0] == "first"
+    assert [event.ticket.key for event in told if isinstance(event, TicketNews)] == ["first"]
+    assert again.unread() == 1
+    before = len(desk.asked)
+    assert again.look("d").fresh == ()
+    assert tickets.look("d").fresh == ()
+    assert again.unread() == 1
+    assert len(desk.asked) - before <= 402  # each once more: the second of its last change was not over
+
+
+def test_an_answer_that_two_read_at_the_same_time_is_told_and_counted_once(tmp_path: Path) -> None:
+    told: list[Event] = []
+    desk = StoryDesk()
+    tickets, other = tickets_of(desk, tmp_path, told), tickets_of(desk, tmp_path, told)
+    desk.write("T", 0)
+    tickets.look("d")
+    desk.answer("T", 5)
+    read, meet = desk.conversation, threading.Barrier(2, timeout=10)
+
+    def together(key: str) -> Conversation:
+        meet.wait()
+        return read(key)
+
+    desk.conversation = together  # type: ignore[method-assign]
+    threads = [threading.Thread(target=one.look, args=("d",)) for one in (tickets, other)]
+    tickets.look("d", reading_s=0)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert tickets.unread() == 1
+    assert len([event for event in told if isinstance(event, TicketNews)]) == 1
+    assert tickets.find("T").unread == 1
