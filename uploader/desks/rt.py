@@ -7,19 +7,18 @@ RT 5.0.3, and what a server of 5.0.3 did.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from uploader.body import mark, render
 from uploader.cargo import Cargo
-from uploader.errors import AuthFailed, Gone, InvalidField, OutcomeUnknown, Refused, Temporary, TooLarge, UploaderError
+from uploader.errors import AuthFailed, Gone, InvalidField, OutcomeUnknown, Refused, TooLarge, UploaderError
 from uploader.form import Form, Part
 from uploader.inbox import (
     Article,
@@ -38,9 +37,10 @@ from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import RemoteDesk, demand_mail, http_address, subject_of
 from uploader.rest import Rest, moment, said, text_in, time_in
+from uploader.rt_words import PAGE, content_of, kept_type, pages
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
-from uploader.ticket import Attachment, Choice, DeskAbilities, Limits, Progress, Ticket, TicketRef
+from uploader.ticket import Choice, DeskAbilities, Limits, Progress, Ticket, TicketRef
 from uploader.wire import Reply as Answer
 from uploader.wire import Wire, sort_out
 
@@ -51,8 +51,7 @@ STATES: dict[str, State] = {"new": "open", "open": "open", "stalled": "waiting",
 SUBJECT_CHARACTERS = 200
 """Source: RT's schema, Tickets.Subject varchar(200)."""
 OWN = "Creator = '__CurrentUser__'"
-PAGE = 100
-"""Entries of a list at a time."""
+BEHIND = timedelta(hours=13)
 PARTS = {"fields": "Filename,ContentLength,ContentType,TransactionId"}
 TEXT_PARTS = ("text/plain", "text/html")
 
@@ -165,7 +164,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         return {name: value for name, value in wanted.items() if name in known}
 
     def _send(self, rest: Rest, path: str, asked: Mapping[str, object], cargo: Cargo, seed: str) -> dict[str, Any]:
-        files = [Part("Attachments", cargo.name(f), _kept_type(f), cargo.body(f)) for f in cargo.files if f.size_bytes]
+        files = [Part("Attachments", cargo.name(f), kept_type(f), cargo.body(f)) for f in cargo.files if f.size_bytes]
         head = Part("JSON", "", "application/json", json.dumps(asked, ensure_ascii=False).encode())
         form = Form((), (head, *files), seed + path)
         answer = rest.call("POST", path, body=form, headers={"Content-Type": form.content_type})
@@ -184,7 +183,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
     def _find(self, rest: Rest, report_id: str, newest: str) -> str | None:
         """Among what came after it."""
         query = {"query": f"{OWN} AND id > {newest}", "orderby": "id", "per_page": "100"}
-        for item in self._pages(rest, "tickets", query):
+        for item in pages(rest, "tickets", query):
             number = text_in(item, "id")
             if self._text_with(rest, self._first_parts(rest, number), mark(report_id)):
                 return number
@@ -195,7 +194,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         """The message whose text holds these words."""
         for part in reversed(parts):
             is_text = text_in(part, "ContentType") in TEXT_PARTS and not text_in(part, "Filename")
-            if is_text and words in _content(rest, text_in(part, "id")).decode("utf-8", "replace"):
+            if is_text and words in content_of(rest, text_in(part, "id")).decode("utf-8", "replace"):
                 return text_in(part, "TransactionId") or text_in(part, "TransactionId", "id")
         return None
 
@@ -206,23 +205,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         return [part for part in found or [] if isinstance(part, dict)]
 
     def _parts(self, rest: Rest, number: str) -> list[dict[str, Any]]:
-        return self._pages(rest, f"ticket/{number}/attachments", PARTS | {"per_page": str(PAGE)})
-
-    @staticmethod
-    def _pages(rest: Rest, path: str, wanted: Mapping[str, str]) -> list[dict[str, Any]]:
-        """All entries of a list that RT hands out a hundred at a time.
-
-        What this user may not see (internal comments, sent mails) is left out of its page, so a short or an empty
-        page may have others behind it, and RT tells the end to nobody but its administrators. Source: AddRecord and
-        CurrentUserCanSeeAll of RT 5.0.3. Two empty ones in a row are held for the end.
-        """
-        found, page, empty = list[dict[str, Any]](), 0, 0
-        while empty < 2:
-            page += 1
-            items = rest.read("GET", path, query={**wanted, "page": str(page)}).get("items")
-            empty = 0 if items else empty + 1
-            found += [item for item in items or [] if isinstance(item, dict)]
-        return found
+        return pages(rest, f"ticket/{number}/attachments", PARTS | {"per_page": str(PAGE)})
 
     def _look_whole(self, rest: Rest, number: str, cargo: Cargo) -> str:
         """RT may be set up to cut or drop large files, and answers 201 all the same."""
@@ -240,7 +223,11 @@ class RequestTracker(RemoteDesk, Inbox, Library):
     # -- the way back -------------------------------------------------------------------------------------------
 
     def news(self, mark: str) -> News:
-        since = f" AND LastUpdated >= '{mark}'" if mark else ""
+        """RT reads a time in its queries in the zone of the token's user (else its own), whatever zone it names, and
+        one with ``T`` and ``Z`` as that day's midnight: asked for is half a day more (no zone is further behind), and
+        what is older is left out here. Source: RT::Date::ParseByTimeParseDate of RT 5.0.3, and what that server did.
+        """
+        since = f" AND LastUpdated >= '{moment(mark) - BEHIND:%Y-%m-%d %H:%M:%S}'" if mark else ""
         mine = f"(Creator = '__CurrentUser__' OR Requestor.id = '__CurrentUser__'){since}"
         fields = {"fields": "Subject,Status,Priority,Created,LastUpdated,Due,Queue", "fields[Queue]": "Name"}
         query = fields | {"query": mine, "orderby": "LastUpdated", "order": "DESC", "per_page": "100"}
@@ -248,8 +235,9 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             rest, tickets = self._rest(wire), list[OwnTicket]()
             for page in range(1, most_of(mark) // 100 + 1):
                 items = rest.read("GET", "tickets", query={**query, "page": str(page)}).get("items") or []
-                tickets += [self._own(item) for item in items if isinstance(item, dict)]
-                if len(items) < 100:
+                found = [self._own(item) for item in items if isinstance(item, dict)]
+                tickets += [ticket for ticket in found if not mark or ticket.updated_at >= moment(mark)]
+                if len(items) < 100 or len(tickets) < 100 * page:
                     break
         newest = max((ticket.updated_at for ticket in tickets), default=None)
         return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets), len(tickets) >= most_of(mark))
@@ -261,7 +249,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             ways = {text_in(way, "to") for way in found.get("_hyperlinks", []) if text_in(way, "ref") == "lifecycle"}
             own = self._own(found, ways)
             history = {"fields": "Type,Created,Creator", "per_page": str(PAGE)}
-            events = self._pages(rest, f"ticket/{key}/history", history)
+            events = pages(rest, f"ticket/{key}/history", history)
             parts = self._parts(rest, key)
             me = text_in(found, "Creator", "id")
             replies = [self._reply(rest, event, parts, me) for event in events
@@ -294,7 +282,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         plain = next((p for p in texts if text_in(p, "ContentType") == "text/plain"), None)
         chosen, text = plain or next(iter(texts), None), ""
         if chosen is not None:
-            text = _content(rest, text_in(chosen, "id")).decode("utf-8", "replace")
+            text = content_of(rest, text_in(chosen, "id")).decode("utf-8", "replace")
             text = tidy(text) if chosen is plain else plain_text(text)
         files = tuple(
             RemoteFile(text_in(p, "id"), text_in(p, "Filename"), int(text_in(p, "ContentLength") or 0),
@@ -305,7 +293,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
 
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         with self.open_wire() as wire:
-            content = _content(self._rest(wire), file.key)
+            content = content_of(self._rest(wire), file.key)
         target.write_bytes(content)
         progress(len(content), len(content))
 
@@ -370,26 +358,6 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         return sort_out(answer)
 
 
-def _kept_type(file: Attachment) -> str:
-    """RT turns texts of other encodings into UTF-8: what is none goes as bytes, which it leaves alone."""
-    if not file.media_type.startswith("text/"):
-        return file.media_type
-    try:
-        file.path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError:
-        return "application/octet-stream"
-    return file.media_type
-
-
 def _no_queue(queue: str) -> UploaderError:
     """RT answers alike for a queue that is not there and one that this user may not write to."""
     return InvalidField("queue", "there is no queue “{queue}”, or you may not create tickets in it", queue=queue)
-
-
-def _content(rest: Rest, number: str) -> bytes:
-    """A file's bytes, or a text's in UTF-8: RT packs both into base64."""
-    found = rest.read("GET", f"attachment/{number}", most_bytes=64 * 1024 * 1024)
-    try:
-        return base64.b64decode(text_in(found, "Content"))
-    except binascii.Error as error:
-        raise Temporary("{host} answered with something else than data", host=rest.url) from error

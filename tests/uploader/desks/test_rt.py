@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -129,6 +131,31 @@ class TestRequestTracker(RemoteDeskSuite, InboxSuite):
     def test_its_address_gives_it_away(self) -> None:
         with Wire() as wire:
             assert RequestTracker.recognise(Seen(wire, self.rt.url + "/")) == {"url": self.rt.url}
+
+    def _touch(self, number: str, when: str) -> None:
+        with closing(sqlite3.connect(self.rt.process.log.parent / "rt.db", timeout=20)) as held:
+            held.execute("UPDATE Tickets SET LastUpdated = ? WHERE id = ?", (when, number))
+            held.commit()
+
+    @pytest.mark.parametrize("zone", ["America/Bogota", "Pacific/Auckland", "UTC", ""])
+    def test_what_changed_is_news_and_nothing_else_wherever_the_user_lives(
+        self, desk: RequestTracker, tmp_path: Path, zone: str
+    ) -> None:
+        known, answered = (desk.submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet).id for _ in range(2))
+        self.rt.ask("PUT", "user/ana", {"Timezone": zone})
+        try:
+            for hour in range(0, 24, 3):
+                self._touch(known, f"2031-06-15 {hour:02}:30:00")
+                self._touch(answered, f"2031-06-15 {hour:02}:29:59")
+                look = desk.news("")
+                assert [each.key for each in look.tickets[:2]] == [known, answered]
+                assert [each.key for each in desk.news(look.mark).tickets] == [known], "the older is no news again"
+                self._touch(answered, f"2031-06-15 {hour:02}:31:00")
+                assert [each.key for each in desk.news(look.mark).tickets] == [answered, known], f"at {hour}"
+        finally:
+            self.rt.ask("PUT", "user/ana", {"Timezone": ""})
+            for number in (known, answered):
+                self._touch(number, "2026-01-01 00:00:00")
 
     def test_a_ticket_that_is_gone_is_told(self, desk: RequestTracker) -> None:
         with pytest.raises(Gone):
