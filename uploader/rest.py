@@ -135,13 +135,21 @@ def text_in(found: Mapping[str, Any], *keys: str) -> str:
     return "" if value is None or isinstance(value, dict | list) else str(value)
 
 
+def objects_in(found: Mapping[str, Any], *keys: str) -> list[dict[str, Any]]:
+    """The objects of the list under a path of keys; none when there is no list."""
+    value: Any = found
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def time_in(text: str | None) -> datetime | None:
     """A moment as services write it (RFC 3339 and its cousins), in UTC; None for what is none, or "never"."""
     try:
         found = datetime.fromisoformat(str(text).strip().replace(" ", "T", 1))
-    except ValueError:
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # the second for an hour outside the years that there are
         return None
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return found if found.year > 1971 else None
 
 

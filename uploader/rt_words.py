@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from uploader.errors import Temporary
-from uploader.rest import Rest, text_in
+from uploader.rest import Rest, objects_in, text_in
 from uploader.ticket import Attachment
 
 PAGE = 100
@@ -25,9 +25,9 @@ def pages(rest: Rest, path: str, wanted: Mapping[str, str]) -> list[dict[str, An
     found, page, empty = list[dict[str, Any]](), 0, 0
     while empty < 2:
         page += 1
-        items = rest.read("GET", path, query={**wanted, "page": str(page)}).get("items")
+        items = objects_in(rest.read("GET", path, query={**wanted, "page": str(page)}), "items")
         empty = 0 if items else empty + 1
-        found += [item for item in items or [] if isinstance(item, dict)]
+        found += items
     return found
 
 

@@ -15,10 +15,11 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from uploader.body import mark, render
 from uploader.cargo import Cargo
-from uploader.errors import AuthFailed, Gone, InvalidField, OutcomeUnknown, Refused, TooLarge, UploaderError
+from uploader.errors import AuthFailed, InvalidField, OutcomeUnknown, Refused, TooLarge, UploaderError
 from uploader.form import Form, Part
 from uploader.inbox import (
     Article,
@@ -36,7 +37,7 @@ from uploader.inbox import (
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import RemoteDesk, demand_mail, http_address, subject_of
-from uploader.rest import Rest, moment, said, text_in, time_in
+from uploader.rest import Rest, moment, objects_in, said, text_in, time_in
 from uploader.rt_words import PAGE, content_of, kept_type, pages
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
@@ -93,17 +94,13 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             return ()
         with self.open_wire() as wire:
             found = self._rest(wire).read("GET", "queues/all", query={"fields": "Name,Description", "per_page": "100"})
-        queues = [item for item in found.get("items", []) if isinstance(item, dict)]
-        return tuple(Choice(text_in(queue, "Name"), text_in(queue, "Name")) for queue in queues)
+        return tuple(Choice(text_in(queue, "Name"), text_in(queue, "Name")) for queue in objects_in(found, "items"))
 
     def check(self) -> None:
         with self.open_wire() as wire:
             rest = self._rest(wire)
             rest.read("GET", "rt")
-            try:
-                rest.read("GET", f"queue/{self.queue}")
-            except (Gone, Refused) as error:
-                raise _no_queue(self.queue) from error
+            self._in_queue(rest)
 
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
@@ -140,8 +137,20 @@ class RequestTracker(RemoteDesk, Inbox, Library):
 
         A token tells whose it is: ``1-27-…`` is user 27. Source: RT::AuthToken of RT 5.0.3.
         """
+        return self.user or self._user_number() or demand_mail(ticket)
+
+    def _user_number(self) -> str:
         own = re.fullmatch(r"\d+-(\d+)-\w+", self.token.reveal())
-        return self.user or (own[1] if own else demand_mail(ticket))
+        return own[1] if own else ""
+
+    def _me(self, rest: Rest) -> str:
+        """The name of the token's user, as messages tell it; empty where it is not told."""
+        try:
+            return text_in(rest.read("GET", f"user/{number}"), "Name") if (number := self._user_number()) else ""
+        except AuthFailed:
+            raise
+        except Refused:
+            return ""
 
     @staticmethod
     def _words(ticket: Ticket, cargo: Cargo) -> str:
@@ -154,13 +163,8 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         wanted = self.field_values(ticket)
         if not wanted:
             return {}
-        try:
-            found = rest.read("GET", f"queue/{self.queue}", query={"fields": "TicketCustomFields"})
-        except AuthFailed:
-            raise
-        except Refused as error:
-            raise _no_queue(self.queue) from error
-        known = {text_in(item, "name") for item in found.get("TicketCustomFields", []) if isinstance(item, dict)}
+        found = self._in_queue(rest, query={"fields": "TicketCustomFields"})
+        known = {text_in(item, "name") for item in objects_in(found, "TicketCustomFields")}
         return {name: value for name, value in wanted.items() if name in known}
 
     def _send(self, rest: Rest, path: str, asked: Mapping[str, object], cargo: Cargo, seed: str) -> dict[str, Any]:
@@ -174,11 +178,31 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             raise OutcomeUnknown("{host} answered with something else than data", host=answer.host) from error
         return found if isinstance(found, dict) else {"said": found}
 
+    def _in_queue(self, rest: Rest, **more: Any) -> dict[str, Any]:
+        """RT takes an address apart after un-escaping it: a queue with a slash in its name is asked for by number.
+
+        Raises: InvalidField when it is not there.
+        """
+        name, named = self.queue, [{"field": "Name", "value": self.queue}]
+        try:
+            if "/" in name:
+                name = next(
+                    (text_in(item, "id") for item in objects_in(rest.read("POST", "queues", content=named), "items")),
+                    name,
+                )
+            return rest.read("GET", f"queue/{quote(name, safe='')}", **more)
+        except AuthFailed:
+            raise
+        except Refused as error:
+            raise _no_queue(self.queue) from error
+
     @staticmethod
     def _newest(rest: Rest) -> str:
         """The user's newest ticket before this one is made; ``0`` for none."""
         query = {"query": OWN, "orderby": "id", "order": "DESC", "per_page": "1"}
-        return next((text_in(item, "id") for item in rest.read("GET", "tickets", query=query).get("items", [])), "0")
+        return next(
+            (text_in(item, "id") for item in objects_in(rest.read("GET", "tickets", query=query), "items")), "0"
+        )
 
     def _find(self, rest: Rest, report_id: str, newest: str) -> str | None:
         """Among what came after it."""
@@ -201,8 +225,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
     @staticmethod
     def _first_parts(rest: Rest, number: str) -> list[dict[str, Any]]:
         """The ticket's first message and its files."""
-        found = rest.read("GET", f"ticket/{number}/attachments", query=PARTS | {"per_page": "100"}).get("items")
-        return [part for part in found or [] if isinstance(part, dict)]
+        return objects_in(rest.read("GET", f"ticket/{number}/attachments", query=PARTS | {"per_page": "100"}), "items")
 
     def _parts(self, rest: Rest, number: str) -> list[dict[str, Any]]:
         return pages(rest, f"ticket/{number}/attachments", PARTS | {"per_page": str(PAGE)})
@@ -234,8 +257,8 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         with self.open_wire() as wire:
             rest, tickets = self._rest(wire), list[OwnTicket]()
             for page in range(1, most_of(mark) // 100 + 1):
-                items = rest.read("GET", "tickets", query={**query, "page": str(page)}).get("items") or []
-                found = [self._own(item) for item in items if isinstance(item, dict)]
+                items = objects_in(rest.read("GET", "tickets", query={**query, "page": str(page)}), "items")
+                found = [self._own(item) for item in items]
                 tickets += [ticket for ticket in found if not mark or ticket.updated_at >= moment(mark)]
                 if len(items) < 100 or len(tickets) < 100 * page:
                     break
@@ -246,12 +269,14 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         with self.open_wire() as wire:
             rest = self._rest(wire)
             found = rest.read("GET", f"ticket/{key}")
-            ways = {text_in(way, "to") for way in found.get("_hyperlinks", []) if text_in(way, "ref") == "lifecycle"}
+            ways = {
+                text_in(way, "to") for way in objects_in(found, "_hyperlinks") if text_in(way, "ref") == "lifecycle"
+            }
             own = self._own(found, ways)
             history = {"fields": "Type,Created,Creator", "per_page": str(PAGE)}
             events = pages(rest, f"ticket/{key}/history", history)
             parts = self._parts(rest, key)
-            me = text_in(found, "Creator", "id")
+            me = self._me(rest) or text_in(found, "Creator", "id")
             replies = [self._reply(rest, event, parts, me) for event in events
                        if text_in(event, "Type") in ("Create", "Correspond")]  # fmt: skip
         return Conversation(own, tuple(replies))
@@ -277,7 +302,9 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         key, author = text_in(event, "id"), text_in(event, "Creator", "id")
         own = [p for p in parts if (text_in(p, "TransactionId") or text_in(p, "TransactionId", "id")) == key]
         if not own:  # behind too many that this user may not see
-            own = rest.read("GET", f"transaction/{key}/attachments", query=PARTS | {"per_page": "100"}).get("items", [])
+            own = objects_in(
+                rest.read("GET", f"transaction/{key}/attachments", query=PARTS | {"per_page": "100"}), "items"
+            )
         texts = [p for p in own if text_in(p, "ContentType") in TEXT_PARTS and not text_in(p, "Filename")]
         plain = next((p for p in texts if text_in(p, "ContentType") == "text/plain"), None)
         chosen, text = plain or next(iter(texts), None), ""
@@ -329,7 +356,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             return ()
         with self.open_wire() as wire:
             found = self._rest(wire).read("POST", "articles", content=wanted, query={"fields": "Name,Summary"})
-        items = [item for item in found.get("items", [])[:5] if isinstance(item, dict)]
+        items = objects_in(found, "items")[:5]
         return tuple(
             Article(tidy(text_in(item, "Name")), f"{self._base}/Articles/Article/Display.html?id={text_in(item, 'id')}",
                     tidy(text_in(item, "Summary")), text_in(item, "id"))

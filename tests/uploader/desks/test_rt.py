@@ -132,6 +132,26 @@ class TestRequestTracker(RemoteDeskSuite, InboxSuite):
         with Wire() as wire:
             assert RequestTracker.recognise(Seen(wire, self.rt.url + "/")) == {"url": self.rt.url}
 
+    def test_who_the_user_is_is_known_in_a_ticket_that_an_agent_opened(
+        self, desk: RequestTracker, tmp_path: Path
+    ) -> None:
+        told = {"Queue": "General", "Subject": "Por teléfono", "Content": "Ana llamó", "ContentType": "text/plain"}
+        key = str(self.rt.ask("POST", "ticket", told | {"Requestor": "ana@example.test"})["id"])
+        desk.reply(self.answer(tmp_path, key, "Sigue igual"), MemoryJournal(), quiet)
+        self.agent_replies(key, "<p>¿Y ahora?</p>", [])
+        assert [(each.author, each.mine) for each in desk.conversation(key).replies] == [
+            ("root", False), ("ana", True), ("root", False)]  # fmt: skip
+
+    @pytest.mark.parametrize("name", ["Mesa #1", "IT/Redes", "¿Qué?", "R&D 100%", "Soporte TI"])
+    def test_a_queue_may_have_any_name(self, tmp_path: Path, name: str) -> None:
+        number = self.rt.ask("POST", "queue", {"Name": name})["id"]
+        desk = RequestTracker(url=self.rt.url, token=Secret(self.rt.tokens["root"]), queue=name, fields="Piso=3")
+        desk.check()
+        ref = desk.submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet)
+        assert self.rt.ask("GET", f"ticket/{ref.id}")["Queue"]["id"] == str(number)
+        with pytest.raises(InvalidField):
+            replace(desk, queue=name + "?").check()
+
     def _touch(self, number: str, when: str) -> None:
         with closing(sqlite3.connect(self.rt.process.log.parent / "rt.db", timeout=20)) as held:
             held.execute("UPDATE Tickets SET LastUpdated = ? WHERE id = ?", (when, number))
