@@ -60,6 +60,12 @@ class ServiceNowServer(OAuthServer):
         self.records: dict[str, Record] = {}
         self.may_attach = True
         self.shows_journal = True
+        self.creator = "lucia"
+        self.table = "incident"
+        """Where the record producer makes its records."""
+        self.tells_table = True
+        self.declared = ["short_description", "description"]
+        """The record producer's variables that have a field's name."""
         self.mandatory: dict[str, str] = {}
         """Variables that the record producer wants, by their label."""
         # [V] "Authorization code grant workflow": public clients must use PKCE; [K] the scope is "useraccount".
@@ -76,8 +82,11 @@ class ServiceNowServer(OAuthServer):
                 return Told(200, {"result": [ME]})
             case "GET", ["now", "table", "sys_journal_field"]:
                 return self._journal(asked)
-            case _, ["now", "table", "incident", *rest]:
-                return self._table(asked, rest)
+            case "GET", ["now", "table", "sc_cat_item_producer", "p1"]:
+                # [K] a record like others, with an ACL of its own
+                return Told(200, {"result": {"table_name": self.table}}) if self.tells_table else Told(403, NO_RIGHT)
+            case _, ["now", "table", "incident" | "sn_hr_core_case" as name, *rest]:
+                return self._table(asked, name, rest)
             case "GET", ["now", "table", name]:
                 # [K] 400 for a table that is not there
                 return Told(400, {"error": {"message": f"Invalid table {name}", "detail": None}, "status": "failure"})
@@ -93,7 +102,7 @@ class ServiceNowServer(OAuthServer):
                 return self._articles(asked)
         raise AssertionError(f"there is no {asked.method} {asked.path}")
 
-    def _table(self, asked: Asked, rest: list[str]) -> Told:
+    def _table(self, asked: Asked, name: str, rest: list[str]) -> Told:
         if not rest and asked.method == "POST":
             given = asked.json()
             # [V] field values are text; [K] priority is computed
@@ -101,7 +110,7 @@ class ServiceNowServer(OAuthServer):
             assert all(isinstance(value, str) for value in given.values())
             return Told(201, {"result": self._only(asked, self._raw(self._make(given)))})
         if not rest:
-            return self._list(asked)
+            return self._list(asked, name)
         found = self.records.get(rest[0])
         if found is None or found.caller != "u1":
             return Told(404, NO_RECORD)
@@ -117,22 +126,27 @@ class ServiceNowServer(OAuthServer):
             return Told(200, {"result": {"comments": "".join(shown)}})
         return Told(200, {"result": self._shown(asked, found)})
 
-    def _make(self, given: dict[str, str]) -> Record:
+    def _make(self, given: dict[str, str], table: str = "incident") -> Record:
         assert given["short_description"] and len(given["short_description"]) <= 160
         assert given["urgency"] in ("1", "2", "3")
+        given = {**given, "sys_created_by": self.creator, "table": table}
         made = Record(secrets.token_hex(16), f"INC{10001 + len(self.records):07}", given)
         self.records[made.id] = made
         return made
 
-    def _list(self, asked: Asked) -> Told:
+    def _list(self, asked: Asked, table: str) -> Told:
         # [V] sysparm_limit, sysparm_offset, encoded query with ORDERBYDESC
         limit, offset = int(asked.query["sysparm_limit"]), int(asked.query.get("sysparm_offset", "0"))
         query = asked.query.get("sysparm_query", "")
-        mine = [r for r in self.records.values() if r.caller == "u1"]
+        mine = [r for r in self.records.values() if r.caller == "u1" and r.values["table"] == table]
         if query:
+            # [K] javascript: knows the functions for the user's own id and name; every table has sys_created_by
             own = "caller_id=javascript:gs.getUserID()^ORopened_by=javascript:gs.getUserID()^ORDERBYDESCsys_"
-            assert query.startswith(own)
-            order = query.removeprefix(own)
+            made = "sys_created_by=javascript:gs.getUserName()^ORDERBYDESCsys_"
+            assert query.startswith((own, made))
+            if query.startswith(made):
+                mine = [r for r in mine if r.values["sys_created_by"] == "lucia"]
+            order = query.removeprefix(own).removeprefix(made)
             assert order in ("created_on", "updated_on")
             mine.sort(key=lambda r: (r.made if order == "created_on" else r.updated, r.number), reverse=True)
         return Told(200, {"result": [self._shown(asked, r) for r in mine[offset : offset + limit]]})
@@ -142,7 +156,7 @@ class ServiceNowServer(OAuthServer):
         return {"sys_id": found.id, "number": found.number, "state": found.state, "active": active,
                 "short_description": "", "description": "", "urgency": "", "due_date": "", "correlation_id": "",
                 **found.values, "sys_created_on": stamp(found.made), "sys_updated_on": stamp(found.updated),
-                "sys_created_by": "lucia", "table": "incident"}  # fmt: skip
+                }  # fmt: skip
 
     def _only(self, asked: Asked, row: dict[str, Any]) -> dict[str, Any]:
         wanted = asked.query.get("sysparm_fields", "").split(",")
@@ -166,7 +180,8 @@ class ServiceNowServer(OAuthServer):
 
     def _attach(self, asked: Asked) -> Told:
         # [V] "You can upload or retrieve a single file with each request."; table_name, table_sys_id, file_name
-        assert asked.query["table_name"] == "incident" and asked.query["file_name"]
+        assert asked.query["table_name"] == self.records[asked.query["table_sys_id"]].values["table"]
+        assert asked.query["file_name"]
         assert "/" in asked.headers["content-type"] and "multipart" not in asked.headers["content-type"]
         if not self.may_attach:
             # [V] "It must also have any roles required to read and write records on the target table, such as the
@@ -195,16 +210,21 @@ class ServiceNowServer(OAuthServer):
             # [V] body: variables; answer: sys_id, number, record, table
             given = asked.json()
             assert set(given) == {"variables"}
-            values = {name: value for name, value in given["variables"].items() if name in FIELDS}
+            # [V] "Populate record producer data": "the variable name matches a field name on the target table"; what is
+            # no variable of this producer is dropped [K], and the table's own default stands
+            values = {name: value for name, value in given["variables"].items() if name in self.variables}
             assert set(self.mandatory) <= set(given["variables"])
-            made = self._make(values)
-            told = {"sys_id": made.id, "number": made.number, "table": "incident", "redirect_to": ""}
-            return Told(200, {"result": {**told, "record": f"api/now/table/incident/{made.id}"}})
-        listed = [{"name": "short_description", "label": "Resumen", "mandatory": True},
-                  {"name": "description", "label": "Qué pasa", "mandatory": True},
-                  ]  # fmt: skip
+            made = self._make({"urgency": "3", **values}, self.table)
+            told = {"sys_id": made.id, "number": made.number, "table": self.table, "redirect_to": ""}
+            return Told(200, {"result": {**told, "record": f"api/now/table/{self.table}/{made.id}"}})
+        labels = {"short_description": "Resumen", "description": "Qué pasa", "urgency": "Urgencia"}
+        listed = [{"name": name, "label": labels[name], "mandatory": name != "urgency"} for name in self.declared]
         listed += [{"name": name, "label": label, "mandatory": True} for name, label in self.mandatory.items()]
         return Told(200, {"result": {"sys_id": "p1", "variables": listed}})
+
+    @property
+    def variables(self) -> set[str]:
+        return {*self.declared, *self.mandatory}
 
     def _articles(self, asked: Asked) -> Told:
         # [V] query, language (two letters), limit; link begins with "?"

@@ -34,8 +34,8 @@ from uploader.inbox import (
 from uploader.journal import Journal
 from uploader.oauth import Client, error_in
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import MOST_OWN, PRIORITIES, http_address, late_links, subject_of, telling
-from uploader.rest import Rest, moment, paged, text_in, time_in
+from uploader.remote import MOST_OWN, PRIORITIES, ask_the_person, http_address, late_links, subject_of, telling
+from uploader.rest import Rest, moment, objects_in, paged, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import setting
 from uploader.signed_in_desk import SignedInDesk, SignedInRest
@@ -49,6 +49,8 @@ STATES: dict[str, State] = {"3": "waiting", "6": "solved", "7": "closed", "8": "
 """Of incidents: 1 new, 2 in progress, 3 on hold, 6 resolved, 7 closed, 8 cancelled."""
 SUBJECT_CHARACTERS = 160
 MINE = "caller_id=javascript:gs.getUserID()^ORopened_by=javascript:gs.getUserID()"
+BY_ME = "sys_created_by=javascript:gs.getUserName()"
+"""In any table; ``caller_id`` is one of incidents."""
 SHOWN = "sys_id,number,short_description,description,state,active,urgency,due_date,sys_created_on,sys_updated_on," \
         "correlation_id,sys_created_by"  # fmt: skip
 _HEAD = re.compile(r"^(\d\S+ \S+(?: [AP]M)?) - (.*) \([^()\n]*\)$", re.MULTILINE)
@@ -101,15 +103,20 @@ class ServiceNow(SignedInDesk, Inbox, Library):
                                    value=self.table) from error  # fmt: skip
             if self.producer:
                 self._variables(rest)
+                if (told := self._producers_table(rest)) not in ("", self.table):
+                    raise InvalidField("table", "the record producer makes its records in “{value}”: set that as the "
+                                       "table", value=told)  # fmt: skip
 
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         late = late_links(ticket, journal)
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
             made = journal.once(
-                "create", partial(self._create, rest, ticket), partial(self._find, rest, ticket.report_id)
+                "create", partial(self._create, rest, ticket), partial(self._find, rest, ticket.report_id, journal)
             )
             table, key, number = made.split(" ", 2)
+            if key == "-":  # it arrived, says the person, and nobody else
+                return TicketRef(number, "", unconfirmed=True)
             self._attach(rest, table, key, cargo, journal, "")
             self._tell(rest, table, key, ticket, late, journal)
             cargo.arrived()
@@ -142,8 +149,11 @@ class ServiceNow(SignedInDesk, Inbox, Library):
         return f"{text_in(made, 'table') or self.table} {key} {number or key}"
 
     def _produce(self, rest: Rest, values: Mapping[str, str], given: Mapping[str, str]) -> dict[str, Any]:
-        """A variable that has a field's name fills that field. Source: "Populate record producer data"."""
-        sent = {name: value for name, value in values.items() if name != "category"}
+        """A variable that has a field's name fills that field; what the producer does not ask for is no variable of it.
+
+        Source: "Populate record producer data". Raises: FieldWanted; InvalidField when it takes no text.
+        """
+        sent = dict[str, str]()
         for item in self._variables(rest):
             name, label = text_in(item, "name"), text_in(item, "label")
             if value := given.get(name) or given.get(label) or values.get(name):
@@ -162,25 +172,45 @@ class ServiceNow(SignedInDesk, Inbox, Library):
                 raise
             raise InvalidField("producer", "there is no record producer “{value}”, or you may not see it",
                                value=self.producer) from error  # fmt: skip
-        return [item for item in found.get("variables") or [] if isinstance(item, dict)]
+        variables = objects_in(found, "variables")
+        if "description" not in [text_in(item, "name") for item in variables]:
+            raise InvalidField("producer", "the record producer “{value}” has no variable “description”, which takes "
+                               "the report", value=self.producer)  # fmt: skip
+        return variables
 
     def _me(self, rest: Rest) -> dict[str, Any]:
         query = {"sysparm_query": "sys_id=javascript:gs.getUserID()", "sysparm_fields": "sys_id,user_name,name",
                  "sysparm_limit": "1"}  # fmt: skip
         return next(iter(_rows(rest.read("GET", "now/table/sys_user", query=query))), {})
 
-    def _find(self, rest: Rest, report_id: str) -> str | None:
-        query = {"sysparm_query": f"{MINE}^ORDERBYDESCsys_created_on", "sysparm_limit": "100",
+    def _find(self, rest: Rest, report_id: str, journal: Journal) -> str | None:
+        """Where the producer makes its records; if nobody tells that and ``table`` has none, the person is asked."""
+        told = self._producers_table(rest) if self.producer else self.table
+        table, whose = told or self.table, BY_ME if self.producer else MINE
+        query = {"sysparm_query": f"{whose}^ORDERBYDESCsys_created_on", "sysparm_limit": "100",
                  "sysparm_fields": "sys_id,number,correlation_id,description"}  # fmt: skip
 
         def read(page: int) -> list[dict[str, Any]]:
             asked = {**query, "sysparm_offset": str(100 * page - 100)}
-            return _rows(rest.read("GET", f"now/table/{self.table}", query=asked))
+            return _rows(rest.read("GET", f"now/table/{table}", query=asked))
 
         for item in paged(read, 100, MOST_OWN):
             if text_in(item, "correlation_id") == report_id or mark(report_id) in text_in(item, "description"):
-                return f"{self.table} {text_in(item, 'sys_id')} {text_in(item, 'number')}"
+                return f"{table} {text_in(item, 'sys_id')} {text_in(item, 'number')}"
+        if not told and ask_the_person(journal, "create", self.title) is not None:
+            return f"{table} - {report_id}"
         return None
+
+    def _producers_table(self, rest: Rest) -> str:
+        """Empty where users are not shown it, which an instance may decide."""
+        query = {"sysparm_fields": "table_name"}
+        try:
+            found = rest.read("GET", f"now/table/sc_cat_item_producer/{self.producer}", query=query)
+        except Refused as error:
+            if error.code == "auth_failed":
+                raise
+            return ""
+        return text_in(found, "result", "table_name")
 
     def _attach(self, rest: Rest, table: str, key: str, cargo: Cargo, journal: Journal, step: str) -> None:
         def attach(file: Attachment) -> str:
@@ -243,16 +273,9 @@ class ServiceNow(SignedInDesk, Inbox, Library):
                 raise
             rows = []
         if rows:
-            return [
-                Reply(
-                    text_in(row, "sys_id"),
-                    text_in(row, "sys_created_by"),
-                    text_in(row, "sys_created_by") == me,
-                    moment(text_in(row, "sys_created_on")),
-                    _plain(text_in(row, "value")),
-                )
-                for row in rows
-            ]
+            return [Reply(text_in(row, "sys_id"), by := text_in(row, "sys_created_by"), by == me,
+                          moment(text_in(row, "sys_created_on")), _plain(text_in(row, "value")))
+                    for row in rows]  # fmt: skip
         asked = {"sysparm_fields": "comments", "sysparm_display_value": "true"}
         told = text_in(rest.read("GET", f"now/table/{table}/{key}", query=asked), "result", "comments")
         return _entries(told, text_in(self._me(rest), "name"))
@@ -280,12 +303,13 @@ class ServiceNow(SignedInDesk, Inbox, Library):
             rest = self._rest(wire)
             query = {"sysparm_fields": SHOWN, "sysparm_display_value": "all"}
             found = rest.read("GET", f"now/table/{self.table}/{key}", query=query).get("result") or {}
-            me = text_in(found, "sys_created_by", "value")
+            author = text_in(found, "sys_created_by", "value")
+            me = text_in(self._me(rest), "user_name") or author
             comments = self._comments(rest, self.table, key, me)
             attached = self._attached(rest, key)
         own, text = self._own(found), tidy(text_in(found, "description", "value"))
-        talk = [Reply(f"record-{key}", me, True, own.created_at, text), *comments]
-        files = ((file, author == me, moment(when)) for file, author, when in attached)
+        talk = [Reply(f"record-{key}", author, author == me, own.created_at, text), *comments]
+        files = ((file, by == me, moment(when)) for file, by, when in attached)
         return Conversation(own, with_files(talk, files))
 
     def _own(self, row: Mapping[str, Any]) -> OwnTicket:

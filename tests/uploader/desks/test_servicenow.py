@@ -12,11 +12,12 @@ import pytest
 
 from tests.servers.oauth import Browser
 from tests.servers.servicenow import ServiceNowServer
-from tests.uploader.desk_suite import attachment
+from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.servicenow import ServiceNow
-from uploader.errors import FieldWanted, FileRefused, Gone, InvalidField
+from uploader.errors import FieldWanted, FileRefused, Gone, InvalidField, MaybeSent
 from uploader.journal import MemoryJournal
+from uploader.remote import it_arrived
 from uploader.seen import Seen
 from uploader.setting import Secret
 from uploader.ticket import Desk, Link, SharedFile, quiet
@@ -117,6 +118,15 @@ class TestServiceNow(RemoteDeskSuite, InboxSuite):
         with pytest.raises(Gone):
             desk.conversation(ref.key)
 
+    def test_who_the_user_is_is_known_in_a_record_that_an_agent_opened(self, desk: ServiceNow, tmp_path: Path) -> None:
+        self.server.creator = "ana"
+        key = (ref := desk.submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet)).key or ref.id
+        desk.reply(self.answer(tmp_path, key, "Sigue igual"), MemoryJournal(), quiet)
+        self.server.agent_replies(key, "<p>¿Y ahora?</p>", [("a.txt", b"a")])
+        talk = desk.conversation(key).replies
+        assert [(each.author, each.mine) for each in talk] == [("ana", False), ("lucia", True), ("ana", False)]
+        assert [[file.name for file in each.files] for each in talk] == [[], ["otra.png"], ["a.txt"]]
+
     def test_record_producers_can_be_chosen_from(self, desk: ServiceNow) -> None:
         assert [(choice.value, choice.title) for choice in desk.choices("producer")] == [("p1", "Informar de un fallo")]
 
@@ -135,6 +145,51 @@ class TestByRecordProducer(TestServiceNow):
     """The same through the form that the portal itself uses."""
 
     producer = "p1"
+    priorities_told = ("low",)
+    """It does not ask for the urgency: the table's default stands."""
+
+    def test_what_it_asks_for_is_filled_in(self, desk: ServiceNow, tmp_path: Path) -> None:
+        self.server.declared.append("urgency")
+        ref = desk.submit(fresh(tmp_path, priority="high"), MemoryJournal(), quiet)
+        assert self.server.records[ref.key].values["urgency"] == "1"
+
+    def test_one_that_takes_no_text_is_told_before_anything_is_sent(self, desk: ServiceNow, tmp_path: Path) -> None:
+        self.server.declared.remove("description")
+        for act in (desk.check, lambda: desk.submit(fresh(tmp_path), MemoryJournal(), quiet)):
+            with pytest.raises(InvalidField, match="description"):
+                act()
+        assert self.tickets(desk) == []
+
+    @pytest.mark.parametrize("arrived", [True, False])
+    @pytest.mark.parametrize("tells", [True, False])
+    def test_one_that_makes_records_elsewhere_makes_each_once(
+        self, desk: ServiceNow, tmp_path: Path, tells: bool, arrived: bool
+    ) -> None:
+        self.server.table, self.server.tells_table = "sn_hr_core_case", tells
+        ticket, journal = fresh(tmp_path, attachments=()), FallibleJournal({}, 0, after=False)
+        for die_at in range(1, 9):
+            ticket, journal = fresh(tmp_path, attachments=()), FallibleJournal({}, die_at, after=False)
+            with pytest.raises(Killed):
+                desk.submit(ticket, journal, quiet)
+            if self.server.records:
+                break
+        if not arrived:
+            self.server.records.clear()
+        journal = FallibleJournal(journal.kept, 0, after=False)
+        if not tells:
+            with pytest.raises(MaybeSent) as caught:
+                desk.submit(ticket, journal, quiet)
+            if arrived:
+                it_arrived(journal, caught.value.values)
+        ref = desk.submit(ticket, journal, quiet)
+        assert ref.unconfirmed is (arrived and not tells)
+        assert len(self.server.records) == 1
+
+    def test_its_table_is_to_be_the_one_that_answers_are_read_from(self, desk: ServiceNow) -> None:
+        self.server.table = "sn_hr_core_case"
+        with pytest.raises(InvalidField, match="sn_hr_core_case"):
+            desk.check()
+        replace(desk, table="sn_hr_core_case").check()
 
     def test_a_variable_that_must_be_filled_in_is_named_before_anything_is_sent(
         self, desk: ServiceNow, tmp_path: Path
