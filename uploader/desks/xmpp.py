@@ -25,7 +25,7 @@ from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket,
 from uploader.journal import Journal
 from uploader.names import clean_name
 from uploader.plain_text import tidy
-from uploader.remote import RemoteDesk, once_unseen, subject_of
+from uploader.remote import RemoteDesk, ask_the_person, once_unseen, subject_of
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Attachment, DeskAbilities, Limits, Progress, Ticket, TicketRef
@@ -34,6 +34,8 @@ from uploader.xmpp import Chat, Line
 
 PAGE, MOST_PAGES = 100, 20
 """Of the archive: two thousand messages with one desk are looked through."""
+MOST_LINES = 1000
+"""Said since, among which one whose answer got lost is looked for."""
 SOLVED = r"^\W*(resuelt|solucionad|cerrad|resolved|solved|closed)"
 LOOK_EVERY_S = 2.0
 OURS = "testigo-"
@@ -75,7 +77,7 @@ class XmppDesk(RemoteDesk, Inbox):
         """A server without an archive lets reports out; that their answers are read elsewhere is told by ``news``."""
         self._over("")
         with self._chat() as chat:
-            self._keeps_archive(chat)
+            self._newest(chat)
 
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         cargo = Cargo(ticket.attachments, progress)
@@ -129,19 +131,33 @@ class XmppDesk(RemoteDesk, Inbox):
             chat.send(self.desk, text, id_, thread, url)
             return id_
 
-        def find() -> str | None:
-            return id_ if any(line.id == id_ for line in chat.archive(self.desk, most=PAGE)) else None
+        newest = self._newest(chat) if journal.result(step) is None else None
+        if newest is None:
+            return once_unseen(journal, step, self.title, send) or id_
+        begin = journal.once("newest", lambda: newest)
+        return journal.once(step, send, lambda: self._find(chat, journal, step, id_, begin))
 
-        if journal.result(step) is None and self._keeps_archive(chat):
-            return journal.once(step, send, find)
-        return once_unseen(journal, step, self.title, send) or id_
+    def _find(self, chat: Chat, journal: Journal, step: str, id_: str, begin: str) -> str | None:
+        """In the archive, back to what was its newest before anything of this was sent. Raises: MaybeSent."""
+        lines, seen = chat.archive(self.desk, most=PAGE), 0
+        while lines:
+            for line in reversed(lines):
+                if line.key == begin:
+                    return None
+                if line.id == id_:
+                    return id_
+            seen += len(lines)
+            if seen >= MOST_LINES:
+                return None if ask_the_person(journal, step, self.title) is None else id_
+            lines = chat.archive(self.desk, before=lines[0].key, most=PAGE)
+        return None
 
-    def _keeps_archive(self, chat: Chat) -> bool:
+    def _newest(self, chat: Chat) -> str | None:
+        """The archive's key of the last message; empty: there is none yet. None: the server keeps no archive."""
         try:
-            chat.archive(self.desk, most=1)
+            return next((line.key for line in chat.archive(self.desk, most=1)), "")
         except Refused:
-            return False
-        return True
+            return None
 
     # -- the way back -------------------------------------------------------------------------------------------
 
@@ -149,7 +165,7 @@ class XmppDesk(RemoteDesk, Inbox):
     def _with_archive(self) -> Iterator[Chat]:
         """Raises: Refused in words, where the server keeps none."""
         with self._chat() as chat:
-            if not self._keeps_archive(chat):
+            if self._newest(chat) is None:
                 raise Refused("{host} keeps no archive of what is said; answers are read in your chat program",
                               host=chat.host)  # fmt: skip
             yield chat
