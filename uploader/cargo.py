@@ -56,6 +56,22 @@ class Cargo:
         other._names = self._names
         return other
 
+    def missing(self, there: Iterable[tuple[str, int]]) -> list[Attachment]:
+        """Those that are not among the names and sizes that the desk tells. Each of these counts once: by its name
+        and size, else by its size alone, as services write some names otherwise."""
+        held, absent = list(there), list[Attachment]()
+        for file in self.files:
+            if (pair := (self.name(file), file.size_bytes)) in held:
+                held.remove(pair)
+            else:
+                absent.append(file)
+        sizes = [size_bytes for _, size_bytes in held]
+        for file in absent[:]:
+            if file.size_bytes in sizes:
+                sizes.remove(file.size_bytes)
+                absent.remove(file)
+        return absent
+
     def arrived(self) -> None:
         """All is there."""
         self._progress(self._total, self._total)

@@ -30,7 +30,7 @@ from uploader.errors import (
 from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
 from uploader.remote import MOST_OWN, RemoteDesk, http_address, pairs, subject_of
-from uploader.rest import Rest, moment, paged, said, text_in, time_in
+from uploader.rest import Rest, moment, objects_in, paged, said, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Attachment, Choice, DeskAbilities, Limits, Markup, Progress, Ticket, TicketRef
@@ -216,8 +216,8 @@ class Redmine(RemoteDesk, Inbox):
     def _make_whole(self, rest: Rest, number: str, cargo: Cargo) -> str:
         """Attaches what the issue does not hold: tokens that a clean-up has taken away."""
         issue = rest.read("GET", f"issues/{number}.json", query={"include": "attachments"})["issue"]
-        have = {(text_in(item, "filename"), item.get("filesize")) for item in issue.get("attachments", [])}
-        missing = [file for file in cargo.files if (cargo.name(file), file.size_bytes) not in have]
+        held = objects_in(issue, "attachments")
+        missing = cargo.missing((text_in(item, "filename"), item.get("filesize", 0)) for item in held)
         if missing:
             uploads = self._upload(rest, cargo.only(missing), None, "")
             rest.change("PUT", f"issues/{number}.json", content={"issue": {"uploads": uploads}})

@@ -46,7 +46,7 @@ from uploader.journal import Journal
 from uploader.oauth import Client
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import MOST_OWN, demand_mail, http_address, name_of, once_unseen, subject_of
-from uploader.rest import Rest, moment, paged, said, text_in, time_in
+from uploader.rest import Rest, moment, objects_in, paged, said, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import setting
 from uploader.signed_in_desk import SignedInDesk, SignedInRest
@@ -232,8 +232,8 @@ class Zendesk(SignedInDesk, Inbox, Library):
 
     def _make_whole(self, rest: Rest, number: str, cargo: Cargo) -> str:
         """Adds the files whose tokens had ended before the request was made."""
-        have = [item.get("size") for entry in self._comments(rest, number) for item in entry.get("attachments", [])]
-        missing = [file for file in cargo.files if file.size_bytes not in have]
+        held = [item for entry in self._comments(rest, number) for item in objects_in(entry, "attachments")]
+        missing = cargo.missing((text_in(item, "file_name"), item.get("size", 0)) for item in held)
         if missing:
             again = cargo.only(missing)
             tokens = [json.loads(self._send(rest, again, file))["token"] for file in missing]

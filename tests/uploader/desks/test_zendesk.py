@@ -113,6 +113,20 @@ class TestZendesk(RemoteDeskSuite, InboxSuite):
         (found,) = self.tickets(desk)
         assert sorted(content for _, content in found["files"]) == contents(ticket)
 
+    @pytest.mark.parametrize("ended", [0, 1])
+    def test_a_token_that_has_ended_is_noticed_beside_a_file_of_the_same_size(
+        self, tmp_path: Path, proxy: FaultProxy, desk: Zendesk, ended: int
+    ) -> None:
+        files = (attachment(tmp_path, "uno.txt", b"AAAA", "text/plain"), attachment(tmp_path, "dos.txt", b"BBBB"))
+        through, ticket, journal = self.at(proxy.url), fresh(tmp_path, attachments=files), MemoryJournal()
+        proxy.next(Fault(answer=Answer(503)), lambda method, path: path.endswith("/requests"))
+        with pytest.raises(Temporary, match="busy"):
+            through.submit(ticket, journal, quiet)
+        [*self.server.uploads.values()][ended].ends = datetime.now(UTC) - timedelta(minutes=1)
+        through.submit(ticket, journal, quiet)
+        (found,) = self.tickets(desk)
+        assert sorted(content for _, content in found["files"]) == [b"AAAA", b"BBBB"]
+
     def test_a_type_that_the_account_refuses_goes_as_a_link(self, desk: Zendesk, tmp_path: Path) -> None:
         self.server.refused_types = (".png",)
         with pytest.raises(FileRefused) as caught:
