@@ -17,7 +17,7 @@ from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.servicenow import ServiceNow
 from uploader.errors import FieldWanted, FileRefused, Gone, InvalidField, MaybeSent
 from uploader.journal import MemoryJournal
-from uploader.remote import it_arrived
+from uploader.remote import it_arrived, send_again
 from uploader.seen import Seen
 from uploader.setting import Secret
 from uploader.ticket import Desk, Link, SharedFile, quiet
@@ -179,8 +179,7 @@ class TestByRecordProducer(TestServiceNow):
         if not tells:
             with pytest.raises(MaybeSent) as caught:
                 desk.submit(ticket, journal, quiet)
-            if arrived:
-                it_arrived(journal, caught.value.values)
+            (it_arrived if arrived else send_again)(journal, caught.value.values)
         ref = desk.submit(ticket, journal, quiet)
         assert ref.unconfirmed is (arrived and not tells)
         assert len(self.server.records) == 1
