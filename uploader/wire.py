@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 CONNECT_S = 15.0
 STALL_S = 60.0
 """No byte either way for so long is a stall."""
-MOST_BYTES = 1024 * 1024
-"""Of an answer, unless the caller wants more."""
+MOST_BYTES = 1024 * 1024  # of an answer, unless the caller wants more
 MOST_WAIT_S = 24 * 3600.0
 """A service that asks to wait longer is asked again after a day."""
 AGENT = "Testigo"
 DONE = range(200, 300)
+TOO_MUCH = "{host} answers with more than it should; check the address"
 NO_DATA = "{host} answered with something else than data: perhaps this network wants you to sign in first"
 _CREDENTIALS = {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"}
 
@@ -387,7 +387,7 @@ def _limited(blocks: Iterator[bytes], most: int, host: str) -> Iterator[bytes]:
     for block in blocks:
         most -= len(block)
         if most < 0:
-            raise Refused("{host} answers with more than it should; check the address", host=host)
+            raise Refused(TOO_MUCH, host=host)
         yield block
 
 

@@ -38,13 +38,16 @@ class WebForm(Cloud):
         self.tickets: list[dict[str, Any]] = []
         self.sessions: dict[str, str] = {}
         self.needs_sede = self.complains = self.has_captcha = False
-        self.accept = ""
+        self.accept = self.answers = self.flash = ""
         self.tells_number = True
         super().__init__()
 
     def answer(self, asked: Asked) -> Told:
         if asked.path == "/soporte/nuevo" and asked.method == "GET":
-            return self._page()
+            flash, self.flash = self.flash, ""
+            return self._page(flash)
+        if asked.path == "/soporte/entrar":
+            return Told(200, b'<form method="post"><input name="u"><input type="password" name="p"></form>')
         if asked.path == "/soporte/enviar" and asked.method == "POST":
             return self._take(asked)
         if asked.path == "/soporte/gracias":
@@ -88,8 +91,21 @@ class WebForm(Cloud):
         assert "\n" not in values["detalle"].replace("\r\n", "")
         if self.complains or not values["asunto"] or len(values["asunto"]) > 120:
             return self._page('<div class="invalid-feedback">El asunto <b>no</b> vale</div>', "is-invalid")
+        if (
+            self.answers == "back with a complaint"
+        ):  # as Laravel and Rails do: redirect to the form, words in the session
+            self.flash = '<ul class="errorlist"><li>El correo no es de la empresa</li></ul>'
+            return Told(302, b"", {"Location": "/soporte/nuevo"})
+        if self.answers == "a login":
+            return Told(302, b"", {"Location": "/soporte/entrar?next=/soporte/nuevo"})
         number = f"2026-{len(self.tickets) + 1:05}"
         files = [(part.filename, part.content) for part in parts if part.filename]
         self.tickets.append({**values, "number": number, "files": files})
+        if self.answers == "thanks above an empty form":
+            return self._page(f"<p>Su caso nº <b>{number}</b> fue creado.")
+        if self.answers == "an empty form":
+            return self._page()
+        if self.answers == "more than anybody reads":
+            return Told(200, f"<p>Su caso nº <b>{number}</b> fue creado.".encode() + b"x" * (5 * 1024 * 1024))
         where = f"?n={escape(number)}" if self.tells_number else ""
         return Told(303, b"", {"Location": f"/soporte/gracias{where}"})

@@ -34,13 +34,17 @@ from uploader.remote import RemoteDesk, http_address, mail_of, name_of, once_uns
 from uploader.seen import Seen
 from uploader.setting import setting
 from uploader.ticket import Attachment, DeskAbilities, Limits, Progress, Ticket, TicketRef
-from uploader.wire import NO_DATA, Reply, Wire, sort_out
+from uploader.wire import NO_DATA, TOO_MUCH, Reply, Wire, sort_out
 
 ROLES = ("subject", "description", "mail", "name", "priority", "kind", "file")
 SUBJECT_CHARACTERS = 200
 MOST_PAGES = 4
 """Followed after sending, until one says that it arrived."""
 PAGE_BYTES = 4 * 1024 * 1024
+OF_FILES = re.compile(
+    r"\b(file|attachment|extension|upload|archivo|adjunto|fichero|extensi[óo]n|datei|anhang|fichier)", re.I
+)
+"""What a complaint is about that names no field."""
 NUMBERS = (
     r"(?:ticket|caso|radicado|n[úu]mero|number|case|folio)[^\w#]{0,3}"
     r"(?:(?:nro|no|n[º°]|#)\.?\s*)?[:=#]?\s*#?([\w-]*\d[\w-]*)"
@@ -179,23 +183,26 @@ class WebFormDesk(RemoteDesk):
                     raise OutcomeUnknown("the answer of {host} got lost", host=answer.host) from error
                 return f" {target}"  # it led on to a page of its own, and only the number is missing
         page = answer.text()
-        if not moved and (again := self._find_form(read_forms(page, answer.url))) is not None:
-            self._complain(again[0], names, cargo)
-        if pattern is not None:
-            hit = pattern.search(f"{chr(10).join(seen)}\n{page}"[:PAGE_BYTES])
-            if hit is None:
-                raise OutcomeUnknown(NO_DATA, host=answer.host)
+        if pattern is not None and (hit := pattern.search(f"{chr(10).join(seen)}\n{page}"[:PAGE_BYTES])):
             return f"{_group(hit)} {answer.url if moved else ''}"
-        if not moved:
-            raise OutcomeUnknown(NO_DATA, host=answer.host)
-        return f"{_number(None, page)} {seen[-1]}"
+        forms = read_forms(page, answer.url)
+        if (again := self._find_form(forms)) is not None:
+            self._complain(again[0], names, cargo)
+        elif pattern is None and moved and not any(each.kind == "password" for form in forms for each in form.fields):
+            return f"{_number(None, page)} {seen[-1]}"  # a page of its own, and nobody's login
+        raise OutcomeUnknown(NO_DATA, host=answer.host)
 
     def _complain(self, form: PageForm, names: Mapping[str, str], cargo: Cargo) -> None:
-        """It shows the form again, so it made nothing."""
+        """It shows the form again. With what is wrong beside it nothing was made; without that nobody knows: many show
+        an empty one below their thanks."""
         wrong = [each for each in form.fields if each.invalid]
-        if cargo.files and (not wrong or any(each.name == names.get("file") for each in wrong)):
-            raise self._refused(cargo.files[0])
+        if not wrong and not form.complaints:
+            return
         why = "; ".join(dict.fromkeys(" ".join(words.split()) for words in form.complaints))[:200]
+        told = {cargo.name(file) for file in cargo.files} | {file.path.suffix or file.name for file in cargo.files}
+        of_files = any(words in why for words in told) or OF_FILES.search(why)
+        if cargo.files and (any(each.name == names.get("file") for each in wrong) or (not wrong and of_files)):
+            raise self._refused(cargo.files[0])
         ours = {names.get(role) for role in ROLES}
         for each in wrong:
             if each.name not in ours:
@@ -273,7 +280,12 @@ class _Visit:
         if method == "POST":
             # What forms are protected by looks at both. Source: Django 5.2, "How to use Django's CSRF protection".
             sent |= {"Referer": self._url, "Origin": f"{here.scheme}://{here.netloc}"}
-        answer = self._wire.call(method, url, headers=sent, body=body, ok=range(200, 600), most_bytes=PAGE_BYTES)
+        try:
+            answer = self._wire.call(method, url, headers=sent, body=body, ok=range(200, 600), most_bytes=PAGE_BYTES)
+        except Refused as error:
+            if method == "POST" and error.text == TOO_MUCH:  # it was taken, and whatever it says is not read
+                raise OutcomeUnknown(TOO_MUCH, **error.values) from error
+            raise
         for line in answer.headers.get("set-cookie", "").split("\n"):
             if found := re.match(r"\s*([\w!#$%&'*+.^`|~-]{1,200})=([^;\x00-\x1f]{0,4000})", line):
                 self._cookies[found[1]] = found[2]

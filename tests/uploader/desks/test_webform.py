@@ -16,7 +16,15 @@ from tests.uploader.desk_suite import attachment
 from tests.uploader.remote_suite import RemoteDeskSuite, fresh, the_person_decides
 from uploader.catalog import DESKS
 from uploader.desks.webform import WebFormDesk
-from uploader.errors import FieldWanted, FileRefused, InvalidField, OutcomeUnknown, Refused
+from uploader.errors import (
+    FieldWanted,
+    FileRefused,
+    InvalidField,
+    MaybeSent,
+    OutcomeUnknown,
+    Refused,
+    UploaderError,
+)
 from uploader.journal import MemoryJournal
 from uploader.option_words import kinds_in, priorities_in
 from uploader.seen import Seen
@@ -57,6 +65,36 @@ class TestWebForm(RemoteDeskSuite):
         self, desk: WebFormDesk, proxy: FaultProxy, tmp_path: Path
     ) -> None:
         the_person_decides(self.at(proxy.url), proxy, tmp_path, lambda: len(self.tickets(desk)))
+
+    @pytest.mark.parametrize("success", ["", SUCCESS])
+    @pytest.mark.parametrize(
+        ("answers", "error", "held"),
+        [
+            ("back with a complaint", Refused, 0),
+            ("a login", OutcomeUnknown, 0),
+            ("thanks above an empty form", None, 1),  # the words that mean success must be told
+            ("an empty form", OutcomeUnknown, 1),
+            ("more than anybody reads", OutcomeUnknown, 1),
+        ],
+    )
+    def test_what_a_form_answers_is_taken_for_what_it_is(
+        self,
+        desk: WebFormDesk,
+        tmp_path: Path,
+        answers: str,
+        error: type[UploaderError] | None,
+        held: int,
+        success: str,
+    ) -> None:
+        self.server.answers = answers
+        desk, ticket, journal = self.at(desk.url, success=success), fresh(tmp_path), MemoryJournal()
+        if error is None and success:
+            assert desk.submit(ticket, journal, quiet).id == self.server.tickets[0]["number"]
+        else:
+            for again in (Refused, Refused) if error is Refused else (OutcomeUnknown, MaybeSent):
+                with pytest.raises(again):
+                    desk.submit(ticket, journal, quiet)
+        assert len(self.server.tickets) == held
 
     def test_what_it_looks_like_is_guessed_and_may_be_told(self, desk: WebFormDesk, tmp_path: Path) -> None:
         desk.submit(fresh(tmp_path, priority="high", fields={"Sede": "Cali"}), MemoryJournal(), quiet)
