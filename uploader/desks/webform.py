@@ -284,7 +284,7 @@ class _Visit:
             answer = self._wire.call(method, url, headers=sent, body=body, ok=range(200, 600), most_bytes=PAGE_BYTES)
         except Refused as error:
             if method == "POST" and error.text == TOO_MUCH:  # it was taken, and whatever it says is not read
-                raise OutcomeUnknown(TOO_MUCH, **error.values) from error
+                raise OutcomeUnknown(TOO_MUCH, host=error.values["host"]) from error
             raise
         for line in answer.headers.get("set-cookie", "").split("\n"):
             if found := re.match(r"\s*([\w!#$%&'*+.^`|~-]{1,200})=([^;\x00-\x1f]{0,4000})", line):
