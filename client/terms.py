@@ -6,6 +6,8 @@ translated when it is one that desks are delivered with. A bare number is no wor
 
 from __future__ import annotations
 
+import re
+
 from client.words import say
 from uploader.inbox import OwnTicket, State
 
@@ -19,6 +21,8 @@ NO_MORE: dict[State, str] = {
     "closed": "closed · closed complete · cerrado · cerrada · geschlossen",
 }
 """Names of states that say no more than ours do."""
+OUR_MARK = re.compile(r"\d{8}-\d{6}-[0-9a-f]+")
+"""The id of a report, as ``client.folder`` makes it."""
 
 
 def kind_word(kind: str) -> str:
@@ -92,6 +96,11 @@ def more_words(ticket: OwnTicket) -> str:
         "closed unsuccessful": say("Closed without a solution"),
     }
     return known.get(name.casefold(), name)
+
+
+def ticket_number(ticket: OwnTicket) -> str:
+    """The desk's number; empty where it has told none, and our own mark of the report stands in its place."""
+    return "" if OUR_MARK.fullmatch(ticket.id) else ticket.id
 
 
 def ticket_priority(ticket: OwnTicket) -> str:

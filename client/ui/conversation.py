@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from client.answers import OnItsWay
-from client.terms import delivery_word, more_words, ticket_priority, ticket_word
+from client.terms import delivery_word, more_words, ticket_number, ticket_priority, ticket_word
 from client.tickets import OVER, Mine, file_name
 from client.ui import look
 from client.ui.alive import while_alive
@@ -99,11 +99,11 @@ class Conversation(QWidget):
         words, tone = state_words(mine)
         self.state.setText(words)
         self.state.set_tone(tone)
-        parts = (mine.ticket.id, more_words(mine.ticket), ticket_priority(mine.ticket), due)
+        parts = (ticket_number(mine.ticket), more_words(mine.ticket), ticket_priority(mine.ticket), due)
         self._about.setText(" · ".join(part for part in parts if part))
         self._page.setVisible(bool(mine.ticket.url))
         may = mine.ticket.may
-        self._foot.setVisible("reply" in may and mine.ticket.state != "closed")
+        self._foot.setVisible(self.can_answer)
         self._solve.setVisible("solve" in may)
         self._reopen.setVisible("reopen" in may)
         asks = mine.ticket.state in OVER and mine.score is None and not mine.asked
@@ -119,6 +119,11 @@ class Conversation(QWidget):
         """Whether it is this ticket that stands here."""
         now = self._mine
         return now is not None and (now.desk, now.ticket.key) == (mine.desk, mine.ticket.key)
+
+    @property
+    def can_answer(self) -> bool:
+        ticket = self._mine.ticket if self._mine is not None else None
+        return ticket is not None and "reply" in ticket.may and ticket.state != "closed"
 
     def _show_again(self) -> None:
         """In the language of this moment."""

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QTextBrowser, QVBoxLayout, QWidget
 from client.articles import Suggested
 from client.draft import Draft
 from client.session import Session
+from client.terms import ticket_number
 from client.tickets import Mine
 from client.ui import look
 from client.ui.alive import while_alive
@@ -115,7 +116,8 @@ class HelpBefore(QWidget):
         away = isinstance(found[0].fault, Temporary)  # what it refuses, it will refuse tomorrow
         _refill(self._rows, [self._row("file-text", a.title, a.excerpt, partial(self._open, a))
                              for a in articles[:MOST_ARTICLES]])  # fmt: skip
-        _refill(self._mine, [self._row("inbox", f"{m.ticket.id}  {m.ticket.subject}", say("Answer there instead"),
+        there = say("Answer there instead")
+        _refill(self._mine, [self._row("inbox", f"{ticket_number(m.ticket)}  {m.ticket.subject}".strip(), there,
                                        partial(self._answer_there, m)) for m in tickets])  # fmt: skip
         self._title.setVisible(bool(articles))
         self._own.setVisible(bool(tickets))

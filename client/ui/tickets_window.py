@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QKeyEvent, QShowEvent
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QKeyEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from client.answers import OnItsWay, answers
@@ -16,23 +16,26 @@ from client.draft import Draft
 from client.figures import Figures
 from client.report import Delivery, DeliveryChanged, Event, TicketNews, TicketsChanged
 from client.session import Session
+from client.terms import ticket_number
 from client.tickets import Mine, file_name
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
-from client.ui.conversation import Conversation, state_words
+from client.ui.conversation import Conversation
 from client.ui.outbox_window import joined
-from client.ui.pieces import EmptyState, Label
-from client.ui.report_words import desk_word, trouble_words
+from client.ui.pieces import EmptyState, Label, Menu
+from client.ui.report_words import trouble_words
 from client.ui.rows import Row, RowList
 from client.ui.support_row import SupportRow
-from client.words import moment, number, say, say_n, span
+from client.ui.ticket_rows import figure_words, holds, key_of, row_of
+from client.words import say, say_n
 from uploader.inbox import RemoteFile, Reply
 
 OPENED = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".txt", ".log", ".md", ".csv", ".pdf", ".mp4", ".webm")
 """What may be opened at a click: a program, a page or a document with macros is only saved, and its folder shown."""
 
 
+BY_SHORTCUT = Qt.FocusReason.ShortcutFocusReason
 PASSING_MS = 6000
 """How long “Sent.” stands."""
 
@@ -78,7 +81,7 @@ class TicketsWindow(QWidget):
 
     def choose(self, desk: str, key: str) -> None:
         """Shows this ticket as soon as it is in the list."""
-        self._wanted = _key(desk, key)
+        self._wanted = key_of(desk, key)
         self.refresh()
 
     # -- within -----------------------------------------------------------------------------------------------
@@ -140,10 +143,36 @@ class TicketsWindow(QWidget):
         self.talk.outbox_wanted.connect(self.outbox_wanted)
         self.talk.draft_wanted.connect(self.draft_wanted)
         self._bridge.happened.connect(self._on_event)
+        QShortcut(QKeySequence.StandardKey.Find, self, self._to_search)
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(lambda at: self._pop_menu(self.list.viewport().mapToGlobal(at)))
+
+    def _to_search(self) -> None:
+        self.search.setFocus(BY_SHORTCUT)
+        self.search.selectAll()
+
+    def _pop_menu(self, at: QPoint) -> None:
+        """What can be done about the chosen ticket; the same as in its conversation."""
+        mine = self._chosen()
+        if mine is None:
+            return
+        menu, may = Menu(self), mine.ticket.may
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for words, there, act in (
+            (say("Your answer"), self.talk.can_answer, lambda: self.talk.text.setFocus(BY_SHORTCUT)),
+            (say("Open in the browser"), bool(mine.ticket.url), self._open_page),
+            (say("It is solved"), "solve" in may, self.talk.solved.emit),
+            (say("It is not solved"), "reopen" in may, self.talk.reopened.emit),
+        ):
+            if there:
+                menu.addAction(words).triggered.connect(lambda _=False, act=act: act())
+        if menu.actions():
+            menu.setActiveAction(menu.actions()[0])
+            menu.popup(at)
 
     def _read(self, tickets: tuple[Mine, ...], figures: Figures, cut_off: bool) -> None:
         self._figures, self._cut_off = figures, cut_off
-        self._tickets = {_key(mine.desk, mine.ticket.key): mine for mine in tickets}
+        self._tickets = {key_of(mine.desk, mine.ticket.key): mine for mine in tickets}
         self._show_rows()
         if self._wanted in self._tickets:
             keys = [row.key for row in self._rows()]
@@ -152,31 +181,11 @@ class TicketsWindow(QWidget):
             self._wanted = ""
 
     def _rows(self) -> list[Row]:
-        words = self.search.text().casefold().split()
-        found = []
-        for key, mine in self._tickets.items():
-            ticket = mine.ticket
-            if not all(word in f"{ticket.id} {ticket.subject}".casefold() for word in words):
-                continue
-            state, _ = state_words(mine)
-            where = desk_word(mine.desk) if self._several else ""
-            due = self._session.support.due(mine)
-            detail = joined(state, ticket.id, due.words if due.late else moment(ticket.updated_at), where)
-            mark = say("New") if mine.unread else say("Late") if due.late else ""
-            found.append(Row(key, ticket.subject, detail, mark, "accent" if mine.unread else "warn"))
-        return found
-
-    def _figure_words(self) -> str:
-        """How soon this desk answers and solves, and how it was liked: as far as it is known."""
-        found = self._figures
-        if found is None:
-            return ""
-        parts = (
-            found.first_answer_h is not None and say("answer after {time}", time=span(found.first_answer_h)),
-            found.solution_h is not None and say("solved after {time}", time=span(found.solution_h)),
-            found.satisfaction is not None and f"{number(found.satisfaction)} ★",
-        )
-        return joined(*(part for part in parts if part))
+        wanted = self.search.text()
+        return [
+            row_of(mine, self._session.support.due(mine), several=self._several)
+            for mine in self._tickets.values() if holds(mine, wanted)
+        ]  # fmt: skip
 
     @property
     def _several(self) -> bool:
@@ -188,7 +197,7 @@ class TicketsWindow(QWidget):
         self._whole.setCurrentIndex(0 if self._tickets or self._figures is None else 1)  # None: nothing was read yet
         open_ones = sum(mine.ticket.state in ("open", "waiting") for mine in self._tickets.values())
         older = say("older ones at the help desk only") if self._cut_off else ""
-        words = joined(say_n("{n} open ticket", "{n} open tickets", open_ones), older, self._figure_words())
+        words = joined(say_n("{n} open ticket", "{n} open tickets", open_ones), older, figure_words(self._figures))
         if self._looking:
             words = say("Asking the help desk…")
         self._foot.setText("" if self._figures is None else words)  # not read yet is not none
@@ -319,9 +328,13 @@ class TicketsWindow(QWidget):
         self._bridge.background(fetch, while_alive(self, came), self._failed)
 
     def _hand_over_words(self) -> str:
-        """What goes to WhatsApp: the number and the address of the ticket, no more."""
+        """What goes to WhatsApp: what it is about, the number and the address of the ticket, no more."""
         mine = self._chosen()
-        return "" if mine is None else f"{mine.ticket.id} {mine.ticket.url}".strip()
+        return (
+            ""
+            if mine is None
+            else joined(mine.ticket.subject, f"{ticket_number(mine.ticket)} {mine.ticket.url}".strip())
+        )
 
     def _open_page(self) -> None:
         mine = self._chosen()
@@ -379,9 +392,8 @@ class TicketsWindow(QWidget):
             self.close()
         elif event.key() == Qt.Key.Key_F5:
             self._look()
+        elif event.key() == Qt.Key.Key_F10 and event.modifiers() == Qt.KeyboardModifier.ShiftModifier:
+            chosen = self.list.visualItemRect(self.list.currentItem())
+            self._pop_menu(self.list.viewport().mapToGlobal(chosen.center()))
         else:
             super().keyPressEvent(event)
-
-
-def _key(desk: str, key: str) -> str:
-    return f"{desk}\n{key}"

@@ -30,6 +30,7 @@ from client.ui.network import NetworkWatch
 from client.ui.notice import Notices
 from client.ui.pieces import Menu
 from client.ui.placing import bring_up
+from client.ui.report_words import news_words
 from client.ui.settings_watch import SettingsWatch
 from client.words import explain, hint, say, sentence
 from uploader.ticket import TicketRef
@@ -296,11 +297,7 @@ class Tray(QObject):
     def _tell_news(self, news: TicketNews) -> None:
         ticket = news.ticket
         opens = partial(self.journey.windows.tickets, news.desk, ticket.key)
-        if news.replies:
-            words = " ".join(news.replies[-1].text.split())
-            self.tell(say("{ticket} has an answer", ticket=ticket.id), words[:140] or ticket.subject, opens)
-        else:
-            self.tell(say("{ticket} is solved", ticket=ticket.id), ticket.subject, opens)
+        self.tell(*news_words(news), opens)
 
     def _know_stuck(self, report_ids: frozenset[str]) -> None:
         self._stuck |= report_ids

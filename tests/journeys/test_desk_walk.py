@@ -39,13 +39,13 @@ class Titles:
     review: str = "Esto es lo que se enviar"
     sent: str = "Enviado como "
     tickets: str = "Mis tickets"
-    answered: str = "tiene respuesta"
+    answered: str = "hay respuesta"
     replied: str = "Respuesta enviada"
 
 
 ENGLISH = Titles(
     "Settings", "Connect a help desk", "Capture", "Report a problem", "This is what will be sent",
-    "Handed to the help desk", "My tickets", "has an answer", "Answer sent",
+    "Handed to the help desk", "My tickets", "there is an answer", "Answer sent",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,11 +12,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from client.draft import Draft
+from client.report import TicketNews
 from client.session import Session
 from client.ui.buttons import FlushLink
-from client.ui.pieces import StateLabel
+from client.ui.pieces import Menu, StateLabel
 from client.ui.prose import Prose
 from client.ui.report_form import ReportForm
+from client.ui.report_words import news_words
 from client.ui.tickets_window import TicketsWindow
 from tests.client.story_desk import StoryDesk, tickets_of
 from tests.ui.every_window import running_session, until
@@ -118,3 +121,45 @@ def test_an_answer_begun_in_the_form_is_gone_on_with_and_an_empty_one_leaves_not
     assert "is open again" in window.talk.note.text()
     assert len(session.drafts()) == 1
     forms[2].close()
+
+
+def test_ctrl_f_goes_to_the_search_and_the_menu_of_a_row_is_had_by_keys(away: tuple[Session, TicketsWindow]) -> None:
+    _, window = away
+    window.activateWindow()
+    assert QTest.qWaitForWindowActive(window)
+    window.talk.text.setFocus()
+    QTest.keyClick(window.talk.text, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    assert window.search.hasFocus()
+    assert window.talk.text.toPlainText() == ""
+    window.list.setFocus()
+    QTest.keyClick(window.list, Qt.Key.Key_F10, Qt.KeyboardModifier.ShiftModifier)
+    (menu,) = window.findChildren(Menu)
+    assert [action.text() for action in menu.actions()] == ["Your answer"]
+    menu.actions()[0].trigger()
+    assert window.talk.text.hasFocus()
+    menu.close()
+
+
+def test_news_say_what_they_are_about_and_a_mark_of_ours_is_no_number() -> None:
+    now = datetime.now(UTC)
+    ticket = OwnTicket("77", "77", "", "La pantalla parpadea", "open", "", "", now, now)
+    reply = Reply("1", "Marta", False, now, "¿Desde\ncuándo?")
+    assert news_words(TicketNews("mesa", ticket, (reply,))) == (
+        "“La pantalla parpadea”: there is an answer", "77 · ¿Desde cuándo?",
+    )  # fmt: skip
+    marked = replace(ticket, id="20261129-230608-113e7b2fa", state="solved")
+    assert news_words(TicketNews("mesa", marked, (), solved=True)) == ("“La pantalla parpadea”: it is solved", "")
+
+
+def test_a_row_without_a_number_of_the_desks_shows_the_day_and_no_mark_of_ours(app: QApplication) -> None:
+    with running_session() as (session, bridge):
+        now = datetime.now(UTC)
+        ticket = OwnTicket("20261129-230608-113e7b2fa", "k", "", "Pedido", "open", "", "", now, now)
+        session.tickets._keep("folder", ticket, ())
+        window = TicketsWindow(session, bridge)
+        window.show()
+        until(lambda: window.list.count() == 1)
+        detail = window.list.item(0).data(Qt.ItemDataRole.AccessibleTextRole)
+        assert "2026" not in detail
+        assert "today" in detail
+        window.close()
