@@ -7,6 +7,7 @@ for the conversations of what has changed, the newest first and as many as there
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -175,8 +176,13 @@ class Tickets(KnownTickets):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = file_name(file)
         target = next(p for n in range(1, 10_000) if not (p := folder / (f"{n}-{name}" if n > 1 else name)).exists())
-        with self._inbox(mine.desk) as inbox:
-            inbox.fetch(file, target, progress)
+        coming = folder / f".{secrets.token_hex(6)}"  # half a file never stands under the name of a whole one
+        try:
+            with self._inbox(mine.desk) as inbox:
+                inbox.fetch(file, coming, progress)
+            coming.rename(target)
+        finally:
+            coming.unlink(missing_ok=True)
         return target
 
     def solve(self, mine: Mine) -> None:

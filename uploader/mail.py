@@ -137,8 +137,9 @@ def read_head(content: bytes, uid: int, at: datetime, *, sent: bool) -> Letter:
     _, answer_to = _person(_raw(head, "Reply-To"))
     auto = _raw(head, "Auto-Submitted").split(";")[0].strip().lower()
     kind = _raw(head, "Content-Type").lower()
-    automatic = auto not in ("", "no") or "delivery-status" in kind or head.get("X-Autoreply") is not None
+    automatic = auto not in ("", "no") or head.get("X-Autoreply") is not None
     automatic = automatic or _raw(head, "Return-Path").strip() == "<>"
+    automatic = automatic and "delivery-status" not in kind  # that it did not arrive is for a person to know
     author = f"{name} <{address}>" if name and address else name or address
     subject = header_text(_raw(head, "Subject"))
     return Letter(uid, sent, at, ids[0] if ids else "", tuple(dict.fromkeys(follows)), subject, author, address,

@@ -75,9 +75,11 @@ class Line:
         self.passed_bytes = 0
 
     def pass_on(self, part: bytes, up_to_bytes: int | None = None) -> bool:
-        """Sends ``part``; False once ``up_to_bytes`` have passed in all: the rest of it was not sent."""
+        """Sends ``part``; False once more than ``up_to_bytes`` wanted to pass in all: the rest was not sent."""
+        whole = len(part)
         if up_to_bytes is not None:
             part = part[: max(0, up_to_bytes - self.passed_bytes)]
+        is_cut = len(part) < whole
         if self._corrupt_at is not None and 0 <= (at := self._corrupt_at - self.passed_bytes) < len(part):
             part = part[:at] + bytes([part[at] ^ 0xFF]) + part[at + 1 :]
         step = len(part) if self._bytes_per_s is None else max(1, int(self._bytes_per_s / 20))
@@ -87,7 +89,7 @@ class Line:
             self.passed_bytes += len(piece)
             if self._bytes_per_s is not None:
                 self._proxy.wait(len(piece) / self._bytes_per_s)
-        return up_to_bytes is None or self.passed_bytes < up_to_bytes
+        return not is_cut
 
 
 class Proxy:

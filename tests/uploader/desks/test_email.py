@@ -79,6 +79,10 @@ def answer(key: str, subject: str, html: str = "", files: list[tuple[str, bytes]
     return mail.as_bytes(policy=email.policy.SMTP)
 
 
+QUEUED = "250 2.0.0 Ok: queued as 4C1234\r\n"
+"""The last word of the server (tests/servers/smtpd.py)."""
+
+
 class TestMail(LineDeskSuite, TalkSuite, LineInboxSuite):
     asks = True
     submits_on = "bare"
@@ -124,21 +128,24 @@ class TestMail(LineDeskSuite, TalkSuite, LineInboxSuite):
     def arrivals(self, key: str) -> int:
         return [read(content)["Message-ID"] for content in self.mail.box("soporte")].count(key)
 
-    def lost_250(self, lines: dict[str, TcpProxy], folder: Path) -> tuple[MemoryJournal, Any, TicketRef]:
-        """The server has the mail, and its last answer got lost."""
+    def lost_250(
+        self, lines: dict[str, TcpProxy], folder: Path, begun: int = 1
+    ) -> tuple[MemoryJournal, Any, TicketRef]:  # fmt: skip
+        """The server has the mail, and its last answer got lost, all but the bytes that had ``begun`` to come."""
         line = lines["bare"]
         self.through(lines).submit(fresh(folder), MemoryJournal(), quiet)
         ticket, journal = fresh(folder), MemoryJournal()
-        line.next(Fault(cut_reply_after_bytes=line.received_bytes - len("50 2.0.0 Ok: queued as 4C1234\r\n")))
+        line.next(Fault(cut_reply_after_bytes=line.received_bytes - len(QUEUED) + begun))
         with pytest.raises(OutcomeUnknown):
             self.through(lines).submit(ticket, journal, quiet)
         (found,) = [each for each in self.every(self.through(lines)) if each["report_id"] == ticket.report_id]
         return journal, ticket, TicketRef(ticket.report_id, "", found["id"], unconfirmed=True)
 
+    @pytest.mark.parametrize("begun", [0, 1, 2])
     def test_after_a_lost_answer_the_desks_own_word_says_that_it_arrived(
-        self, lines: dict[str, TcpProxy], tmp_path: Path
+        self, lines: dict[str, TcpProxy], tmp_path: Path, begun: int
     ) -> None:
-        journal, ticket, ref = self.lost_250(lines, tmp_path)
+        journal, ticket, ref = self.lost_250(lines, tmp_path, begun)
         robot = answer(ref.key, "[#91] Recibido", "<p>Gracias</p>", Auto_Submitted="auto-replied")
         self.mail.deliver("ana@desk.test", robot, sender="")
         assert self.through(lines).submit(ticket, journal, quiet) == ref
@@ -180,6 +187,17 @@ class TestMail(LineDeskSuite, TalkSuite, LineInboxSuite):
         both = [content for content in self.mail.box("soporte") if ref.key.encode() in content]
         bodies = {content.partition(b"Message-ID:")[2] for content in both}
         assert (len(both), len(bodies)) == (2, 1)
+
+    def test_that_it_came_back_undelivered_is_an_answer_for_the_person(self, desk: MailDesk, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        report = 'multipart/report; report-type=delivery-status; boundary="x"'
+        words = b"--x\r\nContent-Type: text/plain\r\n\r\n<soporte@desk.test>: user unknown\r\n--x--\r\n"
+        heads = "From: MAILER-DAEMON@desk.test\r\nSubject: Undelivered\r\nAuto-Submitted: auto-replied\r\n"
+        heads += f"References: {ref.key}\r\nMessage-ID: <dsn-1@desk.test>\r\nContent-Type: {report}\r\n\r\n"
+        self.mail.deliver("ana@desk.test", heads.encode() + words, sender="")
+        last = desk.conversation(ref.key).replies[-1]
+        assert (last.mine, last.automatic) == (False, False)
+        assert "user unknown" in last.text
 
     def test_a_copy_lies_among_the_sent_mails_once(self, desk: MailDesk, tmp_path: Path) -> None:
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
