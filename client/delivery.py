@@ -44,6 +44,12 @@ class ShareRefused(Refused):
         self.attachment = attachment
 
 
+class FileUnwanted(ShareRefused):
+    """The same for a file that would have gone in the ticket, but the desk does not take it."""
+
+    code = "file_unwanted"
+
+
 class LinkWanted(ShareRefused):
     """The person uploads this file by hand and pastes the link."""
 
@@ -127,7 +133,7 @@ def deliver(
     while True:
         refused = {a.name for a in (*wanted, *made) if journal.result(_refusal(a)) is not None}
         inside, large = split((*wanted, *made), desk.limits, refused)
-        shared = tuple(_share(a, report.id, sharing, journal, progress) for a in large)
+        shared = tuple(_share(a, report.id, sharing, journal, progress, a.name in refused) for a in large)
         if any(file.link.sealed and not file.link.page for file in shared):
             inside = (*inside, sharing.opener())
         ticket = compose(report, who, inside, shared)
@@ -183,7 +189,10 @@ def _diagnostics(report: Report, folder: Path) -> tuple[Attachment, ...]:
     return (Attachment(place.name, place, len(content), "text/plain", hashlib.sha256(content).hexdigest()),)
 
 
-def _share(file: Attachment, report_id: str, sharing: Sharing, journal: Journal, progress: FileProgress) -> SharedFile:
+def _share(
+    file: Attachment, report_id: str, sharing: Sharing, journal: Journal, progress: FileProgress, is_refused: bool
+) -> SharedFile:  # fmt: skip
+    """``is_refused``: it goes as a link because the desk does not take it."""
     known = journal.result(f"link/{file.sha256}/{file.name}")
     if known is not None and not msgspec.json.decode(known, type=Link).holds():  # the desk was away for long
         journal.forget(f"link/{file.sha256}/{file.name}")
@@ -205,7 +214,8 @@ def _share(file: Attachment, report_id: str, sharing: Sharing, journal: Journal,
         except PasteLink as error:
             raise LinkWanted(file.name, error.text, **error.values) from error
         except Refused as error:
-            raise ShareRefused(file.name, error.text, **error.values) from error
+            refusal = FileUnwanted if is_refused else ShareRefused
+            raise refusal(file.name, error.text, **error.values) from error
         sharing.note(file, link)
         known = journal.once(f"link/{file.sha256}/{file.name}", lambda: msgspec.json.encode(link).decode())
     return SharedFile(file.name, file.size_bytes, file.media_type, file.sha256, msgspec.json.decode(known, type=Link))

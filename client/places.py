@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -12,10 +13,10 @@ from client import secrets
 from client.paths import Paths
 from client.settings import Settings
 from uploader.catalog import DESKS, SHARES, desk_kind, share_kind
-from uploader.errors import AuthFailed, InvalidField, Refused
+from uploader.errors import AuthFailed, InvalidField, Refused, UploaderError
 from uploader.remote import pairs
 from uploader.setting import Secret, Setting, build, settings_of
-from uploader.ticket import Desk, Share, ShareAbilities
+from uploader.ticket import Desk, Limits, Share, ShareAbilities
 
 A = TypeVar("A")
 DEFAULT = "folder"
@@ -24,6 +25,9 @@ SENDER = "sender"
 """The setting of a desk that wants to know whose mail it sends: the user's own, if nothing else is said."""
 SIGN_IN_MODES = ("account", "google", "microsoft")
 """Of a desk that can be entered in several ways: those by browser."""
+
+
+HOLD_S, ASK_AGAIN_S = 300.0, 15.0
 
 
 class Places:
@@ -39,6 +43,8 @@ class Places:
         self._paths, self._settings, self._recall, self._remember = paths, settings, recall, remember
         self._without: dict[str, secrets.KeychainShut] = {}
         """Places whose secrets are missing because the keychain does not give them; many can do without."""
+        self._limits: dict[tuple[str, str], tuple[float, Limits | UploaderError]] = {}
+        """What desks take, by their names and settings, and until when that holds."""
 
     def desk_names(self) -> tuple[str, ...]:
         return tuple(self._settings().desks) or (DEFAULT,)
@@ -54,6 +60,24 @@ class Places:
         name, values = self._configured(self.allowed("desk", name), self._settings().desks, "desk")
         kind = desk_kind(str(values.pop("kind")))
         return self._built(name, kind, settings_of(kind), from_user(kind, values, self._settings().general.mail))
+
+    def limits(self, name: str = "") -> Limits:
+        """What this desk takes, else the chosen one. Some ask their server: its answer holds for some minutes, and that
+        it gave none for some seconds, so that a form may ask at every change. Raises: UploaderError."""
+        name = self.desk_name(name)
+        key = (name, repr(self._settings().desks.get(name)))
+        known = self._limits.get(key)
+        if known is not None and time.monotonic() < known[0]:
+            if isinstance(known[1], UploaderError):
+                raise known[1]
+            return known[1]
+        try:
+            found = self.desk(name).limits
+        except UploaderError as error:
+            self._limits[key] = (time.monotonic() + ASK_AGAIN_S, error)
+            raise
+        self._limits[key] = (time.monotonic() + HOLD_S, found)
+        return found
 
     def share(self, name: str = "") -> Share:
         """The share of this name, else the chosen one. Raises: InvalidField; KeychainShut."""

@@ -146,9 +146,10 @@ class Session:
         return tuple(Sent(a.name, a.size_bytes, a.sha256, ways[a.name]) for a in wanted)
 
     def _ways(self, report: Report) -> dict[str, Way]:
+        if not report.attachments:
+            return {}
         try:
-            limits = self.places.desk(report.desk).limits
-            inside, _ = split(report.attachments, limits)
+            inside, _ = split(report.attachments, self.places.limits(report.desk))
         except UploaderError:
             inside = tuple(a for a in report.attachments if a.size_bytes <= LINK_ABOVE_BYTES)
         names = {a.name for a in inside}

@@ -192,6 +192,10 @@ def _of_files() -> dict[str, tuple[str, str]]:
             say("The place for large files does not answer"),
             say("Your report is saved. It will be sent by itself when the connection is back."),
         ),
+        "file_unwanted": (
+            say("The help desk does not take this kind of file, and it could not go as a link"),
+            say("Your report is saved. Choose another share, or send it without this file."),
+        ),
         "share_refused": (
             say("The large file could not be shared"),
             say("Your report is saved. Choose another share, or send it without this file."),

@@ -253,7 +253,7 @@ class OutboxWindow(ActionWindow):
         if error is not None and error.attachment:
             without = partial(self._try, self._session.waiting.leave_out, key, error.attachment)
             found.append((say("Send without “{name}”", name=shortened(error.attachment)), "", without))
-            for share in self._session.places.share_names() if error.code == "share_refused" else ():
+            for share in self._session.places.share_names() if error.code in ("share_refused", "file_unwanted") else ():
                 other = partial(self._try, self._session.waiting.choose_share, key, share)
                 found.append((say("Share by “{name}”", name=desk_word(share)), "", other))
         found.append((say("Change"), "F2", partial(self._take_back, key)))

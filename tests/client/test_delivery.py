@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socketserver
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from client.delivery import split
 from client.report import Section
 from client.session import NotReady, Session
+from tests.servers.web_form import WebForm
 from uploader.ticket import LINK_ABOVE_BYTES, Attachment, Limits
 
 
@@ -170,3 +173,50 @@ def test_where_the_settings_cannot_be_read_and_never_could_nothing_goes_to_a_fol
     (problem,) = caught.value.problems
     assert problem.code == "desk_unready"
     assert "raport" in problem.detail
+
+
+def test_a_type_that_the_desk_refuses_and_that_cannot_go_as_a_link_is_told_as_that(
+    session: Session, tmp_path: Path
+) -> None:
+    form = WebForm()
+    form.accept = ".png"
+    session.change({"desks.it.kind": "webform", "desks.it.url": f"{form.url}/soporte/nuevo", "general.mail": "a@b.c"})
+    draft = session.new_draft(summary="x")
+    draft.add_content("film.mp4", b"film")
+    report_id = session.submit(draft)
+    delivery = session.send_now(report_id)
+    assert delivery.last_error is not None
+    assert (delivery.state, delivery.last_error.code, delivery.last_error.attachment) == (
+        "needs_you", "file_unwanted", "film.mp4"
+    )  # fmt: skip
+    assert form.tickets == []
+    session.waiting.leave_out(report_id, "film.mp4")
+    assert session.send_now(report_id).state == "sent"
+    form.stop()
+
+
+def test_a_form_that_changes_asks_the_desk_for_its_limits_once(session: Session) -> None:
+    asked = list[bytes]()
+
+    class Greets(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 here\r\n")
+            asked.append(self.rfile.readline())
+            self.wfile.write(b"250-here\r\n250 SIZE 1000000\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greets) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        for name, value in {"kind": "email", "address": "it@desk.test", "server": f"127.0.0.1:{port}",
+                            "security": "none"}.items():  # fmt: skip
+            session.change({f"desks.it.{name}": value})
+        draft = session.new_draft(summary="x")
+        for number in range(5):
+            draft.add_content(f"{number}.txt", b"x" * 100_000)
+            ways = session.ways(draft)
+        inside = list(ways.values()).count("ticket")
+        assert (0 < inside, len(asked)) == (True, 1)
+        session.change({"desks.it.largest_mb": "0.5"})
+        assert list(session.ways(draft).values()).count("ticket") < inside
+        assert len(asked) == 2
+        server.shutdown()
