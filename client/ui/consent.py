@@ -24,6 +24,7 @@ from client.redaction import PSEUDONYM
 from client.report import Section
 from client.ui import look
 from client.ui.buttons import LinkButton, PlainButton, PrimaryButton, QuietButton
+from client.ui.files import at_home
 from client.ui.icons import icon
 from client.ui.pieces import Divider, Label, Menu, OneLine
 from client.ui.reviewed import Reviewed, tally, text_of, whole_words
@@ -211,7 +212,7 @@ class Consent(QWidget):
         self._tell("")
 
     def _choose_copy(self) -> None:
-        dialog = QFileDialog(self, say("Save a copy"))
+        dialog = QFileDialog(self, say("Save a copy"), at_home())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilter("*.txt")

@@ -10,7 +10,7 @@ from functools import partial
 
 from PySide6.QtCore import QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QHBoxLayout, QTextBrowser, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from client.articles import Suggested
 from client.draft import Draft
@@ -19,11 +19,13 @@ from client.terms import ticket_number
 from client.tickets import Mine
 from client.ui import look
 from client.ui.alive import while_alive
+from client.ui.article_window import ArticleWindow
 from client.ui.bridge import Bridge
 from client.ui.buttons import FlushLink, QuietButton
 from client.ui.pieces import Label
 from client.ui.placing import bring_up
 from client.ui.report_fields import ReportFields
+from client.ui.report_words import desk_word
 from client.words import say
 from uploader.errors import Temporary
 from uploader.inbox import Article
@@ -31,6 +33,8 @@ from uploader.inbox import Article
 PAUSE_MS = 500
 LEAST_SIGNS = 6
 MOST_ARTICLES, MOST_TICKETS = 3, 2
+MOST_SIGNS = 58
+"""Of a title."""
 
 AGAIN_MS = 20_000
 """After which a knowledge base that could not be reached is asked again."""
@@ -51,7 +55,7 @@ class HelpBefore(QWidget):
         super().__init__()
         self._session, self._bridge, self._draft, self._fields = session, bridge, draft, fields
         self._asked = ""
-        self._view: QWidget | None = None
+        self.article: ArticleWindow | None = None
         self._title, self._own, self._away = Label("faint", "small"), Label("faint", "small"), Label("faint", "small")
         self.solve = QuietButton("check")
         self._rows = QVBoxLayout()
@@ -77,10 +81,15 @@ class HelpBefore(QWidget):
         for layout in (self._rows, self._mine):
             layout.setSpacing(0)
             layout.setContentsMargins(0, 0, 0, 0)
-        head = QHBoxLayout()
+        self._head = QWidget()
+        head = QHBoxLayout(self._head)
+        head.setContentsMargins(0, 0, 0, 0)
         head.addWidget(self._title, 1)
         head.addWidget(self.solve)
-        column.addLayout(head)
+        stays = self.solve.sizePolicy()  # its place is kept, so that nothing moves under the pointer when it comes
+        stays.setRetainSizeWhenHidden(True)
+        self.solve.setSizePolicy(stays)
+        column.addWidget(self._head)
         column.addLayout(self._rows)
         column.addWidget(self._away)
         column.addWidget(self._own)
@@ -114,12 +123,12 @@ class HelpBefore(QWidget):
             return
         articles, tickets = found[0].articles, found[1]
         away = isinstance(found[0].fault, Temporary)  # what it refuses, it will refuse tomorrow
-        _refill(self._rows, [self._row("file-text", a.title, a.excerpt, partial(self._open, a))
-                             for a in articles[:MOST_ARTICLES]])  # fmt: skip
+        _refill(self._rows, [self._row("file-text", title, a.excerpt, partial(self._open, a))
+                             for a, title in self._titled(articles[:MOST_ARTICLES])])  # fmt: skip
         there = say("Answer there instead")
         _refill(self._mine, [self._row("inbox", f"{ticket_number(m.ticket)}  {m.ticket.subject}".strip(), there,
                                        partial(self._answer_there, m)) for m in tickets])  # fmt: skip
-        self._title.setVisible(bool(articles))
+        self._head.setVisible(bool(articles))
         self._own.setVisible(bool(tickets))
         self._away.setVisible(away)
         self.setVisible(bool(articles or tickets or away))
@@ -127,10 +136,23 @@ class HelpBefore(QWidget):
             self._later.start()
         self.changed.emit()
 
+    def _titled(self, articles: tuple[Article, ...]) -> list[tuple[Article, str]]:
+        """Where two have the same title, each says whose it is."""
+        titles = [article.title.casefold() for article in articles]
+
+        def title(article: Article) -> str:
+            if titles.count(article.title.casefold()) < 2:
+                return article.title
+            desk = desk_word(self._session.places.desk_name(self._draft.report.desk))
+            where = say("folder of articles") if article.url.startswith("file:") else desk
+            return f"{article.title[: MOST_SIGNS - len(where) - 3]} · {where}"
+
+        return [(article, title(article)) for article in articles]
+
     @staticmethod
     def _row(icon: str, title: str, tip: str, act: object) -> FlushLink:
         row = FlushLink(icon)
-        row.setText(title if len(title) <= 58 else title[:57] + "…")
+        row.setText(title if len(title) <= MOST_SIGNS else title[: MOST_SIGNS - 1] + "…")
         row.setToolTip(tip)
         row.setAccessibleName(title)
         row.setAccessibleDescription(tip)
@@ -138,6 +160,7 @@ class HelpBefore(QWidget):
         return row
 
     def _solved(self) -> None:
+        self.close_article()
         self._session.answers.count_spared()
         self.solved.emit()
 
@@ -152,29 +175,21 @@ class HelpBefore(QWidget):
 
     def _open(self, article: Article) -> None:
         """A page in the browser; a file of this machine in a window of ours, which loads nothing."""
+        self.close_article()
         if article.text:
-            self._view = _reader(article)
-            bring_up(self._view)
+            self.article = ArticleWindow(article)
+            self.article.solved.connect(self._solved)
+            bring_up(self.article)
         elif article.url.startswith(("https://", "http://")):
             QDesktopServices.openUrl(QUrl(article.url))
         self.solve.show()
-        self.changed.emit()
 
-
-def _reader(article: Article) -> QWidget:
-    view = _Page()
-    view.setWindowTitle(article.title)
-    view.setAccessibleName(article.title)
-    view.setMarkdown(f"# {article.title}\n\n{article.text}")
-    view.setOpenExternalLinks(False)
-    view.resize(look.sized(520), look.sized(440))
-    return view
-
-
-class _Page(QTextBrowser):
-    def loadResource(self, kind: int, name: QUrl | str) -> object:
-        """No picture, no style from elsewhere."""
-        return None
+    def close_article(self) -> None:
+        """It goes with the form that it helps with."""
+        if self.article is not None:
+            self.article.close()
+            self.article.deleteLater()
+            self.article = None
 
 
 def _refill(layout: QVBoxLayout, rows: list[FlushLink]) -> None:

@@ -188,7 +188,8 @@ class Tick(QCheckBox):
         flags = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
         painter.drawText(words, flags | Qt.TextFlag.TextShowMnemonic.value, self.text())
         if self.hasFocus():
-            draw_ring(painter, box.adjusted(-1, -1, 1, 1), QColor(now.accent))
+            ink = QColor(now.text if filled else now.accent)  # on a filled box the accent would not be seen
+            draw_ring(painter, box.adjusted(-1, -1, 1, 1), ink)
         painter.end()
 
 

@@ -15,11 +15,25 @@ KEYS = {
 """As they stand on keyboards and in our own texts; Qt spells them out: Control+Mayúsculas+R, Imprimir pantalla."""
 
 
-class _Keys(QTranslator):
+UNKNOWN_TO_QT = {
+    "es": {
+        "QFileDialog": {"&Look in:": "&Ver en:", "Files of &type:": "&Tipo de archivos:",
+                        "Go to the parent directory": "Ir al directorio superior"},
+        "QAbstractFileIconProvider": {"Drive": "Unidad", "File": "Archivo", "%1 File": "Archivo %1",
+                                      "File Folder": "Carpeta", "Folder": "Carpeta", "Alias": "Alias",
+                                      "Shortcut": "Acceso directo", "Unknown": "Desconocido"},
+    }
+}  # fmt: skip
+"""By context: what its own translation lacks."""
+
+
+class _Ours(QTranslator):
     def translate(self, context: str, source: str, disambiguation: str | None = None, n: int = -1) -> str | None:
         """None: whoever is asked next knows it."""
         del disambiguation, n
-        return KEYS.get(words.language(), {}).get(source) if context == "QShortcut" else None
+        if context == "QShortcut":
+            return KEYS.get(words.language(), {}).get(source)
+        return UNKNOWN_TO_QT.get(words.language(), {}).get(context, {}).get(source)
 
     def isEmpty(self) -> bool:
         return False
@@ -36,4 +50,4 @@ def speak() -> None:
     known = QTranslator(app)
     if known.load(f"qtbase_{words.language()}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
         app.installTranslator(known)
-    app.installTranslator(_Keys(app))
+    app.installTranslator(_Ours(app))

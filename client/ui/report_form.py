@@ -18,7 +18,7 @@ from PySide6.QtGui import (
     QKeySequence,
     QShowEvent,
 )
-from PySide6.QtWidgets import QFileDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from capture import Monitor
 from client.draft import Draft
@@ -29,6 +29,7 @@ from client.ui.alive import while_alive
 from client.ui.attachment_strip import AttachmentStrip, paths_in, picture_in
 from client.ui.bridge import Bridge
 from client.ui.diagnostics_row import DiagnosticsRow
+from client.ui.files import choose_files
 from client.ui.form_foot import FormFoot
 from client.ui.help_before import HelpBefore
 from client.ui.pieces import Caution, Divider
@@ -36,7 +37,7 @@ from client.ui.placing import bring_up, grow, place
 from client.ui.report_fields import ReportFields
 from client.ui.report_words import form_title, told, trouble_words
 from client.ui.support_row import SupportRow
-from client.words import say
+from client.ui.tab_order import order_tabs
 
 SAVE_MS = 250
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -210,11 +211,7 @@ class ReportForm(QWidget):
 
     def _add(self, what: str) -> None:
         if what == "file":
-            dialog = QFileDialog(self, say("Attach files"))
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-            dialog.filesSelected.connect(lambda names: self.attach([Path(name) for name in names]))
-            dialog.open()
+            choose_files(self, self.attach)
         elif what == "recording":
             self.record_wanted.emit()
         else:
@@ -378,6 +375,7 @@ class ReportForm(QWidget):
             if self.draft.is_empty and not self._copying:
                 self._session.discard(self.draft)
         self.diagnostics.stop()
+        self.help.close_article()
         if self._consent is not None:
             self._consent.close()
         self.closed.emit()
@@ -385,6 +383,7 @@ class ReportForm(QWidget):
 
     def _grow(self) -> None:
         """As high as what it holds, where the screen allows; never smaller than the user made it."""
+        order_tabs(self)
         if not self.isVisible() or self.isMaximized():
             return
         column = self._column

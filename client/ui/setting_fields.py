@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from client.ui import look
 from client.ui.buttons import LinkButton, PlainButton
+from client.ui.files import at_home
 from client.ui.pieces import Choice, Label, Tick
 from client.words import LANGUAGES, detail, number, say
 from uploader.setting import Setting
@@ -218,7 +219,7 @@ class FolderField(QWidget):
             self.taken.emit(self._line.text())
 
     def _ask(self) -> None:
-        dialog = QFileDialog(self, say("Choose a folder"), self._line.text())
+        dialog = QFileDialog(self, say("Choose a folder"), self._line.text() or at_home())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.fileSelected.connect(self._chosen)

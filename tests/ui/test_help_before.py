@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
@@ -17,7 +18,7 @@ from client.ui.report_form import ReportForm
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.rt import RtServer
 from tests.ui.every_window import running_session, until
-from uploader.inbox import OwnTicket
+from uploader.inbox import Article, OwnTicket
 
 NOW = datetime.now(UTC)
 
@@ -46,11 +47,18 @@ def test_an_article_that_solved_it_closes_the_draft_and_counts(world: tuple[Sess
     session, _ = world
     form = form_on(world, "la vpn se corta")
     until(lambda: any("VPN" in row.text() for row in rows(form)))
-    rows(form)[0].click()
+    row = rows(form)[0]
+    row.click()
     until(form.help.solve.isVisible)
-    assert "Reinicia" in form.help._view.toPlainText()  # type: ignore[union-attr]
-    form.help._view.close()  # type: ignore[union-attr]
-    form.help.solve.click()
+    article = form.help.article
+    assert article is not None
+    assert "Reinicia" in article.text.toPlainText()
+    QTest.keyClick(article.text, Qt.Key.Key_Escape)
+    assert not article.isVisible()
+    row.click()
+    assert form.help.article is not None
+    form.help.article.solve.click()
+    assert form.help.article is None
     assert session.answers.spared == 1
     assert session.drafts() == ()
     assert not form.isVisible()
@@ -65,6 +73,29 @@ def test_nothing_is_suggested_for_words_that_say_too_little_or_when_it_is_off(wo
     other = form_on(world, "la vpn se corta")
     QTest.qWait(800)
     assert not other.help.isVisible()
+
+
+def test_opening_an_article_moves_nothing_and_it_goes_with_the_form(world: tuple[Session, Bridge]) -> None:
+    form = form_on(world, "la vpn se corta")
+    until(lambda: any("VPN" in row.text() for row in rows(form)))
+    row = rows(form)[0]
+    before = row.mapToGlobal(row.rect().topLeft()), form.size(), form.strip.pos()
+    row.click()
+    QTest.qWait(100)
+    assert (row.mapToGlobal(row.rect().topLeft()), form.size(), form.strip.pos()) == before
+    article = form.help.article
+    assert article is not None
+    assert article.isVisible()
+    form.close()
+    assert form.help.article is None
+
+
+def test_two_articles_of_the_same_title_say_whose_they_are(world: tuple[Session, Bridge]) -> None:
+    form = form_on(world, "la vpn")
+    same = (Article("VPN", "file:///a.md", "a"), Article("VPN", "https://x.org/1", "b"), Article("Otro", "", "c"))
+    assert [title for _, title in form.help._titled(same)] == [
+        "VPN · folder of articles", "VPN · the folder on this computer", "Otro",
+    ]  # fmt: skip
 
 
 def test_an_open_ticket_about_the_same_takes_what_was_written_as_an_answer(world: tuple[Session, Bridge]) -> None:

@@ -9,20 +9,22 @@ import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QColor, QDropEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 
 from client.diagnostics import Diagnosis
 from client.diagnostics.collection import Collected
 from client.report import Section
 from client.session import Session
+from client.ui import look
 from client.ui.attachment_tile import Tile
 from client.ui.bridge import Bridge
 from client.ui.consent import Consent
 from client.ui.pieces import OneLine
 from client.ui.report_form import ReportForm
-from client.words import day
+from client.words import day, speak
 from tests.ui.every_window import NOW, running_session, until
 from tests.ui.pictures import noise
+from uploader.inbox import OwnTicket
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 NETWORK = Section("network", "Network", "host-1 through proxy host-2", note="27 B")
@@ -352,3 +354,43 @@ def test_the_form_grows_with_the_ways_to_reach_the_desk_that_it_learns_of_late(
     form = opens()
     until(form.support.isVisible)
     until(lambda: form._scroll.verticalScrollBar().maximum() == 0, "something is below the edge")
+
+
+def test_by_keys_the_form_is_gone_through_as_the_eye_meets_it(world: tuple[Session, Bridge]) -> None:
+    session, bridge = world
+    session.change({"contact.phone": "+57 601 234 5678"})
+    now = OwnTicket("T-93", "93", "", "La impresora no imprime", "open", "", "high", NOW, NOW)
+    session.tickets._keep("folder", now, ())
+    form = ReportForm(session, bridge, session.new_draft(), tuple)
+    form.show()
+    form.activateWindow()
+    assert QTest.qWaitForWindowActive(form)
+    QTest.keyClicks(form.fields.subject, "la impresora no imprime")
+    until(lambda: form.help.isVisible() and form.support.isVisible())
+    QTest.qWait(50)
+    form.fields.subject.setFocus()
+    met = [form.focusWidget()]
+    while met[-1] is not form.send:
+        QTest.keyClick(form.focusWidget(), Qt.Key.Key_Tab)
+        met.append(form.focusWidget())
+        assert len(met) < 20
+    heights = [part.mapTo(form, part.rect().center()).y() for part in met[:-3]]
+    assert heights == sorted(heights)
+    assert any(form.help.isAncestorOf(part) for part in met)
+    order = [met.index(part) for part in (form.fields.description, form.strip.add, form.diagnostics.tick, form.keep)]
+    assert order == sorted(order)
+
+
+def test_files_are_chosen_from_the_users_own_folders_in_the_language_of_the_program(
+    app: QApplication, opens: Opens
+) -> None:
+    speak("es")
+    look.retranslate()
+    form = opens()
+    form.strip.wanted.emit("file")
+    (dialog,) = form.findChildren(QFileDialog)
+    assert dialog.directory().absolutePath() != str(Path.cwd())
+    said = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "&Ver en:" in said
+    assert "of" not in said.split()
+    dialog.close()
