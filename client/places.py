@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from client import secrets
 from client.paths import Paths
-from client.settings import Settings
+from client.settings import OPTIONS, Settings
 from uploader.catalog import DESKS, SHARES, desk_kind, share_kind
 from uploader.errors import AuthFailed, InvalidField, Refused, UploaderError
 from uploader.remote import pairs
@@ -21,6 +21,7 @@ from uploader.ticket import Desk, Limits, Share, ShareAbilities
 A = TypeVar("A")
 DEFAULT = "folder"
 """The name of the desk and of the share that work with nothing configured."""
+RULES = OPTIONS["report.rules"].title
 SENDER = "sender"
 """The setting of a desk that wants to know whose mail it sends: the user's own, if nothing else is said."""
 SIGN_IN_MODES = ("account", "google", "microsoft")
@@ -111,7 +112,7 @@ class Places:
 
         The closest rule counts: kind/priority, then kind, then priority. Raises: InvalidField.
         """
-        rules = pairs(self._settings().report.rules, "rules")
+        rules = pairs(self._settings().report.rules, "rules", RULES)
         found = next((rules[key] for key in (f"{kind}/{priority}", kind, priority) if key in rules), "")
         if found:
             self.check_rules(f"{kind}={found}")
@@ -120,7 +121,7 @@ class Places:
     def check_rules(self, rules: str, desks: Iterable[str] = ()) -> None:
         """Rules send reports to desks that the settings name, or ``desks``. Raises: InvalidField."""
         known = (*self._settings().desks, DEFAULT, *desks)
-        for desk in pairs(rules, "rules").values():
+        for desk in pairs(rules, "rules", RULES).values():
             if desk not in known:
                 names = ", ".join(dict.fromkeys(known))
                 raise InvalidField(
@@ -223,6 +224,10 @@ class Places:
         """Forgets all secrets of a desk or share; False when there was none."""
         names = (name, *(f"{name}.{field}" for field in fields))
         return True in [secrets.forget(one, self._plain()) for one in names]
+
+    def keeps_secrets(self) -> bool:
+        """Whether anything here would keep a password; no keychain is asked for one."""
+        return bool(secrets.keychain()) or self._plain() is not None
 
     def _plain(self) -> Path | None:
         """The file for secrets that no keychain takes, where policy allows one."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from client.places import Places, enters_by_browser, from_user, secret_name
-from client.settings import Settings
+from client.settings import OPTIONS, Settings
 from client.words import detail, say, sentence, standing_alone
 from uploader.catalog import DESKS, desk_kind
 from uploader.errors import Cancelled, UploaderError
 from uploader.probe import Step, walk
+from uploader.remote import RemoteDesk
 from uploader.seen import MOST_S, PATIENCE_S, Seen
 from uploader.setting import Secret, Setting, build, settings_of
 from uploader.ticket import Choice
@@ -89,19 +91,41 @@ class Setup:
     def declared(self, kind: str) -> tuple[Setting, ...]:
         return settings_of(desk_kind(kind))
 
-    def try_out(self, kind: str, values: Mapping[str, object], mail: str = "") -> tuple[Step, ...]:
+    def keeps_secrets(self) -> bool:
+        """Whether this computer would keep a password."""
+        return self._places.keeps_secrets()
+
+    def try_out(self, kind: str, values: Mapping[str, object], mail: str = "", name: str = "") -> tuple[Step, ...]:
         """Each step of the way to the desk, up to the first that fails. ``values`` hold secrets as ``Secret``;
-        ``mail`` is the user's own address, as far as it is known."""
+        ``mail`` and ``name`` are the user's own, as far as they are known."""
         try:
             desk = build(desk_kind(kind), from_user(desk_kind(kind), values, mail))
         except UploaderError as error:
             return (Step("settings", False, error.text, tuple(error.values.items()), getattr(error, "name", "")),)
-        return tuple(walk(desk.doors, desk.check))
+        secret = next((part for part in self.declared(kind) if part.kind == "secret" and not part.rare), None)
+        if secret is not None and desk.abilities.entry == ("token",) and not values.get(secret.name):
+            return (_missing(secret.title, secret.name),)
+        steps = tuple(walk(desk.doors, desk.check))
+        if steps[-1].ok:
+            try:
+                wanted = desk.asks()
+            except UploaderError:
+                wanted = ()  # it has just said that it works
+            for key, known in (("mail", mail), ("name", name)):
+                if key in wanted and not known:
+                    return (*steps[:-1], _missing(OPTIONS[f"general.{key}"].title, f"general.{key}"))
+        return steps
 
-    def choices(self, kind: str, values: Mapping[str, object], field: str) -> tuple[Choice, ...]:
-        """The remote list for one field, with what is filled in so far. Raises: UploaderError."""
-        filled = {part.name: values.get(part.name, "") for part in self.declared(kind) if part.required}
-        return build(desk_kind(kind), {**filled, **values}).choices(field)
+    def lists(self, kind: str, values: Mapping[str, object]) -> Mapping[str, tuple[Choice, ...]]:
+        """What the desk lets choose from, by field, as far as it tells with what is filled in so far."""
+        found = dict[str, tuple[Choice, ...]]()
+        with suppress(UploaderError):
+            filled = {part.name: values.get(part.name, "") for part in self.declared(kind) if part.required}
+            desk, common = build(desk_kind(kind), {**filled, **values}), {part.name for part in settings_of(RemoteDesk)}
+            for part in self.declared(kind):
+                if part.kind == "text" and part.name not in common and (entries := desk.choices(part.name)):
+                    found[part.name] = entries
+        return found
 
     def signs_in(self, kind: str, values: Mapping[str, object]) -> bool:
         """Whether the desk gives its secrets in a browser, in the mode that is chosen."""
@@ -121,7 +145,9 @@ class Setup:
         tries += [f"{tries[-1]} {number}" for number in range(2, len(settings.desks) + 3)]
         return next(name for name in tries if name not in (*settings.desks, "folder"))
 
-    def changes(self, name: str, kind: str, values: Mapping[str, object], *, chosen: bool) -> dict[str, object]:
+    def changes(
+        self, name: str, kind: str, values: Mapping[str, object], settings: Settings, *, chosen: bool
+    ) -> dict[str, object]:
         """What the settings shall hold; secrets are kept in the keychain here. Raises: NoKeychain."""
         declared = self.declared(kind)
         written: dict[str, object] = {f"desks.{name}.kind": kind}
@@ -133,7 +159,13 @@ class Setup:
                     self._places.login(name, value, part.name, first=first)
             elif value not in (None, "", part.default):
                 written[f"desks.{name}.{part.name}"] = value
+        if not chosen and not settings.report.desk:
+            return written | {"report.desk": self._places.desk_name()}  # a second one does not move it elsewhere
         return written | ({"report.desk": name} if chosen else {})
+
+
+def _missing(title: str, field: str) -> Step:
+    return Step("settings", False, "“{setting}” is missing", (("setting", title),), field)
 
 
 def _plain(text: str) -> str:
@@ -147,16 +179,38 @@ def step_fault(step: Step) -> str:
 
 
 def step_words(step: Step) -> str:
-    """The step's name and what it says, for a person."""
-    names = {
-        "proxy": say("Proxy"),
-        "dns": say("Name"),
-        "connection": say("Connection"),
-        "certificate": say("Certificate"),
-        "login": say("Login"),
-        "right": say("Right"),
-        "settings": say("Settings"),
-        "service": say("Help desk"),
+    """What that step found, for a person."""
+    good = {
+        "proxy": say("The way leads through a proxy"),
+        "dns": say("Address found"),
+        "connection": say("It answers"),
+        "certificate": say("The connection is safe"),
+        "login": say("The help desk is ready"),
     }
-    said = detail(step.text, dict(step.values)) if step.text else say("good")
-    return f"{names[step.name]}: {said}"
+    bad = {
+        "proxy": say("The proxy does not let through"),
+        "dns": say("Address not found"),
+        "connection": say("No answer"),
+        "certificate": say("The connection is not safe"),
+        "login": say("Not let in"),
+        "right": say("Not allowed"),
+        "settings": say("Something is missing or wrong"),
+        "service": say("The help desk cannot be used now"),
+    }
+    name = (good if step.ok else bad)[step.name]
+    values = dict(step.values)
+    if not step.text or (step.ok and values.get("host") == values.get("address")):
+        return name
+    return f"{name}: {detail(step.text, values)}"
+
+
+def next_words(step: Step) -> str:
+    """What to do about the step that failed."""
+    if step.field or step.name in ("dns", "login", "settings"):
+        return say("Correct this and check again.")
+    return {
+        "certificate": say("Do not go on: ask whoever looks after your network what stands between."),
+        "proxy": say("Ask whoever looks after your network."),
+        "connection": say("Check the address. If it is right, try again later: the help desk may be down."),
+        "right": say("Ask whoever looks after the help desk to let you send reports."),
+    }.get(step.name, say("Try again later, or ask whoever looks after the help desk."))

@@ -307,9 +307,10 @@ def explain_ticket(code: str) -> tuple[str, str]:
 
 
 def detail(text: str, values: Mapping[str, str]) -> str:
-    """The sentence of an error in the current language."""
+    """The sentence of an error in the current language; so are the names in it that are ours."""
     found = catalog(_language).get(text, text)
-    return _fill(found if isinstance(found, str) else found[0], values)
+    ours = {key: detail(value, {}) for key, value in values.items() if key in ("setting", "service", "why")}
+    return _fill(found if isinstance(found, str) else found[0], {**values, **ours})
 
 
 def reason(error: BaseException) -> str:

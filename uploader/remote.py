@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from uploader.errors import InvalidField, MaybeSent, OutcomeUnknown, Refused, UploaderError
 from uploader.journal import Journal
-from uploader.setting import setting
+from uploader.setting import setting, settings_of
 from uploader.ticket import Desk, SharedFile, Ticket
 from uploader.wire import Wire
 
@@ -70,13 +70,16 @@ class RemoteDesk(Desk):
         return (dict(usual) | pairs(self.kinds, "kinds")).get(ticket.kind, "")
 
 
-def pairs(text: str, name: str) -> dict[str, str]:
-    """``"a=1; b=2"`` as a mapping. Raises: InvalidField naming the setting."""
+def pairs(text: str, name: str, title: str = "") -> dict[str, str]:
+    """``"a=1; b=2"`` as a mapping. Raises: InvalidField naming the setting, by its ``title`` where it is not ours."""
     found = {}
     for pair in filter(None, (each.strip() for each in text.replace("\n", ";").split(";"))):
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise InvalidField(name, "“{field}” wants pairs like name=value; name=value", field=name)
+            titles = {part.name: part.title for part in settings_of(RemoteDesk)}
+            raise InvalidField(
+                name, "“{setting}” wants pairs like name=value; name=value", setting=title or titles.get(name, name)
+            )
         found[key.strip()] = value.strip()
     return found
 

@@ -145,13 +145,13 @@ def build(adapter: type[A], values: Mapping[str, object]) -> A:
     for name, part in known.items():
         if name not in values:
             if part.required:
-                raise InvalidField(name, "the setting “{field}” is missing", field=name)
+                raise InvalidField(name, "“{setting}” is missing", setting=part.title)
             continue
         value = part.meant(values[name]) if part.choices else values[name]
         if part.kind == "secret":
             arguments[name] = value if isinstance(value, Secret) else Secret(str(value))
             continue
         if fault := part.fault(value):
-            raise InvalidField(name, "the setting “{field}” is wrong: {why}", field=name, why=fault)
+            raise InvalidField(name, "“{setting}” is wrong: {why}", setting=part.title, why=fault)
         arguments[name] = Path(str(value)).expanduser() if hints[name] is Path else value
     return adapter(**arguments)

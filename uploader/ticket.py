@@ -221,6 +221,13 @@ class Desk(ABC):
         """Secrets by the name of their setting, after the user has agreed in a browser (as ``Share.sign_in``)."""
         raise Refused("{service} knows no sign-in by browser; type the password", service=self.title)
 
+    def asks(self) -> tuple[str, ...]:
+        """What of the user every ticket needs: ``mail``, ``name``. Asked of the service where only that tells.
+
+        Raises: UploaderError.
+        """
+        return ()
+
     def choices(self, field: str) -> tuple[Choice, ...]:
         """The remote list for one of the adapter's own fields; most have none."""
         return ()

@@ -47,7 +47,8 @@ def classify(error: BaseException) -> Failure | None:
         exit_code = FORBIDDEN if isinstance(error, InvalidField) else REFUSED
         waits = IMPOSSIBLE if isinstance(error, KeychainShut) else SAVED
         exit_code = waits if isinstance(error, Temporary) else exit_code
-        return Failure(error.code, reason(error), exit_code)
+        key = f" ({error.name})" if isinstance(error, InvalidField) and "setting" in error.values else ""
+        return Failure(error.code, reason(error) + key, exit_code)
     if isinstance(error, NoDisplay):
         return Failure("no_display", reason(error), IMPOSSIBLE, hint(error))
     if isinstance(error, CaptureError):

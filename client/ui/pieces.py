@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QCheckBox,
     QComboBox,
     QFrame,
@@ -22,6 +23,9 @@ from client.ui import look
 from client.ui.buttons import LinkButton, draw_ring
 from client.ui.icons import draw_icon
 
+MOVING = (
+    Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown,
+)  # fmt: skip
 Tone = Literal["text", "quiet", "faint", "accent", "ok", "warn", "bad"]
 
 
@@ -194,7 +198,17 @@ class Tick(QCheckBox):
 
 
 class Choice(QComboBox):
-    """A drop-down list with our arrow."""
+    """A drop-down list with our arrow. Keys that move open it first: nothing is chosen on the way to an entry."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key, plain = event.key(), not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        writes = plain and event.text().strip() and event.text().isprintable()
+        if (key in MOVING and plain) or writes:
+            self.showPopup()
+            if writes:
+                QApplication.sendEvent(self.view(), event)
+        else:
+            super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QListView
 
 from client import words
 from client.ui import look
@@ -28,7 +28,8 @@ def app(application: QApplication) -> Iterator[QApplication]:
     yield application
     for window in application.topLevelWidgets():
         window.close()
-        window.deleteLater()
+        if not isinstance(window, QListView):  # the list of a completer, which deletes it itself
+            window.deleteLater()
     application.processEvents()
     application.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # no loop runs here that would: each look would
     # else dress the windows of all tests before

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import keyring
 import pytest
+from keyring.backends import null
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QMessageBox
 
+from client import words
 from client.session import Session
+from client.ui import look
 from client.ui.attachment_tile import Tile
 from client.ui.bridge import Bridge
 from client.ui.desk_wizard import DeskWizard
@@ -24,7 +27,9 @@ from client.ui.report_form import ReportForm
 from client.ui.tickets_window import TicketsWindow
 from tests.client.keychain import FileKeychain
 from tests.servers.mail import PASSWORD, MailServer
+from tests.servers.redmine import RedmineServer
 from tests.servers.rt import RtServer
+from tests.servers.web_form import WebForm
 from tests.ui.every_window import running_session, until
 from tests.uploader.desks.test_email import answer
 from tests.uploader.desks.test_email import read as read_mail
@@ -170,6 +175,153 @@ def test_a_search_that_is_stopped_asks_nothing_more(
     assert wizard.found.text() == wizard.note.text() == ""
 
 
+def walked(wizard: DeskWizard) -> list[str]:
+    """What the Tab key reaches, round once from the address."""
+    names = {id(field.control): field.key for field in wizard.fields}
+    names |= {id(wizard.look_up): "find", id(wizard.cancel): "cancel", id(wizard.go): "check", id(wizard.more): "more"}
+    wizard.address.setFocus()
+    found = list[str]()
+    for _ in range(40):
+        QTest.keyClick(wizard.focusWidget(), Qt.Key.Key_Tab)
+        if wizard.address.hasFocus():
+            return found
+        found.append(names.get(id(wizard.focusWidget()), "?"))
+    return found
+
+
+def choose_kind(wizard: DeskWizard, kind: str) -> None:
+    """By keys alone: the list is opened, walked down and left by Enter."""
+    wizard.kind.setFocus()
+    QTest.keyClick(wizard.kind, Qt.Key.Key_Down)
+    for _ in range(wizard.kind.findData(kind) - wizard.kind.currentIndex()):
+        assert wizard.kind.view().isVisible()
+        QTest.keyClick(wizard.kind.view(), Qt.Key.Key_Down)
+    QTest.keyClick(wizard.kind.view(), Qt.Key.Key_Return)
+
+
+def unknown_place(wizard: DeskWizard, address: str) -> None:
+    wizard.show()
+    QTest.keyClicks(wizard.address, address)
+    QTest.keyClick(wizard.address, Qt.Key.Key_Return)
+    until(wizard.kind.isVisible)
+
+
+def test_the_kind_is_chosen_and_the_fields_are_walked_by_keys(world: tuple[Session, Bridge]) -> None:
+    wizard = DeskWizard(*world)
+    unknown_place(wizard, "127.0.0.1:9")
+    choose_kind(wizard, "redmine")
+    assert focus_of(wizard) == "key", "a key that is pasted at once does not show in clear"
+    expected = ["find", "?", "url", "key", "project", "largest_mb", "general.name", "general.mail", "more"]
+    assert walked(wizard) == [*expected, "cancel", "check"]
+    wizard.more.setFocus()
+    QTest.keyClick(wizard.more, Qt.Key.Key_Space)
+    assert focus_of(wizard) == "tracker"
+    order = walked(wizard)
+    assert order[order.index("general.mail") + 1 :][:2] == ["tracker", "markup"]
+    assert order[-2:] == ["cancel", "check"]
+
+
+def test_escape_asks_before_what_was_typed_is_lost(world: tuple[Session, Bridge]) -> None:
+    wizard = DeskWizard(*world)
+    unknown_place(wizard, "127.0.0.1:9")
+    choose_kind(wizard, "redmine")
+    QTest.keyClicks(control_of(wizard, "key"), "secret")
+    QTest.keyClick(wizard, Qt.Key.Key_Escape)
+    (box,) = wizard.findChildren(QMessageBox)
+    QTest.keyClick(box, Qt.Key.Key_Escape)
+    assert wizard.isVisible()
+    assert control_of(wizard, "key").text() == "secret"
+    QTest.keyClick(wizard, Qt.Key.Key_Escape)
+    (box,) = [each for each in wizard.findChildren(QMessageBox) if each.isVisible()]
+    next(button for button in box.buttons() if button.text() == "Discard").click()
+    assert not wizard.isVisible()
+
+
+def test_names_are_the_fields_own_and_a_server_that_is_down_is_not_to_be_corrected(
+    world: tuple[Session, Bridge],
+) -> None:
+    wizard = DeskWizard(*world)
+    words.speak("es")
+    look.retranslate()
+    unknown_place(wizard, "127.0.0.1:9")
+    choose_kind(wizard, "redmine")
+    wizard.go.click()
+    until(lambda: any(label.text() == "Falta «Proyecto»." for label in wizard.findChildren(QLabel)))
+    assert focus_of(wizard) == "project"
+    type_into(wizard, "project", "x")
+    type_into(wizard, "key", "k")
+    wizard.go.click()
+    until(lambda: "más tarde" in wizard.note.text())
+    assert "Corrígelo" not in wizard.note.text()
+
+
+def test_a_password_that_cannot_be_kept_is_told_before_it_is_typed(
+    world: tuple[Session, Bridge],
+) -> None:
+    keyring.set_keyring(null.Keyring())
+    wizard = DeskWizard(*world)
+    unknown_place(wizard, "127.0.0.1:9")
+    choose_kind(wizard, "znuny")
+    until(wizard.unkept.isVisible)
+    assert "keychain" in wizard.unkept.words
+    choose_kind(wizard, "webform")
+    QTest.qWait(50)
+    assert not wizard.unkept.isVisible(), "it wants no password"
+
+
+def test_a_web_form_that_wants_an_address_says_so_and_the_next_desk_does_not_take_over(
+    world: tuple[Session, Bridge],
+) -> None:
+    session, bridge = world
+    server = WebForm()
+    words.speak("es")
+    session.change({"desks.first.kind": "folder", "desks.first.path": "/x"})
+    wizard = DeskWizard(session, bridge)
+    wizard.show()
+    QTest.keyClicks(wizard.address, f"{server.url}/soporte/nuevo")
+    QTest.keyClick(wizard.address, Qt.Key.Key_Return)
+    until(lambda: wizard.fields, "it was not recognised")
+    assert "Formulario web" in wizard.found.text()
+    assert [field.key for field in wizard.fields if field.isVisible()] == ["url", "general.name", "general.mail"]
+    wizard.go.click()
+    until(lambda: any(label.text() == "Falta «Tu correo»." for label in wizard.findChildren(QLabel)))
+    assert focus_of(wizard) == "general.mail"
+    type_into(wizard, "general.mail", "ana@example.test")
+    wizard.go.click()
+    until(lambda: wizard.note.text() == "Funciona.")
+    assert wizard.usual.isVisible()
+    assert not wizard.usual.isChecked()
+    kept: list[str] = []
+    wizard.connected.connect(kept.append)
+    wizard.go.click()
+    assert kept == ["Formulario web"]
+    assert session.places.desk_name() == "first"
+    server.stop()
+
+
+def test_the_projects_are_offered_by_name(world: tuple[Session, Bridge], redmine: RedmineServer) -> None:
+    wizard = DeskWizard(*world)
+    wizard.show()
+    QTest.keyClicks(wizard.address, redmine.url)
+    QTest.keyClick(wizard.address, Qt.Key.Key_Return)
+    until(lambda: wizard.fields, "it was not recognised")
+    type_into(wizard, "key", redmine.keys["ana"])
+    project = control_of(wizard, "project")
+    until(lambda: project.completer() is not None, "no list came")
+    assert project.placeholderText()
+    project.setFocus()
+    next(mark for mark in project.actions() if mark.text() == "Show the list").trigger()
+    popup = project.completer().popup()
+    assert popup.isVisible()
+    shown = [popup.model().index(row, 0).data() for row in range(popup.model().rowCount())]
+    assert any("(" in name for name in shown), shown
+    QTest.keyClick(popup, Qt.Key.Key_Down)
+    QTest.keyClick(popup, Qt.Key.Key_Return)
+    assert f"({project.text()})" in shown[0]
+    wizard.go.click()
+    until(lambda: wizard.note.text() == "It works.")
+
+
 def test_request_tracker_from_its_address_to_the_rating(
     world: tuple[Session, Bridge], rt: RtServer, file: Path
 ) -> None:
@@ -181,6 +333,10 @@ def test_request_tracker_from_its_address_to_the_rating(
     QTest.keyClick(wizard.address, Qt.Key.Key_Return)
     until(lambda: wizard.fields, "it was not recognised")
     assert "Request Tracker" in wizard.found.text()
+    assert focus_of(wizard) == "token"
+    wizard.go.click()
+    until(lambda: any(label.text() == "“Your token” is missing." for label in wizard.findChildren(QLabel)))
+    assert focus_of(wizard) == "token", "what is missing is said below its own field"
     type_into(wizard, "token", "1-99-wrong")
     type_into(wizard, "general.mail", "ana@example.test")
     wizard.go.click()
@@ -194,10 +350,14 @@ def test_request_tracker_from_its_address_to_the_rating(
     type_into(wizard, "queue", "General")
     wizard.go.click()
     until(lambda: wizard.note.text() == "It works.")
+    assert not any(line.text() == "127.0.0.1 is 127.0.0.1" for line in wizard.findChildren(QLabel))
+    assert wizard.usual.isVisible()
+    assert wizard.usual.isChecked(), "the first one gets the new reports"
     kept: list[str] = []
     wizard.connected.connect(kept.append)
     wizard.go.click()
     assert kept == ["Request Tracker"]
+    assert session.settings.report.desk == kept[0]
 
     ref = report(session, bridge, file)
     (held,) = (part for part in rt.ask("GET", f"ticket/{ref.id}/attachments?fields=Filename")["items"]

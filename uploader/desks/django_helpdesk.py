@@ -90,6 +90,9 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
             if "queue" in answer.json():
                 raise _no_queue(self.queue)
 
+    def asks(self) -> tuple[str, ...]:
+        return () if self.mail else ("mail",)
+
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)

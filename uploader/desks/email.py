@@ -313,7 +313,7 @@ class MailDesk(RemoteDesk, Inbox):
     # -- addresses and logins -----------------------------------------------------------------------------------
 
     def _address_for(self, ticket: Ticket) -> str:
-        ways = pairs(self.departments, "departments")
+        ways = pairs(self.departments, "departments", "Addresses of departments")
         wanted = (f"{ticket.kind}/{ticket.priority}", ticket.kind, ticket.priority)
         found = next((ways[name] for name in wanted if ways.get(name)), self.address)
         if found.startswith("+"):

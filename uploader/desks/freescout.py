@@ -119,6 +119,9 @@ class FreeScout(RemoteDesk, Inbox):
         if self.mailbox not in known:
             raise _no_mailbox(self.mailbox, self.url)
 
+    def asks(self) -> tuple[str, ...]:
+        return () if self.mail else ("mail",)
+
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)

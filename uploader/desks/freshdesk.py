@@ -84,6 +84,9 @@ class Freshdesk(RemoteDesk, Inbox, Library):
         with self.open_wire() as wire:
             self._rest(wire).list("GET", "tickets", query={"per_page": "1"})
 
+    def asks(self) -> tuple[str, ...]:
+        return () if self.mail else ("mail",)
+
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)

@@ -70,6 +70,9 @@ class OsTicket(RemoteDesk):
         if "html" in answer.headers.get("content-type", "") and "<html" in answer.text().lower():
             raise InvalidField("url", "{host} is no {service}", host=self.url, service=self.title)
 
+    def asks(self) -> tuple[str, ...]:
+        return ("mail",)
+
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)

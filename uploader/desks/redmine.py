@@ -339,7 +339,7 @@ class Redmine(RemoteDesk, Inbox):
 
     def _rest(self, wire: Wire) -> Rest:
         if not self.key:
-            raise AuthFailed("no token is stored for this help desk; sign in first")
+            raise AuthFailed("your key or token for this help desk is missing; fill it in in the settings")
         return Rest(wire, self._base, {"X-Redmine-API-Key": self.key.reveal()}, self._wrong)
 
     def _wrong(self, answer: Answer) -> UploaderError:

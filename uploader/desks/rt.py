@@ -372,7 +372,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
 
     def _rest(self, wire: Wire) -> Rest:
         if not self.token:
-            raise AuthFailed("no token is stored for this help desk; sign in first")
+            raise AuthFailed("your key or token for this help desk is missing; fill it in in the settings")
         login = {"Authorization": f"token {self.token.reveal()}"}
         return Rest(wire, f"{self._base}/REST/2.0", login, self._wrong)
 

@@ -60,19 +60,22 @@ class WebFormDesk(RemoteDesk):
     url: str = setting("Address of the form", help="https://help.example.org/new", kind="url")
     names: str = setting(
         "What goes where",
-        help="subject, description, mail, name, priority, kind or file, then = and the name of the form's field. "
-        "Example: subject=title; description=body; file=attachment. Empty: it is guessed.",
+        help="Only if a report lands in the wrong places: subject, description, mail, name, priority, kind or file, "
+        "then = and the name of the form's field. Example: subject=title; description=body; file=attachment. Empty: it "
+        "is guessed.",
         default="",
+        rare=True,
     )
     success: str = setting(
         "How it says that it arrived",
         help="A regular expression for the address or words of the page that follows; what stands in its brackets is "
-        "the number. Example: Ticket (\\d+) was created",
+        "the number. Example: Ticket (\\d+) was created. Empty: it is guessed.",
         default="",
+        rare=True,
     )
     largest_mb: float = setting(
         "Largest file, in MB", help="Larger ones go as a link. 0: the form takes any.", kind="number", default=0.0,
-        least=0, most=25,
+        least=0, most=25, rare=True,
     )  # fmt: skip
 
     @classmethod
@@ -98,6 +101,14 @@ class WebFormDesk(RemoteDesk):
                     "url", "there is no form for a report at {host}; check the address, and what goes where",
                     host=urlsplit(self._base).hostname or "",
                 ) from error  # fmt: skip
+
+    def asks(self) -> tuple[str, ...]:
+        with self.open_wire() as wire:
+            form, names = _Visit(self, wire).form()
+        own = pairs(self.fields, "fields")
+        parts = {role: form.find(names[role]) for role in ("mail", "name") if role in names}
+        empty = [(role, part) for role, part in parts.items() if part and part.required and not part.value]
+        return tuple(role for role, part in empty if not {part.name, part.words} & own.keys())
 
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
@@ -212,7 +223,7 @@ class WebFormDesk(RemoteDesk):
 
     def _find_form(self, forms: list[PageForm]) -> tuple[PageForm, dict[str, str]] | None:
         """The form of the page that takes a description, and which of its fields are which."""
-        told = pairs(self.names, "names")
+        told = pairs(self.names, "names", "What goes where")
         for form in forms:
             names = form.guess() | told
             if form.find(names.get("description", "")) is not None:

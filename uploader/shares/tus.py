@@ -61,7 +61,7 @@ class Tus(UploadShare):
         Where nothing can be deleted an upload is only begun: the server forgets it by itself.
         """
         if self.link_url and "{id}" not in self.link_url and "{name}" not in self.link_url:
-            raise InvalidField("link_url", "the setting “{field}” is wrong: {why}", field="link_url", why="no {id}")
+            raise InvalidField("link_url", "“{setting}” is wrong: {why}", setting="link_url", why="no {id}")
         with self.open_wire() as wire:
             way = self.way(wire)
             probe = Upload("", "check.txt", 5, "text/plain", 5)
