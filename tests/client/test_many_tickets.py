@@ -214,3 +214,20 @@ def test_an_answer_that_two_read_at_the_same_time_is_told_and_counted_once(tmp_p
     assert tickets.unread() == 1
     assert len([event for event in told if isinstance(event, TicketNews)]) == 1
     assert tickets.find("T").unread == 1
+
+
+def test_a_machines_answer_is_shown_and_is_no_news(tmp_path: Path) -> None:
+    desk, told = StoryDesk(), list[Event]()
+    tickets = tickets_of(desk, tmp_path, told)
+    tickets.look("it")
+    desk.write("a", 0)
+    tickets.look("it")
+    desk.answer("a", 1, automatic=True)
+    assert tickets.look("it").fresh == ()
+    (mine,) = tickets.list()
+    assert (mine.unread, len(tickets.replies(mine))) == (0, 2)
+    assert not [event for event in told if isinstance(event, TicketNews)]
+    desk.answer("a", 2)
+    tickets.look("it")
+    (news,) = (event for event in told if isinstance(event, TicketNews))
+    assert [reply.automatic for reply in news.replies] == [False]

@@ -16,7 +16,7 @@ from tests.servers.forms import parts_of
 
 PAGE = """<!doctype html><html lang="es"><title>Soporte</title>
 <form action="/buscar"><input name="q"></form>
-<form method="post" enctype="multipart/form-data" action="enviar?paso=1">{complaint}
+<form method="post" enctype="multipart/form-data" action="{action}">{complaint}
 <input type="hidden" name="token" value="{token}"><input type="hidden" name="canal" value="web">
 <label for="a">Asunto *</label><input id="a" name="asunto" maxlength="120" required class="{wrong}">
 <label for="d">Descripción</label><textarea id="d" name="detalle" required></textarea>
@@ -39,7 +39,7 @@ class WebForm(Cloud):
         self.sessions: dict[str, str] = {}
         self.needs_sede = self.complains = self.has_captcha = False
         self.accept = self.answers = self.flash = ""
-        self.tells_number = True
+        self.tells_number, self.action = True, "enviar?paso=1"
         super().__init__()
 
     def answer(self, asked: Asked) -> Told:
@@ -60,7 +60,7 @@ class WebForm(Cloud):
     def _page(self, complaint: str = "", wrong: str = "") -> Told:
         session, token = secrets.token_hex(8), secrets.token_hex(16)
         self.sessions[session] = token
-        page = PAGE.format(token=token, complaint=complaint, wrong=wrong, sede="required" if self.needs_sede else "",
+        page = PAGE.format(action=self.action, token=token, complaint=complaint, wrong=wrong, sede="required" if self.needs_sede else "",
                            accept=f'accept="{self.accept}"' if self.accept else "",
                            captcha='<div class="g-recaptcha"></div>' if self.has_captcha else "")  # fmt: skip
         head = {"Content-Type": "text/html; charset=utf-8", "Set-Cookie": f"sesion={session}; Path=/; HttpOnly"}

@@ -199,6 +199,14 @@ class TestMail(LineDeskSuite, TalkSuite, LineInboxSuite):
         assert (last.mine, last.automatic) == (False, False)
         assert "user unknown" in last.text
 
+    @pytest.mark.parametrize(("priority", "head"), [("high", "high"), ("medium", None), ("low", None)])
+    def test_what_is_urgent_says_so_in_every_mail_program(
+        self, desk: MailDesk, tmp_path: Path, priority: str, head: str | None
+    ) -> None:
+        desk.submit(fresh(tmp_path, priority=priority), MemoryJournal(), quiet)
+        (content,) = self.mail.box("soporte")
+        assert read(content)["Importance"] == head
+
     def test_a_copy_lies_among_the_sent_mails_once(self, desk: MailDesk, tmp_path: Path) -> None:
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
         copies = [p.read_bytes() for p in (self.mail.folder / "mail/ana/.Sent").glob("*/*")]

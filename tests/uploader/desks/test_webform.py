@@ -96,6 +96,15 @@ class TestWebForm(RemoteDeskSuite):
                     desk.submit(ticket, journal, quiet)
         assert len(self.server.tickets) == held
 
+    def test_what_one_host_has_given_to_remember_another_does_not_get(self, desk: WebFormDesk, tmp_path: Path) -> None:
+        other = WebForm()
+        self.server.action = f"{other.url}/soporte/enviar"
+        with pytest.raises(UploaderError):
+            desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        (asked,) = other.asked
+        assert (asked.method, asked.headers.get("cookie")) == ("POST", None)
+        other.stop()
+
     def test_what_it_looks_like_is_guessed_and_may_be_told(self, desk: WebFormDesk, tmp_path: Path) -> None:
         desk.submit(fresh(tmp_path, priority="high", fields={"Sede": "Cali"}), MemoryJournal(), quiet)
         told = self.at(desk.url, names="subject=sede; description=detalle; file=archivos", fields="asunto=fijo")
