@@ -278,7 +278,11 @@ class OutboxWindow(ActionWindow):
         box = QInputDialog(self)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setWindowTitle(say("Fill in “{field}”…", field=field))
-        box.setLabelText(field)
+        delivery = self._deliveries[key]
+        desk = desk_word(self._session.places.desk_name(delivery.desk))
+        about = say("“{desk}” wants to know “{field}” for “{subject}”:", desk=desk, field=field,
+                    subject=shortened(delivery.summary, 40))  # fmt: skip
+        box.setLabelText(about)
         box.setOkButtonText(say("Use it"))
         box.setCancelButtonText(say("Cancel"))
         box.textValueSelected.connect(partial(self._try, self._session.waiting.fill_in, key, field))

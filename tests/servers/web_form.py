@@ -60,7 +60,8 @@ class WebForm(Cloud):
     def _page(self, complaint: str = "", wrong: str = "") -> Told:
         session, token = secrets.token_hex(8), secrets.token_hex(16)
         self.sessions[session] = token
-        page = PAGE.format(action=self.action, token=token, complaint=complaint, wrong=wrong, sede="required" if self.needs_sede else "",
+        page = PAGE.format(action=self.action, token=token,
+                           complaint=complaint, wrong=wrong, sede="required" if self.needs_sede else "",
                            accept=f'accept="{self.accept}"' if self.accept else "",
                            captcha='<div class="g-recaptcha"></div>' if self.has_captcha else "")  # fmt: skip
         head = {"Content-Type": "text/html; charset=utf-8", "Set-Cookie": f"sesion={session}; Path=/; HttpOnly"}
