@@ -352,7 +352,10 @@ def explain_problem(code: str, name: str, why: str) -> str:
         "file_missing": say("“{name}” is no longer there. Remove it or attach it again.", name=name),
         "file_changed": say("“{name}” has changed since you attached it. Attach it again.", name=name),
         "empty_file": say("“{name}” is empty.", name=name),
-        "no_share": say("“{name}” is too large for the ticket, and no share for large files works.", name=name),
+        "no_share": say(
+            "“{name}” is too large for the ticket. Remove it, or set up a place for large files in the settings.",
+            name=name,
+        ),
         "goes_by_link": say("“{name}” is large and goes as a link. {ends}", name=name, ends=why).rstrip(),
         "desk_unready": say("The help desk is not set up correctly: {why}", why=why),
     }[code]

@@ -188,7 +188,7 @@ class OutboxWindow(ActionWindow):
         title, _ = explain(error.code)
         if delivery.not_before is not None:
             later = delivery.not_before > datetime.now(UTC)
-            when = moment(delivery.not_before) if later else say("as soon as possible")
+            when = moment(delivery.not_before) if later else say("when its turn comes")
             return say("{why}. Next try {when}.", why=title, when=when)
         if error.attachment:
             return f"{title}: {error.attachment}"

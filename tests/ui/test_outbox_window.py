@@ -80,7 +80,7 @@ def test_a_next_try_that_was_due_is_told_as_soon_and_never_as_a_past_time(world:
     window = opened(world)
     until(lambda: len(rows(window)) == 2)
     details = {row.key: row.detail for row in rows(window)}
-    assert details["a"].endswith("Next try as soon as possible.")
+    assert details["a"].endswith("Next try when its turn comes.")
     assert details["b"].endswith(f"Next try {moment(later)}.")
 
 
