@@ -21,6 +21,8 @@ from uploader.ticket import Desk, Limits, Share, ShareAbilities
 A = TypeVar("A")
 DEFAULT = "folder"
 """The name of the desk and of the share that work with nothing configured."""
+KEPT = "secrets_kept"
+"""The names of secrets that were kept, so that a window can tell without asking the keychain."""
 RULES = OPTIONS["report.rules"].title
 SENDER = "sender"
 """The setting of a desk that wants to know whose mail it sends: the user's own, if nothing else is said."""
@@ -189,7 +191,7 @@ class Places:
 
     def login(self, name: str, secret: Secret, field: str = "", *, first: bool = True) -> None:
         """Keeps a secret of a desk or share. ``first`` is its main one. Raises: NoKeychain."""
-        secrets.keep(name if first else f"{name}.{field}", secret, self._plain())
+        self._keep(name if first else f"{name}.{field}", secret)
 
     def sign_in(self, what: str, name: str, show: Callable[[str], None]) -> None:
         """Signs in to a "desk" or "share" in a browser, which ``show`` opens, and keeps what it gives. Blocks.
@@ -199,7 +201,7 @@ class Places:
         place = self.desk(name) if what == "desk" else self.share(name)
         declared = settings_of(type(place))
         for field, value in place.sign_in(show).items():
-            secrets.keep(secret_name(name, declared, field), Secret(value), self._plain())
+            self._keep(secret_name(name, declared, field), Secret(value))
 
     def signs_in(self, what: str, name: str) -> bool:
         """Whether a browser lets people in to this "desk" or "share"; nothing is asked of the service."""
@@ -223,6 +225,7 @@ class Places:
     def logout(self, name: str, fields: tuple[str, ...] = ()) -> bool:
         """Forgets all secrets of a desk or share; False when there was none."""
         names = (name, *(f"{name}.{field}" for field in fields))
+        self._remember(KEPT, [one for one in self._recall(KEPT) or () if one not in names])
         return True in [secrets.forget(one, self._plain()) for one in names]
 
     def keeps_secrets(self) -> bool:
@@ -288,6 +291,11 @@ class Places:
 
     def _keep(self, name: str, secret: Secret) -> None:
         secrets.keep(name, secret, self._plain())
+        self._remember(KEPT, sorted({*(self._recall(KEPT) or ()), name}))
+
+    def was_kept(self, place: str, fields: tuple[Setting, ...], field: str) -> bool:
+        """Whether this secret of a place was given to the keychain; the keychain is not asked."""
+        return secret_name(place, fields, field) in (self._recall(KEPT) or ())
 
 
 def from_user(kind: type[Desk], values: Mapping[str, object], mail: str) -> dict[str, object]:

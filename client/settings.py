@@ -61,8 +61,8 @@ class Reporting:
     desk: str = setting("Help desk", help="Empty: the folder on this computer.", default="")
     rules: str = setting(
         "Other help desks for some reports",
-        help="Kind, priority or kind/priority, then = and the name of a help desk. Example: suggestion=ideas; "
-        "incident/high=oncall. Empty: all to the same one.",
+        help="A kind (incident, petition, complaint, claim, suggestion), a priority (high, medium, low) or both, then "
+        "= and the name of a help desk. Example: suggestion=ideas; incident/high=oncall. Empty: all to the same one.",
         default="", rare=True,
     )  # fmt: skip
     share: str = setting("Share for large files", help="Empty: the folder on this computer.", default="")

@@ -7,9 +7,11 @@ translated when it is one that desks are delivered with. A bare number is no wor
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from client.words import say
+from client.words import LANGUAGES, catalog, say
 from uploader.inbox import OwnTicket, State
+from uploader.remote import KINDS, PRIORITIES
 
 NO_MORE: dict[State, str] = {
     "open": "new · open · opened · reopened · active · assigned · to do · nuevo · nueva · abierto · abierta · reabierto"
@@ -37,6 +39,31 @@ def kind_word(kind: str) -> str:
 
 def priority_word(priority: str) -> str:
     return {"high": say("High"), "medium": say("Medium"), "low": say("Low")}[priority]
+
+
+def spoken_rules(rules: str) -> str:
+    """``incident/high=oncall`` in the user's language."""
+    known = {kind: kind_word(kind).lower() for kind in KINDS} | {p: priority_word(p).lower() for p in PRIORITIES}
+    return _with_keys(rules, known)
+
+
+def stored_rules(typed: str) -> str:
+    """The same back, from any of our languages; what is no word of ours stays as it is."""
+    known = {
+        str(catalog(language).get(word.capitalize(), word)).casefold(): word
+        for language in LANGUAGES
+        for word in (*KINDS, *PRIORITIES)
+    }
+    return _with_keys(typed, known)
+
+
+def _with_keys(rules: str, known: Mapping[str, str]) -> str:
+    found = []
+    for rule in rules.split(";"):
+        key, equals, desk = rule.partition("=")
+        words = [known.get(word.strip().casefold(), word.strip()) for word in key.split("/")]
+        found.append("/".join(words) + equals + desk.strip())
+    return "; ".join(filter(None, found))
 
 
 def criterion(priority: str) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from PySide6.QtCore import QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from client.places import DEFAULT
 from client.secrets import NoKeychain
@@ -70,6 +70,10 @@ class PlaceField(QWidget):
         column.addLayout(row)
         column.addWidget(self.result)
         self.result.hide()
+        if self._what == "desk" and self._known:
+            usual = Label("faint", "small", wrap=True)
+            tell(usual.setText, lambda: say("New reports go to the one that is chosen here."))
+            column.addWidget(usual)
         self._add_lock(column, self._session.settings.lock(f"report.{self._what}"), self.choice)
         if self.name in self._known:
             column.addSpacing(look.XS)
@@ -140,7 +144,14 @@ class PlaceField(QWidget):
 
     def _declared_field(self, declared: Setting, values: Mapping[str, object]) -> SettingField:
         default = "" if declared.default is None or declared.kind == "secret" else declared.default
-        return self._field(declared.name, declared, values.get(declared.name, default))
+        field = self._field(declared.name, declared, values.get(declared.name, default))
+        kinds = self._session.places.declared(self._what)
+        fields = kinds.get(str(values.get("kind", "")), ())
+        if declared.kind == "secret" and self._session.places.was_kept(self.name, fields, declared.name):
+            line = field.control
+            if isinstance(line, QLineEdit):
+                self._phrases.tell(line.setPlaceholderText, lambda: say("Kept in the keychain"))
+        return field
 
     def _field(self, name: str, setting: Setting, value: object) -> SettingField:
         titles = self._session.places.titles(self._what) if name == "kind" else None

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBox
 
 from client.session import Session
 from client.settings import OPTIONS, SettingsFault
+from client.terms import spoken_rules, stored_rules
 from client.ui import look
 from client.ui.bridge import Bridge
 from client.ui.buttons import LinkButton, PlainButton
@@ -17,9 +18,11 @@ from client.ui.place_fields import PlaceField
 from client.ui.rows import Row, RowList
 from client.ui.setting_fields import SettingField
 from client.words import say, sentence
+from uploader.errors import UploaderError
 
 PAGES = ("general", "hotkeys", "capture", "recording", "report", "sending", "sla")
 PLACES = ("desk", "share")
+RULES = "report.rules"
 ALSO = {"sharing": "sending", "articles": "report", "contact": "sla", "coverage": "sla", "network": "sending"}
 """Sections that have no page of their own, and where they stand."""
 
@@ -151,7 +154,8 @@ class SettingsWindow(QWidget):
             page = ALSO.get(key.partition(".")[0], key.partition(".")[0])
             if option.policy_only or (not words and page != section) or (is_place and not words):
                 continue
-            field = SettingField(key, option, now.value, now.origin, phrases, locked=now.locked)
+            value = spoken_rules(str(now.value)) if key == RULES else now.value
+            field = SettingField(key, option, value, now.origin, phrases, locked=now.locked)
             if words and not field.matches(words, page_word(page)):
                 field.deleteLater()
                 continue
@@ -174,14 +178,29 @@ class SettingsWindow(QWidget):
         for what in which:
             place = PlaceField(what, self._session, self._bridge, phrases)  # type: ignore[arg-type]
             place.changed.connect(self._changed)
-            place.rebuilt.connect(self._show_page, Qt.ConnectionType.QueuedConnection)
+            place.rebuilt.connect(self._rebuild, Qt.ConnectionType.QueuedConnection)
             self.places.append(place)
             form.addWidget(place)
 
+    def _rebuild(self) -> None:
+        """The page anew; the keyboard stays where it was."""
+        focus, at, key = self.focusWidget(), -1, ""
+        for number, place in enumerate(self.places):
+            if focus is not None and place.isAncestorOf(focus):
+                at, key = number, next((field.key for field in place.fields if field.control is focus), "")
+        self._show_page()
+        if 0 <= at < len(self.places):
+            new = self.places[at]
+            control = next((field.control for field in new.fields if key and field.key == key), new.choice)
+            control.setFocus(Qt.FocusReason.TabFocusReason)
+
     def _change(self, key: str, value: object) -> None:
         try:
+            if key == RULES:
+                value = stored_rules(str(value))
+                self._session.places.check_rules(value)
             self._session.change({key: value})
-        except (SettingsFault, OSError) as error:
+        except (SettingsFault, UploaderError, OSError) as error:
             for field in self.fields:
                 if field.key == key:
                     field.refuse(sentence(error))

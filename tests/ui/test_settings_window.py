@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import keyring
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
@@ -18,7 +19,9 @@ from client.ui.pieces import Label
 from client.ui.place_fields import ADD, PlaceField
 from client.ui.setting_fields import KeyField, NumberField, SettingField
 from client.ui.settings_window import PAGES, SettingsWindow
+from tests.client.keychain import FileKeychain
 from tests.ui.every_window import running_session, until
+from uploader.setting import Secret
 
 
 @pytest.fixture
@@ -246,6 +249,66 @@ def test_two_desks_do_not_get_one_name(session: Session) -> None:
     choose(place(window).choice, "b")
     until(lambda: place(window).name == "b")
     assert session.settings.report.desk == "b"
+
+
+def test_rules_are_read_and_written_in_the_users_words_and_kept_in_ours(session: Session) -> None:
+    session.change({f"desks.{name}.kind": "folder" for name in ("ideas", "guardia")}
+                   | {f"desks.{name}.path": "/x" for name in ("ideas", "guardia")}
+                   | {"report.rules": "suggestion=ideas"})  # fmt: skip
+    words.speak("es")
+    window = opened(session, "report")
+    line = field(window, "report.rules").control
+    assert isinstance(line, QLineEdit)
+    assert line.text() == "sugerencia=ideas"
+    for typed, kept in (
+        ("sugerencia=ideas; Incidente/alta = guardia", "suggestion=ideas; incident/high=guardia"),
+        ("complaint=ideas; baja=guardia", "complaint=ideas; low=guardia"),
+    ):
+        line.clear()
+        QTest.keyClicks(line, typed)
+        line.editingFinished.emit()
+        assert session.settings.report.rules == kept
+    line.clear()
+    QTest.keyClicks(line, "queja=nadie")
+    line.editingFinished.emit()
+    assert "nadie" in note(field(window, "report.rules"))
+    assert session.settings.report.rules == kept
+
+
+def test_choosing_a_desk_by_keys_moves_first_and_keeps_the_keyboard_there(session: Session) -> None:
+    kinds = {f"desks.{name}.kind": "folder" for name in "ab"}
+    session.change(kinds | {f"desks.{name}.path": "/x" for name in "ab"} | {"report.desk": "a"})
+    window = opened(session, "report")
+    window.activateWindow()
+    box = place(window).choice
+    box.setFocus()
+    QTest.keyClick(box, Qt.Key.Key_Down)
+    QTest.keyClick(box.view(), Qt.Key.Key_Down)
+    assert session.settings.report.desk == "a", "an arrow only moves"
+    QTest.keyClick(box.view(), Qt.Key.Key_Return)
+    until(lambda: place(window).name == "b")
+    assert session.settings.report.desk == "b"
+    assert window.focusWidget() is place(window).choice
+
+
+def test_a_secret_that_was_kept_says_so_in_its_empty_field(
+    session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TESTIGO_TEST_KEYCHAIN", str(tmp_path / "keychain.json"))
+    before = keyring.get_keyring()
+    keyring.set_keyring(FileKeychain())
+    try:
+        session.change({"desks.it.kind": "redmine", "desks.it.url": "https://x.org", "desks.it.project": "p",
+                        "report.desk": "it"})  # fmt: skip
+        hints = []
+        for act in (lambda: None, lambda: session.places.login("it", Secret("k")), lambda: session.places.logout("it")):
+            act()
+            line = next(f for f in place(opened(session, "report")).fields if f.key == "key").control
+            assert isinstance(line, QLineEdit)
+            hints.append(line.placeholderText())
+        assert hints == ["", "Kept in the keychain", ""]
+    finally:
+        keyring.set_keyring(before)
 
 
 def managed(text: str) -> str:
