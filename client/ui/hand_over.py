@@ -22,4 +22,4 @@ def ask_and_open(window: QWidget, number: str, text: str) -> None:
     )  # fmt: skip
     url = whatsapp_url(number, text)
     go = partial(QDesktopServices.openUrl, QUrl(url))
-    ask_once(window, say("Hand over"), say("Go on by WhatsApp?"), more, go, say("Cancel"))
+    ask_once(window, say("Hand over"), say("Go on by WhatsApp?"), more, go, say("Cancel"), harmless=True)

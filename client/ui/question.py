@@ -1,4 +1,4 @@
-"""One question before something is gone for good."""
+"""One question before something is gone for good, or goes to somebody else."""
 
 from __future__ import annotations
 
@@ -11,16 +11,27 @@ from client.ui import look
 from client.words import say
 
 
-def ask_once(parent: QWidget, title: str, text: str, more: str, then: Callable[[], object], no: str = "") -> None:
-    """Calls ``then`` if the user agrees to ``title`` (a verb). Returns at once; Enter and Escape do not (``no``)."""
+def ask_once(
+    parent: QWidget,
+    title: str,
+    text: str,
+    more: str,
+    then: Callable[[], object],
+    no: str = "",
+    *,
+    harmless: bool = False,
+) -> None:
+    """Calls ``then`` if the user agrees to ``title`` (a verb). Returns at once; Escape does not (``no``), and Enter
+    only where it is ``harmless``."""
     box = QMessageBox(parent)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.setWindowTitle(title)
     box.setText(text)
     box.setInformativeText(more)
-    yes = box.addButton(title, QMessageBox.ButtonRole.DestructiveRole)
+    role = QMessageBox.ButtonRole.AcceptRole if harmless else QMessageBox.ButtonRole.DestructiveRole
+    yes = box.addButton(title, role)
     leave = box.addButton(no or say("Keep"), QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(leave)
+    box.setDefaultButton(yes if harmless else leave)
     box.setEscapeButton(leave)
     for button in (yes, leave):  # else Qt makes all as narrow as the words above let them be
         button.ensurePolished()

@@ -1,4 +1,4 @@
-"""What the organisation offers beside the ticket, in faint lines: what is covered, and who else can be asked."""
+"""What the organisation offers beside the ticket: what is covered, and, behind one line, who else can be asked."""
 
 from __future__ import annotations
 
@@ -45,8 +45,11 @@ class SupportRow(QWidget):
         super().__init__()
         self._session, self._bridge, self._words = session, bridge, words
         self._tells_cover, self._columns = cover, columns
-        self._cover, self._ask = Label("faint", "small", wrap=True), Label("faint", "small")
-        self._ways = QGridLayout()
+        self._cover, self.fold = Label("faint", "small", wrap=True), FlushLink("chevron-right")
+        self.fold.setCheckable(True)
+        self._card = QWidget()
+        self._ways = QGridLayout(self._card)
+        self._ways.setContentsMargins(look.L, 0, 0, 0)
         self._allowed, self._has = True, False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -54,9 +57,11 @@ class SupportRow(QWidget):
         self._ways.setHorizontalSpacing(look.L)
         self._ways.setVerticalSpacing(0)
         column.addWidget(self._cover)
-        column.addWidget(self._ask)
-        column.addLayout(self._ways)
-        phrases.tell(self._ask.setText, lambda: say("Or reach the help desk by"))
+        column.addWidget(self.fold, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self._card)
+        self._card.hide()
+        self.fold.toggled.connect(self._unfold)
+        phrases.tell(self.fold.setText, lambda: say("Other ways to get help"))
         phrases.tell(lambda _: self.refresh(), lambda: "")
 
     def allow(self, allowed: bool) -> None:
@@ -83,7 +88,8 @@ class SupportRow(QWidget):
         for number, way in enumerate(ways):
             button = FlushLink(ICONS[way.kind])
             closed = f" ({say('closed now')})" if way.open is False else ""
-            button.setText((way.text if len(way.text) <= MOST_SIGNS else way.text[: MOST_SIGNS - 1] + "…") + closed)
+            words = f"{way_word(way)} {way.text}" if way.kind == "whatsapp" else way.text
+            button.setText((words if len(words) <= MOST_SIGNS else words[: MOST_SIGNS - 1] + "…") + closed)
             button.setAccessibleName(f"{way_word(way)}: {way.text}{closed}")
             button.setToolTip(way_word(way))
             act = partial(self._to_whatsapp, way) if way.kind == "whatsapp" else partial(_open, way)
@@ -92,10 +98,16 @@ class SupportRow(QWidget):
         self._ways.setColumnStretch(1, 1)
         self._cover.setText(cover)
         self._cover.setVisible(bool(cover))
-        self._ask.setVisible(bool(ways))
+        self.fold.setVisible(bool(ways))
+        self._card.setVisible(bool(ways) and self.fold.isChecked())
         self._has = bool(cover or ways)
         self.setVisible(self._allowed and self._has)
         QTimer.singleShot(0, while_alive(self, self.changed.emit))  # once the layout knows what it holds
+
+    def _unfold(self, open_: bool) -> None:  # Qt's signal
+        self.fold.set_icon_name("chevron-down" if open_ else "chevron-right")
+        self._card.setVisible(open_)
+        QTimer.singleShot(0, while_alive(self, self.changed.emit))
 
     def _to_whatsapp(self, way: Way) -> None:
         from client.ui.hand_over import ask_and_open

@@ -128,13 +128,21 @@ def test_whatsapp_is_opened_only_after_the_words_were_shown(
     monkeypatch.setattr("client.ui.hand_over.QDesktopServices.openUrl", lambda url: opened.append(url.toString()))
     session.change({"contact.whatsapp": "+57 300 123 4567"})
     form = form_on(world, "La pantalla parpadea")
-    until(lambda: [b for b in form.support.findChildren(QPushButton) if b.isVisible()])
-    form.support.findChildren(QPushButton)[0].click()
+    until(form.support.fold.isVisible)
+    height = form.support.height()
+    assert height < 2 * form.support.fold.height()
+    form.support.fold.click()
+    ways = lambda: [b for b in form.support._card.findChildren(QPushButton) if b.isVisible()]  # noqa: E731
+    until(ways)
+    (way,) = ways()
+    assert way.text() == "WhatsApp +57 300 123 4567"
+    way.click()
     (box,) = form.findChildren(QMessageBox)
     assert "La pantalla parpadea" in box.informativeText()
     assert opened == []
     assert [b.width() >= b.sizeHint().width() for b in box.buttons()] == [True, True]
     assert "Cancel" in [b.text() for b in box.buttons()]
+    assert box.defaultButton().text() == "Hand over"
     next(button for button in box.buttons() if button.text() == "Hand over").click()
     until(lambda: opened)
     assert opened[0].startswith("https://wa.me/573001234567?text=La")
