@@ -30,9 +30,9 @@ OUR_MARK = re.compile(r"\d{8}-\d{6}-[0-9a-f]+")
 def kind_word(kind: str) -> str:
     return {
         "incident": say("Incident"),
-        "petition": say("Petition"),
+        "petition": say("Request"),
         "complaint": say("Complaint"),
-        "claim": say("Claim"),
+        "claim": say("Warranty claim"),
         "suggestion": say("Suggestion"),
     }[kind]
 

@@ -53,6 +53,9 @@ class Conversation(QWidget):
         super().__init__()
         self._mine: Mine | None = None
         self._to_end = QTimer(self, singleShot=True, interval=500)
+        self._standing = ""
+        self._passing = QTimer(self, singleShot=True)
+        self._passing.timeout.connect(lambda: self.tell(""))
         self._unfolded = set[str]()
         self._shown: tuple[Mine, tuple[Reply, ...], str, str] | None = None
         self._going: tuple[OnItsWay, ...] = ()
@@ -110,10 +113,22 @@ class Conversation(QWidget):
         self.rating.ask(rating or "stars", given=mine.score) if asks or mine.score else self.rating.hide()
         if other:
             self._unfolded.clear()
-            self.note.clear()
+            self.stand("")
+            self.tell("")
         if not same:  # what is marked with the mouse, or has the keyboard, stays so
             self._show_messages(replies, going)
         self._show_buttons()
+
+    def tell(self, words: str, passing_ms: int = 0) -> None:
+        """A line below it all, until the next one or for so long; then what ``stand`` said shows again."""
+        self.note.setText(words or self._standing)
+        self._passing.start(passing_ms) if words and passing_ms else self._passing.stop()
+
+    def stand(self, words: str) -> None:
+        """What is so until this is called anew; empty: nothing."""
+        if self.note.text() in ("", self._standing):
+            self.note.setText(words)
+        self._standing = words
 
     def shows(self, mine: Mine) -> bool:
         """Whether it is this ticket that stands here."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QKeyEvent, QKeySequence, QShortcut, QShowEvent
@@ -17,23 +16,21 @@ from client.figures import Figures
 from client.report import Delivery, DeliveryChanged, Event, TicketNews, TicketsChanged
 from client.session import Session
 from client.terms import ticket_number
-from client.tickets import Mine, file_name
+from client.tickets import Mine
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.conversation import Conversation
+from client.ui.fetching import READ_MS, fetch_and_open
 from client.ui.outbox_window import joined
 from client.ui.pieces import EmptyState, Label, Menu
-from client.ui.report_words import trouble_words
+from client.ui.report_words import desk_word, trouble_words
 from client.ui.rows import Row, RowList
 from client.ui.support_row import SupportRow
 from client.ui.ticket_rows import figure_words, holds, key_of, row_of
 from client.words import say, say_n
+from uploader.errors import Unreachable, UploaderError
 from uploader.inbox import RemoteFile, Reply
-
-OPENED = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".txt", ".log", ".md", ".csv", ".pdf", ".mp4", ".webm")
-"""What may be opened at a click: a program, a page or a document with macros is only saved, and its folder shown."""
-
 
 BY_SHORTCUT = Qt.FocusReason.ShortcutFocusReason
 PASSING_MS = 6000
@@ -92,6 +89,7 @@ class TicketsWindow(QWidget):
         self._figures: Figures | None = None
         self._cut_off = False
         self._looking = 0
+        self._away = dict[str, str]()
         left = QWidget()
         left.setMinimumWidth(look.sized(210))
         column = QVBoxLayout(left)
@@ -181,27 +179,26 @@ class TicketsWindow(QWidget):
             self._wanted = ""
 
     def _rows(self) -> list[Row]:
-        wanted = self.search.text()
+        wanted, several = self.search.text(), len({mine.desk for mine in self._tickets.values()}) > 1
         return [
-            row_of(mine, self._session.support.due(mine), several=self._several)
+            row_of(mine, self._session.support.due(mine), several=several)
             for mine in self._tickets.values() if holds(mine, wanted)
         ]  # fmt: skip
-
-    @property
-    def _several(self) -> bool:
-        return len({mine.desk for mine in self._tickets.values()}) > 1
 
     def _show_rows(self) -> None:
         rows = self._rows()
         self.list.show_rows(rows)
         self._whole.setCurrentIndex(0 if self._tickets or self._figures is None else 1)  # None: nothing was read yet
+        self._show_foot()
+        self._show_chosen()
+
+    def _show_foot(self) -> None:
         open_ones = sum(mine.ticket.state in ("open", "waiting") for mine in self._tickets.values())
         older = say("older ones at the help desk only") if self._cut_off else ""
         words = joined(say_n("{n} open ticket", "{n} open tickets", open_ones), older, figure_words(self._figures))
         if self._looking:
             words = say("Asking the help desk…")
         self._foot.setText("" if self._figures is None else words)  # not read yet is not none
-        self._show_chosen()
 
     def _chosen(self) -> Mine | None:
         return self._tickets.get(self.list.current_key())
@@ -214,6 +211,7 @@ class TicketsWindow(QWidget):
         key = (mine.desk, mine.ticket.key)
         if not self.talk.shows(mine):  # what the list knows already, until the words are read
             self.talk.show_ticket(mine, (), "", "")
+            self.talk.stand(self._away.get(mine.desk, ""))
             self.talk.rating.hide()
 
         def known() -> tuple[tuple[Reply, ...], str | None, tuple[OnItsWay, ...]]:
@@ -227,7 +225,7 @@ class TicketsWindow(QWidget):
                 due = self._session.support.due(now).words
                 self.talk.show_ticket(now, replies, due, rating or "", going)
                 if not replies and rating is None:
-                    self.talk.note.setText(say("This help desk tells nothing back here; its answers come by mail."))
+                    self.talk.stand(say("This help desk tells nothing back here; its answers come by mail."))
 
         self._bridge.background(known, while_alive(self, show), self._failed)
         asked = (*key, mine.ticket.updated_at)
@@ -247,25 +245,36 @@ class TicketsWindow(QWidget):
             if self._session.tickets.reads_back(mine.desk):
                 self._session.tickets.open(mine)
 
-        self._bridge.background(ask, while_alive(self, lambda _: self.refresh()), self._failed)
+        def done(_: object) -> None:
+            self._reached(mine.desk)
+            self.refresh()
+
+        self._bridge.background(ask, while_alive(self, done), while_alive(self, partial(self._reached, mine.desk)))
 
     def _look(self) -> None:
         """Shows what is on disk at once, asks the desks now, and shows what they said."""
         self._looking += 1
+        self._show_foot()
         self.refresh()
 
-        def ask() -> None:
+        def ask() -> dict[str, Exception | None]:
+            found = dict[str, Exception | None]()
             for name in self._session.places.desk_names():
-                if self._session.tickets.reads_back(name):
-                    self._session.tickets.look(name)
+                try:
+                    if self._session.tickets.reads_back(name):
+                        self._session.tickets.look(name)
+                        found[name] = None
+                except UploaderError as error:  # the others are asked all the same
+                    found[name] = error
+            return found
 
-        def over(error: Exception | None = None) -> None:
+        def over(found: dict[str, Exception | None]) -> None:
             self._looking -= 1
+            for name, error in found.items():
+                self._reached(name, error)
             self.refresh()
-            if error is not None:
-                self._failed(error)
 
-        self._bridge.background(ask, while_alive(self, lambda _: over()), while_alive(self, over))
+        self._bridge.background(ask, while_alive(self, over))
         if (mine := self._chosen()) is not None:
             self._open(mine)
 
@@ -281,7 +290,7 @@ class TicketsWindow(QWidget):
         mine = self._chosen()
         if mine is None:
             return
-        self.talk.note.setText(say("Sending…"))
+        self.talk.tell(say("Sending…"))
         send = lambda: self._session.submit(self._session.answers.new(mine, text))  # noqa: E731
         self._bridge.background(send, None, while_alive(self, partial(self._not_sent, text)), in_order=True)
 
@@ -304,28 +313,14 @@ class TicketsWindow(QWidget):
             if is_new:
                 self.talk.take_text()
             else:
-                self.talk.note.setText(say("The answer that you began is open again."))
+                self.talk.tell(say("The answer that you began is open again."), READ_MS)
             self.form_wanted.emit(draft)
 
         self._bridge.background(begin, while_alive(self, made), self._failed, in_order=True)
 
     def _fetch(self, file: RemoteFile) -> None:
-        mine = self._chosen()
-        if mine is None:
-            return
-        folder = self._session.paths.data / "received" / mine.desk / "".join(c for c in mine.ticket.id if c.isalnum())
-        self.talk.note.setText(say("Fetching “{name}”…", name=file_name(file)))
-
-        def came(path: Path) -> None:
-            safe = path.suffix.lower() in OPENED
-            said = say("“{name}” is here.", name=path.name) if safe else say(
-                "“{name}” is saved, not opened: such files can do harm. Its folder is open.", name=path.name
-            )  # fmt: skip
-            self.talk.note.setText(said)
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if safe else path.parent)))
-
-        fetch = partial(self._session.tickets.fetch, mine, file, folder)
-        self._bridge.background(fetch, while_alive(self, came), self._failed)
+        if (mine := self._chosen()) is not None:
+            fetch_and_open(self._session, self._bridge, self.talk, mine, file, self._failed)
 
     def _hand_over_words(self) -> str:
         """What goes to WhatsApp: what it is about, the number and the address of the ticket, no more."""
@@ -342,7 +337,18 @@ class TicketsWindow(QWidget):
             QDesktopServices.openUrl(QUrl(mine.ticket.url))
 
     def _failed(self, error: Exception) -> None:
-        self.talk.note.setText(say("{why}. Shown is what was last seen.", why=trouble_words(error).rstrip(".")))
+        self.talk.tell(say("{why}. Shown is what was last seen.", why=trouble_words(error).rstrip(".")), READ_MS)
+
+    def _reached(self, desk: str, error: Exception | None = None) -> None:
+        """That a desk cannot be reached is said at each of its tickets, by the name that the user knows it by, while it
+        is so."""
+        self._away.pop(desk, None)
+        if isinstance(error, Unreachable):
+            self._away[desk] = say("“{desk}” cannot be reached. Shown is what was last seen.", desk=desk_word(desk))
+        elif error is not None:
+            self._failed(error)
+        if (mine := self._chosen()) is not None and mine.desk == desk:
+            self.talk.stand(self._away.get(desk, ""))
 
     def _on_event(self, event: Event) -> None:
         mine = self._chosen()
@@ -354,13 +360,10 @@ class TicketsWindow(QWidget):
             if event.delivery.state != "sent":
                 return
             self._wanted = self.list.current_key()
-        elif isinstance(event, TicketNews):
-            if mine is None or (event.desk, event.ticket.key) != (mine.desk, mine.ticket.key):
-                mine = None
-        elif isinstance(event, TicketsChanged):
-            mine = None
-        else:
+        elif not isinstance(event, TicketNews | TicketsChanged):
             return
+        elif mine is None or isinstance(event, TicketsChanged) or event.ticket.key != mine.ticket.key:
+            mine = None
         self._refresh_soon.start()
         if mine is not None and self.isVisible():
             self._open(mine)
@@ -369,10 +372,7 @@ class TicketsWindow(QWidget):
         """How the answer stands is said at its words; below them no “Sending…” stays behind."""
         if answer.state == "sending":
             return
-        self.talk.note.setText(said := say("Sent.") if answer.state == "sent" else "")
-        if said:
-            gone = lambda: self.talk.note.setText(self.talk.note.text().removesuffix(said))  # noqa: E731
-            QTimer.singleShot(PASSING_MS, while_alive(self, gone))
+        self.talk.tell(say("Sent.") if answer.state == "sent" else "", PASSING_MS)
         self._show_chosen()
 
     def showEvent(self, event: QShowEvent) -> None:

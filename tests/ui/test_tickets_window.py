@@ -163,3 +163,17 @@ def test_a_row_without_a_number_of_the_desks_shows_the_day_and_no_mark_of_ours(a
         assert "2026" not in detail
         assert "today" in detail
         window.close()
+
+
+def test_that_a_desk_is_away_is_said_by_its_name_at_each_of_its_tickets(away: tuple[Session, TicketsWindow]) -> None:
+    session, window = away
+    now = datetime.now(UTC)
+    session.tickets._keep("mesa", OwnTicket("4712", "4712", "", "Ratón", "open", "", "", now, now), ())
+    QTest.keyClick(window.list, Qt.Key.Key_F5)
+    assert "Asking" in window._foot.text()
+    until(lambda: window.list.count() == 2 and "“mesa” cannot be reached" in window.talk.note.text())
+    until(lambda: "Asking" not in window._foot.text())
+    for row in (1, 0):
+        window.list.setCurrentRow(row)
+        until(lambda: "“mesa” cannot be reached" in window.talk.note.text())
+        assert "127.0.0.1" not in window.talk.note.text()
