@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -36,15 +37,15 @@ class RemoteDesk(Desk):
     )
     priorities: str = setting(
         "Priorities of the desk",
-        help="Only if they differ from the usual ones: ours, =, the desk's. Example: high=Urgent; medium=Normal; "
-        "low=Minor",
+        help="Only if they differ from the usual ones: ours, =, the desk's own words or numbers. Example: high=Urgent; "
+        "medium=Normal; low=Minor, or high=3; medium=2; low=1",
         default="",
         rare=True,
     )
     kinds: str = setting(
         "Kinds of the desk",
-        help="Only if it tells them apart: ours (incident, petition, complaint, claim, suggestion), =, the desk's. "
-        "Example: incident=Fault; petition=Request",
+        help="Only if it tells them apart: ours (incident, petition, complaint, claim, suggestion), =, the desk's own "
+        "words or numbers. Example: incident=Fault; petition=Request, or incident=1; petition=2",
         default="",
         rare=True,
     )
@@ -65,6 +66,14 @@ class RemoteDesk(Desk):
         known = {word.casefold(): ours for ours, word in (dict(usual) | pairs(self.priorities, "priorities")).items()}
         return known.get(theirs.casefold(), theirs)
 
+    def demand_numbers(self, **texts: str) -> None:
+        """For ``check``: what ``priorities``, ``kinds`` and other settings name are numbers; the empty ones are not
+        set. Raises: InvalidField."""
+        for name, text in texts.items():
+            for value in pairs(text, name).values() if name in ("priorities", "kinds") else (text,):
+                if value:
+                    number_in(value, name)
+
     def kind_of(self, ticket: Ticket, usual: Mapping[str, str]) -> str:
         """The desk's word or number for the ticket's kind; empty: it has none."""
         return (dict(usual) | pairs(self.kinds, "kinds")).get(ticket.kind, "")
@@ -82,6 +91,18 @@ def pairs(text: str, name: str, title: str = "") -> dict[str, str]:
             )
         found[key.strip()] = value.strip()
     return found
+
+
+def number_in(text: str, name: str, usual: str = "") -> int:
+    """The number of a setting whose values the desk knows by number; ``usual`` where it is empty.
+
+    Raises: InvalidField naming the setting.
+    """
+    value = (text or usual).strip()
+    if not re.fullmatch("[0-9]{1,18}", value):
+        raise InvalidField(name, "the desk knows no words there but numbers; “{value}” in “{field}” is none",
+                           value=value[:80], field=name)  # fmt: skip
+    return int(value)
 
 
 def subject_of(ticket: Ticket, most: int) -> str:

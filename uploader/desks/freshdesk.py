@@ -34,7 +34,7 @@ from uploader.inbox import (
 )
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import MOST_OWN, RemoteDesk, demand_mail, http_address, mail_of, name_of, subject_of
+from uploader.remote import MOST_OWN, RemoteDesk, demand_mail, http_address, mail_of, name_of, number_in, subject_of
 from uploader.rest import Rest, moment, paged, said, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
@@ -81,6 +81,7 @@ class Freshdesk(RemoteDesk, Inbox, Library):
         return Limits(file_bytes=LARGEST_BYTES, total_bytes=LARGEST_BYTES)
 
     def check(self) -> None:
+        self.demand_numbers(priorities=self.priorities)
         with self.open_wire() as wire:
             self._rest(wire).list("GET", "tickets", query={"per_page": "1"})
 
@@ -103,7 +104,7 @@ class Freshdesk(RemoteDesk, Inbox, Library):
             "description": render(ticket, "html"),
             "email": mail,
             "name": name_of(ticket.requester) or mail,
-            "priority": int(self.priority_of(ticket, PRIORITIES)),
+            "priority": number_in(self.priority_of(ticket, PRIORITIES), "priorities", "1"),
             "status": OPEN,
             "source": PORTAL,
         }

@@ -47,7 +47,7 @@ from uploader.inbox import (
 )
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import RemoteDesk, http_address, late_links, newer_than, subject_of, telling
+from uploader.remote import RemoteDesk, http_address, late_links, newer_than, number_in, subject_of, telling
 from uploader.rest import Rest, moment, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
@@ -103,6 +103,7 @@ class Glpi(RemoteDesk, Inbox):
         return Limits(file_bytes=int(self.largest_mb * 1_000_000))
 
     def check(self) -> None:
+        self.demand_numbers(priorities=self.priorities, kinds=self.kinds, category=self.category)
         with self._session() as rest:
             self._me(rest)
             self._rows(rest, "Ticket", {"range": "0-0"})
@@ -124,11 +125,11 @@ class Glpi(RemoteDesk, Inbox):
             **{name: value for name, value in given.items() if re.fullmatch("[a-z_]+", name)},
             "name": subject_of(ticket, SUBJECT_CHARACTERS) or mark(ticket.report_id),
             "content": render(ticket, "html"),
-            "type": int(self.kind_of(ticket, KINDS) or "1"),
-            "urgency": int(self.priority_of(ticket, URGENCIES) or "3"),
+            "type": number_in(self.kind_of(ticket, KINDS), "kinds", "1"),
+            "urgency": number_in(self.priority_of(ticket, URGENCIES), "priorities", "3"),
         }
         if self.category:
-            asked["itilcategories_id"] = int(self.category)
+            asked["itilcategories_id"] = number_in(self.category, "category")
         return self._added(rest.create("Ticket", content={"input": asked}))
 
     def _added(self, found: Mapping[str, Any]) -> str:

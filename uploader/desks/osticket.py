@@ -19,7 +19,7 @@ from uploader.cargo import Cargo
 from uploader.errors import FileRefused, Intercepted, InvalidField, OutcomeUnknown, Refused, TooLarge, UploaderError
 from uploader.journal import Journal
 from uploader.plain_text import tidy
-from uploader.remote import RemoteDesk, demand_mail, http_address, name_of, once_unseen, subject_of
+from uploader.remote import RemoteDesk, demand_mail, http_address, name_of, number_in, once_unseen, subject_of
 from uploader.rest import Rest
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
@@ -65,6 +65,7 @@ class OsTicket(RemoteDesk):
 
     def check(self) -> None:
         """An empty ticket is refused for what it lacks when the key holds, and for the key when it does not."""
+        self.demand_numbers(priorities=self.priorities, kinds=self.kinds, topic=self.topic)
         with self.open_wire() as wire:
             answer = self._rest(wire).call("POST", "tickets.json", content={}, ok=(400,), harmless=True)
         if "html" in answer.headers.get("content-type", "") and "<html" in answer.text().lower():
@@ -94,14 +95,16 @@ class OsTicket(RemoteDesk):
             "email": mail,
             "subject": subject_of(ticket, SUBJECT_CHARACTERS) or mark(ticket.report_id),
             "message": "data:text/html;charset=utf-8;base64," + base64.b64encode(html.encode()).decode(),
-            "priorityId": int(self.priority_of(ticket, PRIORITIES) or "2"),
+            "priorityId": number_in(self.priority_of(ticket, PRIORITIES), "priorities", "2"),
             "attachments": [
                 {cargo.name(f): f"data:{f.media_type or 'application/octet-stream'};base64,{cargo.base64(f)}"}
                 for f in cargo.files
             ],
         }
-        if topic := self.kind_of(ticket, {}) or self.topic:
-            asked["topicId"] = int(topic)
+        if kind := self.kind_of(ticket, {}):
+            asked["topicId"] = number_in(kind, "kinds")
+        elif self.topic:
+            asked["topicId"] = number_in(self.topic, "topic")
         try:
             answer = rest.call("POST", "tickets.json", content=asked)
         except TooLarge as error:

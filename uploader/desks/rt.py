@@ -36,7 +36,7 @@ from uploader.inbox import (
 )
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import RemoteDesk, demand_mail, http_address, subject_of
+from uploader.remote import RemoteDesk, demand_mail, http_address, number_in, subject_of
 from uploader.rest import Rest, moment, objects_in, said, text_in, time_in
 from uploader.rt_words import PAGE, content_of, kept_type, pages
 from uploader.seen import Seen
@@ -97,6 +97,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         return tuple(Choice(text_in(queue, "Name"), text_in(queue, "Name")) for queue in objects_in(found, "items"))
 
     def check(self) -> None:
+        self.demand_numbers(priorities=self.priorities)
         with self.open_wire() as wire:
             rest = self._rest(wire)
             rest.read("GET", "rt")
@@ -120,7 +121,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             "Queue": self.queue,
             "Subject": subject_of(ticket, SUBJECT_CHARACTERS),
             "Requestor": self._requestor(ticket),
-            "Priority": int(self.priority_of(ticket, PRIORITIES) or 0),
+            "Priority": number_in(self.priority_of(ticket, PRIORITIES), "priorities", "0"),
             "Content": self._words(ticket, cargo),
             "ContentType": "text/plain",
         }

@@ -45,7 +45,7 @@ from uploader.inbox import (
 from uploader.journal import Journal
 from uploader.oauth import Client
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import MOST_OWN, demand_mail, http_address, name_of, once_unseen, subject_of
+from uploader.remote import MOST_OWN, demand_mail, http_address, name_of, number_in, once_unseen, subject_of
 from uploader.rest import Rest, moment, objects_in, paged, said, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import setting
@@ -112,6 +112,7 @@ class Zendesk(SignedInDesk, Inbox, Library):
 
     def check(self) -> None:
         """Raises: UploaderError; InvalidField when it is no Zendesk."""
+        self.demand_numbers(form=self.form)
         with self.open_wire() as wire:
             rest = self._rest(wire)
             if self.mode == "relay":
@@ -174,7 +175,7 @@ class Zendesk(SignedInDesk, Inbox, Library):
         if kind := self.kind_of(ticket, KINDS):
             asked["type"] = kind
         if self.form:
-            asked["ticket_form_id"] = int(self.form)
+            asked["ticket_form_id"] = number_in(self.form, "form")
         if self.mode != "account":
             mail = demand_mail(ticket)
             asked["requester"] = {"name": name_of(ticket.requester) or mail, "email": mail}

@@ -106,6 +106,13 @@ class TestRequestTracker(RemoteDeskSuite, InboxSuite):
         ref = desk.submit(fresh(tmp_path, priority="high"), MemoryJournal(), quiet)
         assert self.rt.ask("GET", f"ticket/{ref.id}")["Priority"] == "100"
 
+    def test_a_priority_that_is_no_number_is_named(self, desk: RequestTracker, tmp_path: Path) -> None:
+        other = replace(desk, priorities="high=Urgent; medium=50")
+        for act in (other.check, lambda: other.submit(fresh(tmp_path, priority="high"), MemoryJournal(), quiet)):
+            with pytest.raises(InvalidField) as caught:
+                act()
+            assert caught.value.name == "priorities"
+
     def test_articles_are_found_by_their_words(self, desk: RequestTracker) -> None:
         (found,) = desk.articles("la impresora falla", "es")
         assert found.title == "La impresora no imprime"
