@@ -58,11 +58,13 @@ class Rest:
             raise error
         return reply
 
-    def read(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        """The JSON object that a harmless request is answered. Raises: as ``call``; Intercepted when it is something
-        else."""
+    def read(self, method: str, path: str, *, inside: str = "", **more: Any) -> dict[str, Any]:
+        """The JSON object that a harmless request is answered, or the one under ``inside`` of it. Raises: as ``call``;
+        Intercepted when it is something else."""
         reply = self.call(method, path, harmless=True, **more)
         found = reply.json()
+        if inside and isinstance(found, dict):
+            found = found.get(inside)
         if not isinstance(found, dict):
             raise Intercepted(NO_DATA, host=reply.host)
         return found

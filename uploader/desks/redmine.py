@@ -15,18 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+from uploader import errors
 from uploader.body import mark, read, render
 from uploader.cargo import Cargo
-from uploader.errors import (
-    AuthFailed,
-    FieldWanted,
-    FileRefused,
-    InvalidField,
-    OutcomeUnknown,
-    Refused,
-    TooLarge,
-    UploaderError,
-)
+from uploader.errors import AuthFailed, FieldWanted, FileRefused, InvalidField, OutcomeUnknown, Refused, TooLarge
 from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
 from uploader.remote import MOST_OWN, RemoteDesk, http_address, pairs, subject_of
@@ -34,13 +26,17 @@ from uploader.rest import Rest, moment, objects_in, paged, said, text_in, time_i
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Attachment, Choice, DeskAbilities, Limits, Markup, Progress, Ticket, TicketRef
+from uploader.wire import NO_DATA, Wire, sort_out
 from uploader.wire import Reply as Answer
-from uploader.wire import Wire, sort_out
 
 SUBJECT_CHARACTERS = 255
 """Source: Redmine, app/models/issue.rb, validates_length_of :subject."""
 PAGE = 100
 MARKUPS: dict[str, Markup] = {"Textile": "textile", "Markdown": "markdown", "none": "plain"}
+_OWN_MARKUP = re.compile(
+    r"(https?://\S+)|\{(?=\{)|\[(?=\[)|(?<![\w.+-])@(?=\w)|"
+    r"\b(?:attachment|document|version|forum|news|message|project|user|commit|source|export):(?=\S)"
+)
 OCTETS = {"Content-Type": "application/octet-stream"}
 """An upload of any other type is refused with 406."""
 
@@ -81,7 +77,7 @@ class Redmine(RemoteDesk, Inbox):
         with self.open_wire() as wire:
             rest = self._rest(wire)
             if field == "project":
-                found = rest.read("GET", "projects.json", query={"limit": "100"}).get("projects", [])
+                found = objects_in(rest.read("GET", "projects.json", query={"limit": "100"}), "projects")
                 return tuple(Choice(text_in(item, "identifier"), text_in(item, "name")) for item in found)
             if field == "tracker":
                 return tuple(Choice(name, name) for name in self._names(rest, "trackers.json", "trackers"))
@@ -92,8 +88,16 @@ class Redmine(RemoteDesk, Inbox):
             rest = self._rest(wire)
             rest.read("GET", "users/current.json")
             self._project(rest)
-            if self.tracker and self.tracker not in self._names(rest, "trackers.json", "trackers"):
-                raise InvalidField("tracker", "there is no “{value}” at {host}", value=self.tracker, host=self.url)
+            kinds, ranks = pairs(self.kinds, "kinds").values(), pairs(self.priorities, "priorities").values()
+            if self.tracker or kinds:
+                names = self._names(rest, "trackers.json", "trackers")
+                for value, field in (*((kind, "kinds") for kind in kinds), (self.tracker, "tracker")):
+                    if value:
+                        self._known(value, names, field)
+            if ranks:
+                names = {text_in(item, "name"): item["id"] for item in self._ranks(rest)}
+                for value in filter(None, ranks):
+                    self._known(value, names, "priorities")
 
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
@@ -143,7 +147,7 @@ class Redmine(RemoteDesk, Inbox):
             found = rest.create("issues.json", content={"issue": asked})
         except Refused as error:
             words = error.values.get("errors", "")
-            for item in self._project(rest).get("issue_custom_fields", []):
+            for item in objects_in(self._project(rest), "issue_custom_fields"):
                 if (name := text_in(item, "name")) and name in words:
                     raise FieldWanted(name, "the help desk wants “{field}” to be filled in", field=name) from error
             raise
@@ -156,12 +160,12 @@ class Redmine(RemoteDesk, Inbox):
         """By name where the settings map one; else the list's default for medium, its neighbours for the others."""
         ranks = self._ranks(rest)
         if wanted := self.priority_of(ticket, {}):
-            return next((item["id"] for item in ranks if wanted in (item["name"], str(item["id"]))), None)
+            return self._known(wanted, {text_in(item, "name"): item["id"] for item in ranks}, "priorities")
         return int(_usual(ranks)[ticket.priority]["id"]) if ranks else None
 
     def _ranks(self, rest: Rest) -> list[dict[str, Any]]:
-        listed = rest.read("GET", "enumerations/issue_priorities.json").get("issue_priorities", [])
-        return [item for item in listed if isinstance(item, dict) and item.get("active", True)]
+        listed = objects_in(rest.read("GET", "enumerations/issue_priorities.json"), "issue_priorities")
+        return [item for item in listed if item.get("active", True)]
 
     def _our_names(self, rest: Rest) -> dict[str, str]:
         """The names that stand for our priorities when nothing else is set; none where the list is not shown."""
@@ -171,22 +175,31 @@ class Redmine(RemoteDesk, Inbox):
         return {}
 
     def _tracker(self, rest: Rest, ticket: Ticket) -> int | None:
-        wanted = self.kind_of(ticket, {}) or self.tracker
-        return self._names(rest, "trackers.json", "trackers").get(wanted) if wanted else None
+        wanted = (kind := self.kind_of(ticket, {})) or self.tracker
+        if not wanted:
+            return None
+        return self._known(wanted, self._names(rest, "trackers.json", "trackers"), "kinds" if kind else "tracker")
+
+    def _known(self, wanted: str, names: Mapping[str, int], field: str) -> int:
+        """Its number, by its name or as it is. Raises: InvalidField when the setting names what is not there."""
+        number = next((number for name, number in names.items() if wanted in (name, str(number))), None)
+        if number is None:
+            raise InvalidField(field, "there is no “{value}” at {host}", value=wanted, host=self.url)
+        return number
 
     def _names(self, rest: Rest, path: str, key: str) -> dict[str, int]:
-        found = rest.read("GET", path).get(key, [])
-        return {text_in(item, "name"): item["id"] for item in found if isinstance(item, dict)}
+        found = objects_in(rest.read("GET", path), key)
+        return {text_in(item, "name"): item["id"] for item in found if isinstance(item.get("id"), int)}
 
     def _custom_fields(self, rest: Rest, wanted: Mapping[str, str]) -> list[tuple[int, str]]:
         """Names become numbers: those of the project, and those that the newest issue shows for all projects."""
         if not wanted:
             return []
         newest = {"project_id": self.project, "status_id": "*", "limit": "1", "sort": "id:desc"}
-        shown = self._project(rest).get("issue_custom_fields", [])
-        for issue in rest.read("GET", "issues.json", query=newest).get("issues", []):
-            shown = [*shown, *issue.get("custom_fields", [])]
-        known = {text_in(item, "name"): int(item["id"]) for item in shown if isinstance(item, dict)}
+        shown = objects_in(self._project(rest), "issue_custom_fields")
+        for issue in objects_in(rest.read("GET", "issues.json", query=newest), "issues"):
+            shown = [*shown, *objects_in(issue, "custom_fields")]
+        known = {text_in(item, "name"): item["id"] for item in shown if isinstance(item.get("id"), int)}
         known |= {name: int(name) for name in wanted if name.isdecimal()}
         return [(known[name], value) for name, value in wanted.items() if name in known]
 
@@ -195,7 +208,10 @@ class Redmine(RemoteDesk, Inbox):
                            ok=(200, 403, 404))  # fmt: skip
         if answer.status != 200:
             raise _no_project(self.project)
-        return cast(dict[str, Any], answer.json()["project"])
+        found = answer.json()
+        if not isinstance(found, dict) or not isinstance(found.get("project"), dict):
+            raise errors.Intercepted(NO_DATA, host=answer.host)
+        return cast(dict[str, Any], found["project"])
 
     def _find(self, rest: Rest, report_id: str) -> str | None:
         for issue in self._own_issues(rest, MOST_OWN, sort="id:desc"):
@@ -209,13 +225,13 @@ class Redmine(RemoteDesk, Inbox):
 
         def read(page: int) -> list[Any]:
             asked = {**query, "offset": str(PAGE * (page - 1))}
-            return list(rest.read("GET", "issues.json", query=asked).get("issues", []))
+            return objects_in(rest.read("GET", "issues.json", query=asked), "issues")
 
         return paged(read, PAGE, most)
 
     def _make_whole(self, rest: Rest, number: str, cargo: Cargo) -> str:
         """Attaches what the issue does not hold: tokens that a clean-up has taken away."""
-        issue = rest.read("GET", f"issues/{number}.json", query={"include": "attachments"})["issue"]
+        issue = rest.read("GET", f"issues/{number}.json", query={"include": "attachments"}, inside="issue")
         held = objects_in(issue, "attachments")
         missing = cargo.missing((text_in(item, "filename"), item.get("filesize", 0)) for item in held)
         if missing:
@@ -224,7 +240,10 @@ class Redmine(RemoteDesk, Inbox):
         return "yes"
 
     def _render(self, ticket: Ticket) -> str:
-        return render(ticket, self._markup)
+        """Redmine runs macros and replaces links of its own in any formatting, literal or not: a mark without width
+        stops that. Tried on Redmine 5.0.4; its source: ApplicationHelper, MACROS_RE and LINKS_RE."""
+        text = render(ticket, self._markup)
+        return _OWN_MARKUP.sub(lambda found: found[0] if found[1] else f"{found[0]}\u200b", text)
 
     @property
     def _markup(self) -> Markup:
@@ -260,12 +279,12 @@ class Redmine(RemoteDesk, Inbox):
         with self.open_wire() as wire:
             rest = self._rest(wire)
             query = {"include": "attachments,journals,allowed_statuses"}
-            issue = rest.read("GET", f"issues/{key}.json", query=query)["issue"]
+            issue = rest.read("GET", f"issues/{key}.json", query=query, inside="issue")
             names = self._our_names(rest)
-        files = {text_in(item, "id"): _file(item) for item in issue.get("attachments", []) if isinstance(item, dict)}
+        files = {text_in(item, "id"): _file(item) for item in objects_in(issue, "attachments")}
         me, replies, later = text_in(issue, "author", "id"), list[Reply](), set[str]()
-        for entry in issue.get("journals", []):
-            added = [text_in(d, "name") for d in entry.get("details", []) if text_in(d, "property") == "attachment"]
+        for entry in objects_in(issue, "journals"):
+            added = [text_in(d, "name") for d in objects_in(entry, "details") if text_in(d, "property") == "attachment"]
             later |= set(added)
             if text_in(entry, "notes").strip() or added:
                 replies.append(_reply(entry, "user", read(text_in(entry, "notes"), self._markup), me,
@@ -276,8 +295,8 @@ class Redmine(RemoteDesk, Inbox):
         return Conversation(self._own(issue, names), (opening, *replies))
 
     def _own(self, issue: Mapping[str, Any], names: Mapping[str, str]) -> OwnTicket:
-        number, closed = text_in(issue, "id"), issue.get("status", {}).get("is_closed") is True
-        ways = issue.get("allowed_statuses")
+        number, closed = text_in(issue, "id"), text_in(issue, "status", "is_closed") == "True"
+        ways = objects_in(issue, "allowed_statuses") if "allowed_statuses" in issue else None
         may = ["reply"]
         if ways is None or any(way.get("is_closed", False) is not closed for way in ways):
             may.append("reopen" if closed else "solve")
@@ -306,7 +325,8 @@ class Redmine(RemoteDesk, Inbox):
                 return "sent"
 
             def find() -> str | None:
-                entries = rest.read("GET", f"issues/{key}.json", query={"include": "journals"})["issue"]["journals"]
+                found = rest.read("GET", f"issues/{key}.json", query={"include": "journals"}, inside="issue")
+                entries = objects_in(found, "journals")
                 return next((text_in(e, "id") for e in entries if mark(ticket.report_id) in text_in(e, "notes")), None)
 
             done = journal.once("reply", send, find)
@@ -323,10 +343,10 @@ class Redmine(RemoteDesk, Inbox):
         """Into the first state of that sort that the user's role may choose."""
         with self.open_wire() as wire:
             rest = self._rest(wire)
-            issue = rest.read("GET", f"issues/{key}.json", query={"include": "allowed_statuses"})["issue"]
-            if issue["status"].get("is_closed") is closed:
+            issue = rest.read("GET", f"issues/{key}.json", query={"include": "allowed_statuses"}, inside="issue")
+            if text_in(issue, "status", "is_closed") == str(closed):
                 return
-            ways = [way for way in issue.get("allowed_statuses", []) if way.get("is_closed", False) is closed]
+            ways = [way for way in objects_in(issue, "allowed_statuses") if way.get("is_closed", False) is closed]
             if not ways:
                 if closed:
                     raise Refused("{service} lets only the agents close a ticket", service=self.title)
@@ -342,7 +362,7 @@ class Redmine(RemoteDesk, Inbox):
             raise AuthFailed("your key or token for this help desk is missing; fill it in in the settings")
         return Rest(wire, self._base, {"X-Redmine-API-Key": self.key.reveal()}, self._wrong)
 
-    def _wrong(self, answer: Answer) -> UploaderError:
+    def _wrong(self, answer: Answer) -> errors.UploaderError:
         """Redmine's words are in the user's language: what is told apart is told by names and numbers alone."""
         words = said(answer, "errors")
         if answer.status == 422:
@@ -350,7 +370,7 @@ class Redmine(RemoteDesk, Inbox):
         return sort_out(answer)
 
 
-def _no_project(project: str) -> UploaderError:
+def _no_project(project: str) -> errors.UploaderError:
     return InvalidField("project", "there is no project “{project}”, or you may not see it", project=project)
 
 

@@ -147,7 +147,7 @@ class Roundup(RemoteDesk, Inbox):
             rest = self._rest(wire)
             me = self._me(rest)
             fields = "title,status,priority,creation,activity,messages"
-            found = rest.read("GET", f"issue/{key}", query={"@fields": fields, "@verbose": "2"})["data"]
+            found = rest.read("GET", f"issue/{key}", query={"@fields": fields, "@verbose": "2"}, inside="data")
             issue = {"id": key, **found["attributes"]}
             numbers = _numbers(issue.get("messages"))
             talk = [entry for at in range(0, len(numbers), MESSAGES)
@@ -204,7 +204,7 @@ class Roundup(RemoteDesk, Inbox):
         """Reads, asks ``change`` what is to be done about it, and does it unless somebody was quicker."""
         for _ in range(TRIES):
             query = {"@fields": "title,status,priority,creation,activity,messages", "@verbose": "2"}
-            found = rest.read("GET", f"issue/{key}", query=query)["data"]
+            found = rest.read("GET", f"issue/{key}", query=query, inside="data")
             asked = change(found["attributes"])
             if asked is None:
                 return

@@ -106,7 +106,7 @@ class Zendesk(SignedInDesk, Inbox, Library):
             return ()
         with self.open_wire() as wire:
             query = {"active": "true", "end_user_visible": "true"}
-            found = self._rest(wire).read("GET", "ticket_forms", query=query).get("ticket_forms", [])
+            found = objects_in(self._rest(wire).read("GET", "ticket_forms", query=query), "ticket_forms")
         return tuple(Choice(text_in(item, "id"), text_in(item, "display_name") or text_in(item, "name"))
                      for item in found if isinstance(item, dict))  # fmt: skip
 
@@ -183,9 +183,9 @@ class Zendesk(SignedInDesk, Inbox, Library):
             if self.mode == "relay":
                 asked["external_id"] = ticket.report_id
                 key = {"Idempotency-Key": ticket.report_id}
-                found = rest.create("tickets", content={"ticket": asked}, headers=key).get("ticket", {})
+                found = rest.create("tickets", content={"ticket": asked}, headers=key).get("ticket") or {}
             else:
-                found = rest.create("requests", content={"request": asked}).get("request", {})
+                found = rest.create("requests", content={"request": asked}).get("request") or {}
         except Refused as error:
             if error.values.get("code") == "IdempotentRequestError":  # an earlier one of ours, with other tokens
                 raise OutcomeUnknown("the answer of {host} got lost", host=self.url) from error
@@ -200,7 +200,7 @@ class Zendesk(SignedInDesk, Inbox, Library):
     def _fields(self, rest: Rest) -> list[dict[str, Any]]:
         """The custom fields that this user may see; none where nobody is signed in."""
         try:
-            found = rest.read("GET", "ticket_fields").get("ticket_fields", [])
+            found = objects_in(rest.read("GET", "ticket_fields"), "ticket_fields")
         except (AuthFailed, Refused):
             return []
         return [item for item in found if isinstance(item, dict) and text_in(item, "type") not in OF_THE_TICKET]
@@ -224,7 +224,7 @@ class Zendesk(SignedInDesk, Inbox, Library):
 
     def _find(self, rest: Rest, report_id: str) -> str | None:
         if self.mode == "relay":
-            found = rest.read("GET", "tickets", query={"external_id": report_id}).get("tickets", [])
+            found = objects_in(rest.read("GET", "tickets", query={"external_id": report_id}), "tickets")
             return next((text_in(item, "id") for item in found if isinstance(item, dict)), None)
         for item in _requests(rest, "created_at", MOST_OWN):
             if mark(report_id) in text_in(item, "description"):
@@ -257,7 +257,7 @@ class Zendesk(SignedInDesk, Inbox, Library):
     def conversation(self, key: str) -> Conversation:
         with self.open_wire() as wire:
             rest = self._signed_in(wire)
-            found = rest.read("GET", f"requests/{key}")["request"]
+            found = rest.read("GET", f"requests/{key}", inside="request")
             comments, me = self._comments(rest, key), text_in(found, "requester_id")
         return Conversation(self._own(found), tuple(_reply(entry, me) for entry in comments))
 
@@ -266,8 +266,8 @@ class Zendesk(SignedInDesk, Inbox, Library):
         while True:
             query = {"per_page": "100", "page": str(page), "sort_by": "created_at", "sort_order": "asc"}
             told = rest.read("GET", f"requests/{key}/comments", query=query)
-            names = {text_in(user, "id"): text_in(user, "name") for user in told.get("users") or []}
-            listed = [entry for entry in told.get("comments", []) if isinstance(entry, dict)]
+            names = {text_in(user, "id"): text_in(user, "name") for user in objects_in(told, "users")}
+            listed = objects_in(told, "comments")
             found += [{**entry, "author": names.get(text_in(entry, "author_id"), "")} for entry in listed]
             if len(listed) < 100:
                 return found
@@ -316,7 +316,7 @@ class Zendesk(SignedInDesk, Inbox, Library):
     def solve(self, key: str) -> None:
         with self.open_wire() as wire:
             rest = self._signed_in(wire)
-            found = rest.read("GET", f"requests/{key}")["request"]
+            found = rest.read("GET", f"requests/{key}", inside="request")
             if text_in(found, "status") in ("solved", "closed"):
                 return
             if found.get("can_be_solved_by_me") is not True:
@@ -375,7 +375,7 @@ class Zendesk(SignedInDesk, Inbox, Library):
 def _requests(rest: Rest, order: str, most: int) -> Iterator[dict[str, Any]]:
     query = {"sort_by": order, "sort_order": "desc", "per_page": "100"}
     read = partial(rest.read, "GET", "requests")
-    return paged(lambda page: read(query={**query, "page": str(page)}).get("requests", []), 100, most)
+    return paged(lambda page: objects_in(read(query={**query, "page": str(page)}), "requests"), 100, most)
 
 
 def _words(answer: Answer) -> str:
@@ -393,7 +393,7 @@ def _reply(entry: Mapping[str, Any], me: str) -> Reply:
     files = tuple(
         RemoteFile(text_in(item, "content_url"), text_in(item, "file_name"), item.get("size"),
                    text_in(item, "content_type"))
-        for item in entry.get("attachments", []) if isinstance(item, dict)
+        for item in objects_in(entry, "attachments")
     )  # fmt: skip
     text = plain_text(html) if html else tidy(text_in(entry, "body"))
     return Reply(text_in(entry, "id"), text_in(entry, "author"), author == me, moment(text_in(entry, "created_at")),

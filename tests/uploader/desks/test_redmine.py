@@ -111,6 +111,44 @@ class TestRedmine(RemoteDeskSuite, InboxSuite):
         assert desk.conversation(ref.id).ticket.priority == ours, "its name is what we write for ours"
         assert next(t for t in desk.news("").tickets if t.id == ref.id).priority == ours
 
+    @pytest.mark.parametrize("markup", ["Textile", "none"])
+    def test_what_the_user_wrote_is_read_as_it_was_typed_and_nothing_of_it_runs(
+        self, desk: Redmine, tmp_path: Path, markup: str
+    ) -> None:
+        self.redmine.ask("PUT", "projects/soporte/wiki/Wiki.json", {"wiki_page": {"text": "x"}})
+        words = ("{{macro_list}} {{hello_world(x)}} {{{toc}}} [[Wiki]] [[soporte:Wiki|otra]] @ana user:admin (@admin) "
+                 "attachment:captura-1.png project:soporte ana@example.test\n{{collapse(Ver)\nhola\n}}")  # fmt: skip
+        other = replace(desk, markup=markup)
+        ref = other.submit(fresh(tmp_path, description=words), MemoryJournal(), quiet)
+        assert words in other.conversation(ref.id).replies[0].text
+        if markup == "Textile":  # the server's own formatting, which shows it
+            (found,) = [held for held in self.tickets(desk) if held["id"] == ref.id]
+            assert found["text"].startswith(words)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("priorities", "high=Urgentísima"), ("kinds", "claim=Reclamo"), ("tracker", "Nada"), ("kinds", "claim=77")],
+    )
+    def test_a_setting_that_names_what_is_not_there_is_told(
+        self, desk: Redmine, tmp_path: Path, name: str, value: str
+    ) -> None:
+        other = replace(desk, **{name: value})  # type: ignore[arg-type]
+        ticket = fresh(tmp_path, attachments=(), kind="claim" if name == "kinds" else "incident")
+        for act in (other.check, lambda: other.submit(ticket, MemoryJournal(), quiet)):
+            with pytest.raises(InvalidField) as caught:
+                act()
+            assert caught.value.name == name
+        assert self.tickets(desk) == []
+
+    def test_a_setting_names_priorities_and_kinds_by_name_or_number(self, desk: Redmine, tmp_path: Path) -> None:
+        tracker = self.redmine.ask("GET", "trackers.json")["trackers"][1]
+        for kind in (tracker["name"], str(tracker["id"])):
+            other = replace(desk, priorities="high=Urgente", kinds=f"claim={kind}")
+            other.check()
+            ref = other.submit(fresh(tmp_path), MemoryJournal(), quiet)
+            issue = self.redmine.ask("GET", f"issues/{ref.id}.json")["issue"]
+            assert (issue["tracker"]["name"], issue["priority"]["name"]) == (tracker["name"], "Urgente")
+
     def test_projects_and_trackers_can_be_chosen_from(self, desk: Redmine) -> None:
         assert [choice.value for choice in desk.choices("project")] == ["estricto", "soporte"]
         assert "Soporte" in [choice.title for choice in desk.choices("tracker")]
