@@ -70,8 +70,8 @@ def apart(text: str) -> tuple[str, str]:
     before = text[: end.start()]
     facts, links = list(_FIRST_FACT.finditer(before)), list(_LINKS.finditer(before))
     begin = (facts or links or [end])[-1].start()
-    empty = _NAMED_EMPTY.search(text, end.end())
-    over = empty.end() if empty and empty.start() == end.end() else end.end()
+    empty = _NAMED_EMPTY.match(text, end.end())
+    over = empty.end() if empty else end.end()
     said = "\n\n".join(part for part in (before[:begin].strip(), text[over:].strip()) if part)
     return said, text[begin:over].strip()
 
@@ -115,7 +115,8 @@ def read(text: str, markup: Markup) -> str:
     if markup == "html":
         return plain_text(text)
     if markup == "textile":
-        text = re.sub(r"<notextile>(.*?)</notextile>", r"\1", text)
+        *literal, rest = text.split("</notextile>")
+        text = "".join(part.replace("<notextile>", "", 1) for part in literal) + rest
     if markup == "markdown":  # it may hold HTML: escapes become references, which are no tags
         text = re.sub(r"\\([!-/:-@\[-`{-~])", lambda found: f"&#{ord(found[1])};", text)
         text = re.sub(r"<(https?://[^\s<>]+)>", lambda found: escape(found[1]), text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin
@@ -10,6 +11,12 @@ from urllib.parse import urljoin
 from uploader.plain_text import tidy
 
 MOST_FIELDS = 500
+MOST_CHARACTERS = 5_000_000
+MOST_WORDS = 500
+"""Of one label or option."""
+_TAG = re.compile(r"""</?[a-zA-Z][^<>"']{0,4000}(?:(?:"[^"]{0,20000}"|'[^']{0,20000}')[^<>"']{0,4000}){0,100}>""")
+_NUMBER = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
+"""Of no character. Python refuses to read those of thousands of digits."""
 _COMPLAINT = re.compile(r"\b(errorlist|error|errors|invalid-feedback|text-danger|has-error|field-error|alert-danger)\b")
 _PERSON = re.compile(r"g-recaptcha|h-captcha|cf-turnstile|frc-captcha|captcha", re.IGNORECASE)
 _VOID = {"input", "br", "img", "hr", "meta", "link", "source", "wbr", "area", "base", "col", "embed", "track"}
@@ -73,7 +80,7 @@ class PageForm:
 def read_forms(page: str, url: str) -> list[PageForm]:
     """The forms of a page that send something, in order."""
     reader = _Reader(url)
-    reader.feed(page)
+    reader.feed(_whole_tags(page))
     reader.close()
     for form in reader.forms:
         for each in form.fields:
@@ -81,6 +88,37 @@ def read_forms(page: str, url: str) -> list[PageForm]:
         form.wants_person = form.wants_person or bool(_PERSON.search(page) and "captcha" in page.lower())
         form.complaints = [words for words in map(tidy, reader.complaints) if words]
     return reader.forms
+
+
+def _whole_tags(page: str) -> str:
+    """The page with nothing in it but whole tags, short enough, and text: Python's own parser takes quadratic time on
+    those that never end. Comments and declarations hold no form."""
+    pieces, done = list[str](), 0
+    page = _NUMBER.sub("\ufffd", page[:MOST_CHARACTERS])
+    while (begin := page.find("<", done)) >= 0:
+        pieces.append(page[done:begin])
+        if page.startswith("<!--", begin):
+            end = page.find("-->", begin + 4)
+            done = end + 3 if end >= 0 else len(page)
+        elif page.startswith(("<!", "<?"), begin):
+            end = page.find(">", begin)
+            done = end + 1 if end >= 0 else len(page)
+        elif tag := _TAG.match(page, begin):
+            pieces.append(tag[0])
+            done = tag.end()
+        else:
+            pieces.append("&lt;")
+            done = begin + 1
+    pieces.append(page[done:])
+    return "".join(pieces)
+
+
+def _joined(base: str, link: str) -> str:
+    """What cannot be read as an address leads nowhere else."""
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        return base
 
 
 class _Reader(HTMLParser):
@@ -93,12 +131,12 @@ class _Reader(HTMLParser):
         self._text: Field | None = None
         self._option = (True, False)  # whether the last one has a value of its own, and is the chosen one
         self._label = ""
-        self._open = list[tuple[str, bool]]()
+        self._open, self._count = list[tuple[str, bool]](), Counter[str]()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         has = {name: value or "" for name, value in attrs}
         if tag == "base" and has.get("href"):
-            self._url = urljoin(self._url, has["href"])
+            self._url = _joined(self._url, has["href"])
         complains = bool(_COMPLAINT.search(has.get("class", ""))) and tag not in (
             "input",
             "select",
@@ -108,6 +146,7 @@ class _Reader(HTMLParser):
         if tag not in _VOID:
             inside = bool(self._open and self._open[-1][1])
             self._open.append((tag, complains or inside))
+            self._count[tag] += 1
             if complains and not inside:
                 self.complaints.append("")
         if tag == "form":
@@ -122,7 +161,7 @@ class _Reader(HTMLParser):
             self._add(tag, has)
 
     def _begin(self, has: dict[str, str]) -> None:
-        action = urljoin(self._url, has.get("action", "").strip())
+        action = _joined(self._url, has.get("action", "").strip())
         self._form = PageForm(action, has.get("enctype", "").lower() == "multipart/form-data")
         self._inside = has.get("method", "get").lower() == "post"
         if self._inside:
@@ -133,7 +172,7 @@ class _Reader(HTMLParser):
         longest = has.get("maxlength", "")
         made = Field(
             has.get("name", ""), kind, has.get("value", ""), "required" in has, "multiple" in has,
-            has.get("accept", ""), int(longest) if longest.isdecimal() else None,
+            has.get("accept", ""), int(longest) if re.fullmatch("[0-9]{1,9}", longest) else None,
             has.get("aria-invalid") == "true" or "is-invalid" in has.get("class", ""), id=has.get("id", ""),
         )  # fmt: skip
         made.words = has.get("aria-label", "") or has.get("placeholder", "")
@@ -164,9 +203,10 @@ class _Reader(HTMLParser):
             self._text = None
         elif tag == "label":
             self._label = ""
-        places = [place for place, (name, _) in enumerate(self._open) if name == tag]
-        if places:
-            del self._open[places[-1] :]
+        name = "" if self._count[tag] else tag
+        while name != tag:
+            name, _ = self._open.pop()
+            self._count[name] -= 1
 
     def _end_option(self) -> None:
         """One without a value is sent as its words. Source: WHATWG HTML, the attribute ``value`` of ``option``."""
@@ -184,8 +224,8 @@ class _Reader(HTMLParser):
         elif self._select is not None:
             if self._select.options:
                 value, words = self._select.options[-1]
-                self._select.options[-1] = (value, (words + data).strip())
+                self._select.options[-1] = (value, (words + data)[:MOST_WORDS].strip())
         elif self._label:
-            self.labels[self._label] = tidy(self.labels.get(self._label, "") + " " + data)
+            self.labels[self._label] = tidy((self.labels.get(self._label, "") + " " + data)[:MOST_WORDS])
         if self._open and self._open[-1][1] and self.complaints and len(self.complaints[-1]) < 300:
             self.complaints[-1] += " " + data

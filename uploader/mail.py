@@ -34,7 +34,7 @@ HEADERS = ("Message-ID", "In-Reply-To", "References", "Subject", "From", "To", "
            "X-Autoreply", "X-Auto-Response-Suppress", "Return-Path", "Content-Type", REPORT_HEADER)  # fmt: skip
 MOST_PARTS = 200
 _OWN_ID = re.compile(r"<((?:[\w-]+\.)?([\w-]+))\.testigo@([^<>\s]{1,200})>")
-_BROKEN = (ValueError, LookupError, MessageError, TypeError, AttributeError)
+_BROKEN = (ValueError, LookupError, MessageError, TypeError, AttributeError, RecursionError)
 
 
 def message_id(report_id: str, sender: str, thread: str = "") -> str:

@@ -11,6 +11,8 @@ from html import unescape
 MOST_CHARACTERS = 200_000
 """What is longer is cut: nobody reads it in a small window, and the desk has all of it."""
 
+_NUMBER = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
+"""Of no character. Python refuses to read those of thousands of digits."""
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _UNSEEN = re.compile(
     r"<(script|style|head|title|template|noscript|iframe|object|svg)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE
@@ -26,7 +28,7 @@ _UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2
 def plain_text(html: str) -> str:
     """What a reader would see. The address of a link stands behind its words when they differ."""
     pieces, link, began = list[str](), "", 0
-    for part in _TOKEN.split(_UNSEEN.sub("", _COMMENT.sub("", html[: 8 * MOST_CHARACTERS]))):
+    for part in _TOKEN.split(_UNSEEN.sub("", _COMMENT.sub("", _NUMBER.sub("", html[: 8 * MOST_CHARACTERS])))):
         tag = _NAME.match(part)
         if not tag:
             if not part.startswith(("<!", "<?")):

@@ -45,8 +45,11 @@ SUBJECT_CHARACTERS = 256
 PAGE = 100
 WAIT_S = 60.0
 """Source: "Rate limits": "Otherwise, wait for at least one minute before retrying"."""
-_FILE = re.compile(r"!?\[((?:\\.|[^\]\\])*)\]\((https?://[^/\s]+/user-attachments/(?:files|assets)/[^)\s]+)\)")
-"""A file that somebody put into a text in the browser."""
+_FILE = re.compile(
+    r"!?\[((?:\\.|[^\[\]\\]){0,400})\]"
+    r"\((https?://[^/\s\[\]]{1,255}/user-attachments/(?:files|assets)/[^)\s\[\]]{1,500})\)"
+)
+"""A file that somebody put into a text in the browser. All is bounded: a hostile text takes no longer than others."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,8 +36,11 @@ SUBJECT_CHARACTERS = 255
 LARGEST_BYTES = 100 * 1024 * 1024
 """Source: "Account and limit settings", Max attachment size: 100 MB unless set otherwise; users cannot ask for it."""
 PAGE = 100
-_FILE = re.compile(r"!?\[((?:\\.|[^\]\\])*)\]\((/uploads/[0-9a-f]{32}/[^)\s]+)\)(\{[^}\n]*\})?")
-"""A file in a text, as GitLab writes it."""
+_PLACE = r"/uploads/[0-9a-f]{32}/(?!\.{1,2}(?:\)|\Z))[\w.+ -]{1,255}"
+"""Of a file, with a name of GitLab's making. Source: CarrierWave, SanitizedFile: letters, digits and ``.-+`` are kept,
+all else becomes ``_``. Whatever else stands there might lead to other calls, with the user's token."""
+_FILE = re.compile(rf"!?\[((?:\\.|[^\[\]\\]){{0,400}})\]\(({_PLACE})\)(\{{[^}}\n]{{0,200}}\}})?")
+"""A file in a text, as GitLab writes it. All is bounded: a hostile text takes no longer than others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,10 +200,12 @@ class GitLab(RemoteDesk, Inbox):
 
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         """By the interface, which knows the token; GitLab has it since 17.4."""
+        if not re.fullmatch(_PLACE, file.key):
+            raise Refused("{host} leads on to an address that is not safe; it was not followed", host=self.url)
         secret, name = file.key.removeprefix("/uploads/").split("/", 1)
         with self.open_wire() as wire:
             rest = self._rest(wire)
-            address = f"{rest.url}/{self._path}/uploads/{secret}/{name}"
+            address = f"{rest.url}/{self._path}/uploads/{secret}/{quote(name)}"
             wire.save(address, target, progress, rest.login)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
