@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -65,3 +65,12 @@ def trust() -> SSLContext:
     import truststore
 
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def joined(base: str, link: str) -> str:
+    """Where a link of ``base`` leads; empty when it is no address at all."""
+    try:
+        found = urljoin(base, link)
+        return found if urlsplit(found).port != 0 else ""
+    except ValueError:
+        return ""

@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from urllib.parse import urljoin
 
+from uploader.connections import joined
 from uploader.plain_text import tidy
 
 MOST_FIELDS = 500
@@ -113,14 +113,6 @@ def _whole_tags(page: str) -> str:
     return "".join(pieces)
 
 
-def _joined(base: str, link: str) -> str:
-    """What cannot be read as an address leads nowhere else."""
-    try:
-        return urljoin(base, link)
-    except ValueError:
-        return base
-
-
 class _Reader(HTMLParser):
     def __init__(self, url: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -136,7 +128,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         has = {name: value or "" for name, value in attrs}
         if tag == "base" and has.get("href"):
-            self._url = _joined(self._url, has["href"])
+            self._url = joined(self._url, has["href"]) or self._url
         complains = bool(_COMPLAINT.search(has.get("class", ""))) and tag not in (
             "input",
             "select",
@@ -161,7 +153,7 @@ class _Reader(HTMLParser):
             self._add(tag, has)
 
     def _begin(self, has: dict[str, str]) -> None:
-        action = _joined(self._url, has.get("action", "").strip())
+        action = joined(self._url, has.get("action", "").strip()) or self._url
         self._form = PageForm(action, has.get("enctype", "").lower() == "multipart/form-data")
         self._inside = has.get("method", "get").lower() == "post"
         if self._inside:

@@ -84,7 +84,7 @@ class Rest:
         if reply.body.strip():
             try:
                 json.loads(reply.body)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise OutcomeUnknown(NO_DATA, host=reply.host) from None
 
     def create(self, path: str, **more: Any) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Rest:
         reply = self.call(method, path, **more)
         try:
             found = json.loads(reply.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise OutcomeUnknown(NO_DATA, host=reply.host)

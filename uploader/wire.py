@@ -17,9 +17,9 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from uploader.connections import BLOCK_BYTES, open_pools
+from uploader.connections import BLOCK_BYTES, joined, open_pools
 from uploader.errors import (
     AuthFailed,
     Gone,
@@ -79,7 +79,7 @@ class Reply:
         """Raises: Intercepted when it is no JSON (a login page, a captive portal, a proxy's own words)."""
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Intercepted(NO_DATA, host=self.host) from error
 
 
@@ -333,7 +333,7 @@ def _leads_on(reply: Reply) -> bool:
 
 def _next_hop(reply: Reply, url: str, sent: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """Where the answer of ``url`` leads, and what of the headers may go there. Raises: Refused."""
-    target, old = urljoin(url, reply.headers["location"]), urlsplit(url)
+    target, old = joined(url, reply.headers["location"]), urlsplit(url)
     new = urlsplit(target)
     if new.scheme != "https" and (old.scheme == "https" or new.scheme != "http"):
         raise Refused("{host} leads on to an address that is not safe; it was not followed", host=reply.host)
@@ -366,7 +366,7 @@ def sort_out(reply: Reply) -> UploaderError:
 
 def _leads_elsewhere(reply: Reply) -> bool:
     """To another server, as networks do whose users have not signed in; to https of the same one is a wrong address."""
-    here, there = urlsplit(reply.url), urlsplit(urljoin(reply.url, reply.headers.get("location", "")))
+    here, there = urlsplit(reply.url), urlsplit(joined(reply.url, reply.headers.get("location", "")))
     return here.hostname != there.hostname or (here.scheme == there.scheme and here.netloc != there.netloc)
 
 
@@ -379,7 +379,7 @@ def wanted_wait_s(reply: Reply) -> float | None:
         asked = parsedate_to_datetime(value)
         now = parsedate_to_datetime(reply.headers.get("date", ""))
         return min(max((asked - now).total_seconds(), 0), MOST_WAIT_S)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

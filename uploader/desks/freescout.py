@@ -361,7 +361,7 @@ def _wrong(answer: Answer) -> UploaderError:
         return sort_out(answer)
     try:
         wrong = _embedded(json.loads(answer.body), "errors")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         wrong = []
     why = "; ".join(f"{text_in(item, 'path')}: {text_in(item, 'message')}" for item in wrong)
     why = " ".join(tidy(why or said(answer, "message")).split())[:200] or str(answer.status)

@@ -301,7 +301,7 @@ def _wrong(answer: Answer) -> UploaderError:
         return sort_out(answer)
     try:
         wrong = [item for item in json.loads(answer.body)["errors"] if isinstance(item, dict)]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         wrong = []
     why = "; ".join(f"{text_in(item, 'field')}: {text_in(item, 'message')}" for item in wrong)
     why = " ".join(tidy(why or said(answer, "message", "description")).split())[:200] or str(answer.status)

@@ -287,7 +287,7 @@ def _words(answer: Answer) -> str:
     """What is wrong with which field: ``{"errors": [{"field": "title", "code": "missing_field"}]}``."""
     try:
         errors = [each for each in json.loads(answer.body)["errors"] if isinstance(each, dict)]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
     told = (f"{text_in(each, 'field')} {text_in(each, 'message') or text_in(each, 'code')}".strip() for each in errors)
     return "; ".join(told)[:200]

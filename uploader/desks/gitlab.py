@@ -256,7 +256,7 @@ def _words(answer: Answer) -> str:
     try:
         found = json.loads(answer.body)["message"]
         pairs = [f"{name}: {', '.join(map(str, words))}" for name, words in found.items()]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return said(answer, "message", "error")
     return tidy("; ".join(pairs))[:200]
 

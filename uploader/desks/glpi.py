@@ -314,7 +314,7 @@ def _wrong(answer: Answer) -> UploaderError:
     """Refusals are ``["ERROR_CODE", "words in the user's language"]``. Source: apirest.md, "Errors"."""
     try:
         code, *words = (str(each) for each in json.loads(answer.body))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return sort_out(answer)
     if code in NO_LOGIN:
         return AuthFailed("{host} does not accept the password or token", host=answer.host)

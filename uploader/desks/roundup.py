@@ -285,7 +285,7 @@ def _reply(entry: Mapping[str, Any], me: str) -> Reply:
 def _json(answer: Answer) -> object:
     try:
         return json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

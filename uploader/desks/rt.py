@@ -175,7 +175,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         answer = rest.call("POST", path, body=form, headers={"Content-Type": form.content_type})
         try:
             found = json.loads(answer.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise OutcomeUnknown("{host} answered with something else than data", host=answer.host) from error
         return found if isinstance(found, dict) else {"said": found}
 

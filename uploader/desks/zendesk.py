@@ -383,7 +383,7 @@ def _words(answer: Answer) -> str:
     try:
         found = json.loads(answer.body)
         parts = [text_in(each, "description") for each in found["details"]["base"]]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return said(answer, "description", "message", "error")
     return " ".join(" ".join(tidy(part).split()) for part in parts)[:200]
 

@@ -19,6 +19,7 @@ from tests.uploader.many_suite import ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.gitlab import GitLab
 from uploader.errors import FileRefused, Gone, InvalidField, Refused
+from uploader.inbox import RemoteFile
 from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
@@ -76,6 +77,17 @@ class TestGitLab(RemoteDeskSuite, InboxSuite, ManySuite):
         make_every_call(own, self, "project", tmp_path)
         calls = calls_among(self.server.asked, least=12)
         assert judge(DESCRIPTION, calls) == ""
+
+    @pytest.mark.parametrize(
+        "place", ["{32}/../../../../user", "{32}/..", "{32}/a/b.txt", "{32}/..%2f..%2fuser", "{32}/x?y=z", "{31}/a.txt"]
+    )
+    def test_an_address_that_leads_elsewhere_is_no_file(self, desk: GitLab, tmp_path: Path, place: str) -> None:
+        ref = desk.submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet)
+        address = "/uploads/" + place.replace("{32}", "a" * 32).replace("{31}", "a" * 31)
+        self.server.agent_replies(int(ref.key), f"mira ![x]({address})", [])
+        assert desk.conversation(ref.key).replies[-1].files == ()
+        with pytest.raises(Refused, match="not safe"):  # as it was told before
+            desk.fetch(RemoteFile(address, "x"), tmp_path / "x", quiet)
 
     def test_a_report_is_confidential_unless_it_may_be_seen(self, desk: GitLab, tmp_path: Path) -> None:
         closed = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
