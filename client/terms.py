@@ -32,7 +32,7 @@ def kind_word(kind: str) -> str:
         "incident": say("Incident"),
         "petition": say("Request"),
         "complaint": say("Complaint"),
-        "claim": say("Warranty claim"),
+        "claim": say("Claim"),
         "suggestion": say("Suggestion"),
     }[kind]
 
