@@ -38,7 +38,8 @@ class Consent(QWidget):
     accepted = Signal(tuple)
     declined = Signal()
 
-    def __init__(self, sections: tuple[Section, ...], whys: dict[str, str], send_words: bool) -> None:
+    def __init__(self, sections: tuple[Section, ...], whys: dict[str, str], send_words: bool, goes: str = "") -> None:
+        """``goes``: where it goes and what else goes with it, in words."""
         super().__init__(None)
         self._reviewed, self._whys, self._send_words = Reviewed(sections), whys, send_words
         self._done = False
@@ -50,6 +51,8 @@ class Consent(QWidget):
         self._tint = _Tint(self.text.document())
         self._hint, self.hide_button = OneLine("faint", "small"), LinkButton("eye-off")
         self.total = OneLine("faint")
+        self.goes = Label("quiet", wrap=True)
+        self.goes.setText(goes)
         self.cancel, self._copy = QuietButton(), PlainButton("download")
         self.primary = PrimaryButton("send" if send_words else "check")
         self._build()
@@ -130,6 +133,12 @@ class Consent(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
+        if self.goes.text():
+            where = QHBoxLayout()
+            where.setContentsMargins(look.L, look.M, look.L, look.M)
+            where.addWidget(self.goes)
+            whole.addLayout(where)
+            whole.addWidget(Divider())
         whole.addLayout(body, 1)
         whole.addWidget(Divider())
         whole.addLayout(foot)

@@ -54,11 +54,28 @@ class FormFoot(QWidget):
         elif stage == "sending":
             self._target.setText(say("Sending…"))
         else:
-            desk = report.desk
-            with suppress(UploaderError):
-                desk = desk or self._session.places.ruled_desk(kind, priority)
-            name = desk or self._session.settings.report.desk or self._session.places.desk_names()[0]
+            name = _desk_of(self._session, report.desk, kind, priority)
             answers = report.reply_to is not None  # the first answer was promised for the ticket
             promised = "" if answers else self._session.support.promise_words(kind, priority)
             to = say("To {desk}", desk=desk_word(name))
             self._target.setText(f"{to} · {promised}" if promised else to)
+
+
+ADDRESS = ("url", "server", "to", "path")
+"""Settings of desks that say where they are, the plainest first."""
+
+
+def goes_words(session: Session, report: Report) -> str:
+    """Where a report goes, by name and address, and which files go with it."""
+    name = _desk_of(session, report.desk, report.kind, report.priority)
+    held = session.settings.desks.get(name, {})
+    address = next((str(held[key]) for key in ADDRESS if held.get(key)), "")
+    to = say("To {desk}", desk=desk_word(name)) + (f" ({address})" if address else "")
+    files = ", ".join(file.name for file in report.attachments)
+    return f"{to} · {say('With it: {files}', files=files)}" if files else to
+
+
+def _desk_of(session: Session, desk: str, kind: str, priority: str) -> str:
+    with suppress(UploaderError):
+        desk = desk or session.places.ruled_desk(kind, priority)
+    return desk or session.settings.report.desk or session.places.desk_names()[0]

@@ -30,7 +30,7 @@ from client.ui.attachment_strip import AttachmentStrip, paths_in, picture_in
 from client.ui.bridge import Bridge
 from client.ui.diagnostics_row import DiagnosticsRow
 from client.ui.files import choose_files
-from client.ui.form_foot import FormFoot
+from client.ui.form_foot import FormFoot, goes_words
 from client.ui.help_before import HelpBefore
 from client.ui.pieces import Caution, Divider
 from client.ui.placing import bring_up, grow, place
@@ -286,7 +286,8 @@ class ReportForm(QWidget):
     def _review(self, *, send: bool) -> None:
         from client.ui.consent import Consent
 
-        consent = Consent(self.diagnostics.sections(), self._session.explanations(), send)
+        sections, goes = self.diagnostics.sections(), goes_words(self._session, self.draft.report)
+        consent = Consent(sections, self._session.explanations(), send, goes)
         consent.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         consent.setWindowModality(Qt.WindowModality.ApplicationModal)
 

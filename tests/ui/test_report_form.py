@@ -394,3 +394,14 @@ def test_files_are_chosen_from_the_users_own_folders_in_the_language_of_the_prog
     assert "&Ver en:" in said
     assert "of" not in said.split()
     dialog.close()
+
+
+def test_who_reviews_sees_where_it_goes_and_what_goes_with_it(world: tuple[Session, Bridge], opens: Opens) -> None:
+    session, _ = world
+    session.change({"desks.mesa.kind": "webform", "desks.mesa.url": "http://127.0.0.1:9/f", "report.desk": "mesa"})
+    form = opens(summary="Falla", sections=(NETWORK,))
+    form.draft.add_content("registro.txt", b"x")
+    form.diagnostics.review.click()
+    (consent,) = form.findChildren(Consent)
+    assert consent.goes.text() == "To mesa (http://127.0.0.1:9/f) · With it: registro.txt"
+    consent.close()
