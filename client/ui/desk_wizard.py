@@ -48,6 +48,7 @@ class DeskWizard(QWidget):
         self.note, self.usual = Label("quiet", wrap=True), Tick()
         self.usual.setChecked(not session.settings.desks)
         self.cancel, self.go = QuietButton(), PrimaryButton()
+        self.kind.letters_open = True
         self._build()
         self._speak()
         self.look_up.clicked.connect(self._find_or_stop)

@@ -198,11 +198,16 @@ class Tick(QCheckBox):
 
 
 class Choice(QComboBox):
-    """A drop-down list with our arrow. Keys that move open it first: nothing is chosen on the way to an entry."""
+    """A drop-down list with our arrow. Keys that move open it first: nothing is chosen on the way to an entry.
+
+    A letter chooses at once, but with ``letters_open`` it opens the list there.
+    """
+
+    letters_open = False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, plain = event.key(), not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        writes = plain and event.text().strip() and event.text().isprintable()
+        writes = self.letters_open and plain and event.text().strip() and event.text().isprintable()
         if (key in MOVING and plain) or writes:
             self.showPopup()
             if writes:
