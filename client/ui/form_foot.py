@@ -71,8 +71,9 @@ def goes_words(session: Session, report: Report) -> str:
     held = session.settings.desks.get(name, {})
     address = next((str(held[key]) for key in ADDRESS if held.get(key)), "")
     to = say("To {desk}", desk=desk_word(name)) + (f" ({address})" if address else "")
-    files = ", ".join(file.name for file in report.attachments)
-    return f"{to} · {say('With it: {files}', files=files)}" if files else to
+    if not report.attachments:
+        return to
+    return f"{to} · " + say("With it: {files}", files=", ".join(file.name for file in report.attachments))
 
 
 def _desk_of(session: Session, desk: str, kind: str, priority: str) -> str:
