@@ -306,7 +306,10 @@ class Segmented(QFrame):
             segment.toggled.connect(lambda on, key=key: self._toggled(key, on))
             # Tab enters a choice once, where it stands; Qt would stop at every segment.
             segment.setFocusPolicy(Qt.FocusPolicy.ClickFocus if len(self.segments) > 1 else Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        # The layouts ask for the height: who took it in ``resizeEvent`` made a scroll area ask again, without an end.
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
 
     def _toggled(self, key: str, on: bool) -> None:
         if not on:
@@ -349,19 +352,29 @@ class Segmented(QFrame):
         hints = [segment.sizeHint() for segment in self.segments.values()]
         return QSize(max(hint.width() for hint in hints) + 2, hints[0].height() + 2)
 
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        return self._rows(width)[-1].bottom() + 2
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._arrange(event.size().width())
 
-    def _arrange(self, width: int) -> None:
-        """Puts the segments into rows of at most ``width``, and takes the height that needs."""
-        x, y, height = 1, 1, 0
+    def _rows(self, width: int) -> list[QRect]:
+        """The places of the segments in rows of at most ``width``."""
+        x, y, places = 1, 1, list[QRect]()
         for segment in self.segments.values():
             hint = segment.sizeHint()
             if x > 1 and x + hint.width() + 1 > width:
                 x, y = 1, y + hint.height()
-            segment.setGeometry(x, y, hint.width(), hint.height())
-            x, height = x + hint.width(), hint.height()
-        self.setFixedHeight(y + height + 1)
+            places.append(QRect(x, y, hint.width(), hint.height()))
+            x += hint.width()
+        return places
+
+    def _arrange(self, width: int) -> None:
+        for segment, place in zip(self.segments.values(), self._rows(width)):
+            segment.setGeometry(place)
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:

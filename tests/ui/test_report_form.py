@@ -15,7 +15,7 @@ from client.diagnostics import Diagnosis
 from client.diagnostics.collection import Collected
 from client.report import Section
 from client.session import Session
-from client.ui import look
+from client.ui import look, report_fields
 from client.ui.attachment_tile import Tile
 from client.ui.bridge import Bridge
 from client.ui.consent import Consent
@@ -405,3 +405,15 @@ def test_who_reviews_sees_where_it_goes_and_what_goes_with_it(world: tuple[Sessi
     (consent,) = form.findChildren(Consent)
     assert consent.goes.text() == "To mesa (http://127.0.0.1:9/f) · With it: registro.txt"
     consent.close()
+
+
+def test_a_choice_whose_words_need_two_rows_is_whole(opens: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scroll area once asked for its height without an end, and the program crashed."""
+    real = report_fields.kind_word
+    monkeypatch.setattr(
+        report_fields, "kind_word", lambda kind: f"Warranty {real(kind)}" if kind == "claim" else real(kind)
+    )
+    kind = opens().fields.kind
+    last = list(kind.segments.values())[-1].geometry()
+    assert last.top() > kind.segments["incident"].geometry().bottom(), "one row was enough"
+    assert kind.rect().contains(last)
