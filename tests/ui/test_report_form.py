@@ -407,13 +407,14 @@ def test_who_reviews_sees_where_it_goes_and_what_goes_with_it(world: tuple[Sessi
     consent.close()
 
 
-def test_a_choice_whose_words_need_two_rows_is_whole(opens: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scroll area once asked for its height without an end, and the program crashed."""
+@pytest.mark.parametrize(("before", "rows"), [("", 1), ("Warranty ", 1), ("Warranty and refund ", 2)])
+def test_a_choice_whose_words_need_two_rows_is_whole(
+    opens: Opens, monkeypatch: pytest.MonkeyPatch, before: str, rows: int
+) -> None:
+    """Where one row just fits, the scroll area once asked for its height without an end, and the program crashed."""
     real = report_fields.kind_word
-    monkeypatch.setattr(
-        report_fields, "kind_word", lambda kind: f"Warranty {real(kind)}" if kind == "claim" else real(kind)
-    )
-    kind = opens().fields.kind
-    last = list(kind.segments.values())[-1].geometry()
-    assert last.top() > kind.segments["incident"].geometry().bottom(), "one row was enough"
-    assert kind.rect().contains(last)
+    monkeypatch.setattr(report_fields, "kind_word", lambda kind: before * (kind == "claim") + real(kind))
+    choice = opens().fields.kind
+    places = [segment.geometry() for segment in choice.segments.values()]
+    assert len({place.top() for place in places}) == rows
+    assert all(choice.rect().contains(place) for place in places)
