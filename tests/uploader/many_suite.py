@@ -11,6 +11,7 @@ from tests.uploader.remote_suite import fresh
 from uploader import remote
 from uploader.errors import MaybeSent
 from uploader.inbox import MOST_TICKETS, Inbox
+from uploader.journal import MemoryJournal
 from uploader.remote import it_arrived, send_again
 from uploader.ticket import Desk, Ticket, quiet
 
@@ -61,6 +62,18 @@ class ManySuite:
         found = self.tickets(desk)  # type: ignore[attr-defined]
         assert len(found) == held + 130
         assert [each["id"] for each in found if each["report_id"] == ticket.report_id] == [ref.key or ref.id]
+
+
+class LongTalkSuite:
+    """Where a service hands out the messages of a ticket page by page. Beside an ``InboxSuite``."""
+
+    def test_a_long_conversation_is_read_to_its_end(self, desk: Desk, tmp_path: Path) -> None:
+        assert isinstance(desk, Inbox)
+        key = (ref := desk.submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet)).key or ref.id
+        for number in range(205):
+            self.agent_replies(key, f"<p>respuesta {number}.</p>", [])  # type: ignore[attr-defined]
+        told = [reply.text for reply in desk.conversation(key).replies[1:]]
+        assert [f"respuesta {number}." in text for number, text in enumerate(told)] == [True] * 205
 
 
 class CrowdSuite(ManySuite):

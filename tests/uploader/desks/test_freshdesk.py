@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.servers.freshdesk import KEY, MAIL, USER, FreshdeskServer, Ticket
-from tests.uploader.many_suite import ManySuite
+from tests.uploader.many_suite import LongTalkSuite, ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.freshdesk import Freshdesk
 from uploader.errors import FieldWanted, Gone, Refused
@@ -23,7 +23,7 @@ from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
 
 
-class TestFreshdesk(RemoteDeskSuite, InboxSuite, ManySuite):
+class TestFreshdesk(RemoteDeskSuite, InboxSuite, ManySuite, LongTalkSuite):
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = FreshdeskServer()
@@ -79,6 +79,11 @@ class TestFreshdesk(RemoteDeskSuite, InboxSuite, ManySuite):
         assert caught.value.name == "Activo"
         ref = replace(desk, fields="Activo=PC-42").submit(fresh(tmp_path), MemoryJournal(), quiet)
         assert self.server.held[int(ref.id)].values["custom_fields"] == {"cf_activo": "PC-42", "cf_centro": "42"}
+
+    @pytest.mark.parametrize(("ours", "theirs"), [("high", 3), ("medium", 2), ("low", 1)])
+    def test_priorities_are_its_own(self, desk: Freshdesk, tmp_path: Path, ours: str, theirs: int) -> None:
+        ref = desk.submit(fresh(tmp_path, attachments=(), priority=ours), MemoryJournal(), quiet)
+        assert self.server.held[int(ref.id)].values["priority"] == theirs
 
     def test_a_private_note_of_the_agents_is_never_shown(self, desk: Freshdesk, tmp_path: Path) -> None:
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)

@@ -17,7 +17,7 @@ from tests.servers.github import GitHubServer, Issue
 from tests.servers.openapi import judge
 from tests.servers.process import PLACE
 from tests.uploader.every_call import calls_among, make_every_call
-from tests.uploader.many_suite import ManySuite
+from tests.uploader.many_suite import LongTalkSuite, ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.cargo import Cargo
 from uploader.desks.github import GitHub
@@ -67,7 +67,7 @@ def linked(ticket: Ticket, progress: Progress) -> Ticket:
     return replace(ticket, attachments=(), links=tuple(links))
 
 
-class TestGitHub(RemoteDeskSuite, InboxSuite, ManySuite):
+class TestGitHub(RemoteDeskSuite, InboxSuite, ManySuite, LongTalkSuite):
     reopens_solved = False  # the author may not reopen what a collaborator has closed
 
     @pytest.fixture

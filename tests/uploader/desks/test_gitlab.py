@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from tests.servers.gitlab import PROJECT, GitLabServer, Issue
 from tests.servers.openapi import judge
 from tests.uploader.every_call import calls_among, make_every_call
-from tests.uploader.many_suite import ManySuite
+from tests.uploader.many_suite import LongTalkSuite, ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.gitlab import GitLab
 from uploader.errors import FileRefused, Gone, InvalidField, Refused
@@ -30,7 +30,7 @@ from uploader.wire import Wire
 DESCRIPTION = Path(os.environ.get("TESTIGO_GITLAB_OPENAPI", ""))
 
 
-class TestGitLab(RemoteDeskSuite, InboxSuite, ManySuite):
+class TestGitLab(RemoteDeskSuite, InboxSuite, ManySuite, LongTalkSuite):
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = GitLabServer()
@@ -77,6 +77,13 @@ class TestGitLab(RemoteDeskSuite, InboxSuite, ManySuite):
         make_every_call(own, self, "project", tmp_path)
         calls = calls_among(self.server.asked, least=12)
         assert judge(DESCRIPTION, calls) == ""
+
+    def test_what_gitlab_notes_by_itself_is_no_answer(self, desk: GitLab, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet)
+        self.agent_replies(ref.key, "cambió la etiqueta", [])
+        self.server.issues[int(ref.key)].notes[-1]["system"] = True
+        self.agent_replies(ref.key, "hola", [])
+        assert [reply.text for reply in desk.conversation(ref.key).replies[1:]] == ["hola"]
 
     @pytest.mark.parametrize(
         "place", ["{32}/../../../../user", "{32}/..", "{32}/a/b.txt", "{32}/..%2f..%2fuser", "{32}/x?y=z", "{31}/a.txt"]

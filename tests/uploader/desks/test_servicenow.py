@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.servers.oauth import Browser
-from tests.servers.servicenow import ServiceNowServer
+from tests.servers.servicenow import Record, ServiceNowServer
 from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
+from tests.uploader.many_suite import ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.servicenow import ServiceNow
 from uploader.errors import FieldWanted, FileRefused, Gone, InvalidField, MaybeSent
@@ -24,7 +25,7 @@ from uploader.ticket import Desk, Link, SharedFile, quiet
 from uploader.wire import Wire
 
 
-class TestServiceNow(RemoteDeskSuite, InboxSuite):
+class TestServiceNow(RemoteDeskSuite, InboxSuite, ManySuite):
     producer = ""
 
     @pytest.fixture
@@ -61,6 +62,12 @@ class TestServiceNow(RemoteDeskSuite, InboxSuite):
 
     def count_replies(self, key: str) -> int:
         return len(self.server.records[key].comments)
+
+    def filed(self, *, mine: bool = True) -> str:
+        values = {"short_description": "Caso", "description": "x", "table": "incident", "sys_created_by": "lucia"}
+        made = Record(f"{len(self.server.records):032x}", f"INC{len(self.server.records):07}", values)
+        self.server.records[made.id] = made
+        return made.id
 
     def test_signing_in_gives_what_a_report_needs(self, server_url: str, tmp_path: Path) -> None:
         given = self.at(server_url, refresh_token=Secret("")).sign_in(Browser().open)

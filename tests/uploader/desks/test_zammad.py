@@ -68,6 +68,13 @@ class TestZammad(RemoteDeskSuite, InboxSuite, ManySuite):
         desk.reply(answer, MemoryJournal(), quiet)
         assert desk.conversation(ref.key).ticket.state == "open"
 
+    def test_what_the_agents_say_among_themselves_is_not_shown(self, desk: Zammad, tmp_path: Path) -> None:
+        ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        self.agent_replies(ref.key, "<p>el cliente exagera</p>", [])
+        self.server.cases[int(ref.key)].articles[-1]["internal"] = True
+        self.agent_replies(ref.key, "<p>hola</p>", [])
+        assert [reply.text for reply in desk.conversation(ref.key).replies[1:]] == ["hola"]
+
     def test_tickets_of_colleagues_are_not_mine(self, desk: Zammad, tmp_path: Path) -> None:
         self.server.cases[1] = Case(1, "De otra persona", {}, customer=OTHER)
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)

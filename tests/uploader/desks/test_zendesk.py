@@ -13,8 +13,9 @@ import pytest
 
 from tests.servers.fault_proxy import LOGIN_REDIRECT, Answer, Fault, FaultProxy
 from tests.servers.oauth import Browser
-from tests.servers.zendesk import ZendeskServer
+from tests.servers.zendesk import USER, Request, ZendeskServer
 from tests.uploader.desk_suite import attachment, contents, make_ticket, with_patience
+from tests.uploader.many_suite import LongTalkSuite, ManySuite
 from tests.uploader.remote_suite import FAULTS, InboxSuite, RemoteDeskSuite, fresh, striking, the_person_decides, trials
 from uploader.desks.zendesk import Zendesk
 from uploader.errors import (
@@ -35,7 +36,7 @@ from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
 
 
-class TestZendesk(RemoteDeskSuite, InboxSuite):
+class TestZendesk(RemoteDeskSuite, InboxSuite, ManySuite, LongTalkSuite):
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = ZendeskServer()
@@ -70,6 +71,25 @@ class TestZendesk(RemoteDeskSuite, InboxSuite):
 
     def count_replies(self, key: str) -> int:
         return len(self.server.requests[int(key)].comments) - 1
+
+    def filed(self, *, mine: bool = True) -> str:
+        number = 1000 + len(self.server.requests)
+        self.server.requests[number] = made = Request(number, "Caso", USER, {"priority": "low"})
+        self.server.agent_replies(number, "x", [])
+        made.created = made.updated
+        return str(number)
+
+    @pytest.mark.parametrize(("ours", "theirs"), [("high", "high"), ("medium", "normal"), ("low", "low")])
+    def test_priorities_are_its_own(self, desk: Zendesk, tmp_path: Path, ours: str, theirs: str) -> None:
+        ref = desk.submit(fresh(tmp_path, attachments=(), priority=ours), MemoryJournal(), quiet)
+        assert self.server.requests[int(ref.id)].given["priority"] == theirs
+
+    def test_what_changed_in_the_second_of_the_last_look_is_news(self, desk: Zendesk) -> None:
+        first, second = self.filed(), self.filed()
+        self.server.requests[int(second)].updated = self.server.requests[int(first)].updated - timedelta(minutes=1)
+        mark = desk.news("").mark
+        self.server.requests[int(second)].updated = self.server.requests[int(first)].updated
+        assert {ticket.key for ticket in desk.news(mark).tickets} == {first, second}
 
     def test_signing_in_gives_what_a_report_needs(self, server_url: str, tmp_path: Path) -> None:
         given = self.at(server_url, refresh_token=Secret("")).sign_in(Browser().open)
