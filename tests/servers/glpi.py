@@ -99,7 +99,8 @@ class GlpiServer(Cloud):
                 given = asked.json()["input"]
                 assert set(given) == {"itemtype", "items_id", "content", "add_reopen"} and given["itemtype"] == "Ticket"
                 found = self.cases[given["items_id"]]
-                found.status = 1 if found.status == 5 else found.status  # [K] add_reopen
+                if given["add_reopen"] == 1 and found.status == 5:  # [K]
+                    found.status = 1
                 return Told(201, {"id": self.follow_up(found, ME, given["content"]), "message": ""})
             case "POST", ["Document"]:
                 return self._attach(asked)

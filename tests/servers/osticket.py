@@ -23,6 +23,7 @@ class OsTicketServer(Cloud):
         self.key = "K1"
         """Empty: a relay stands before it, which adds the key."""
         self.most_bytes = 8_000_000
+        self.made = 201
         super().__init__()
 
     def answer(self, asked: Asked) -> Told:
@@ -48,7 +49,9 @@ class OsTicketServer(Cloud):
             files.append((name, decoded(data)))
         number = f"{400000 + len(self.tickets)}"
         self.tickets.append({**given, "number": number, "text": text.decode(), "files": files})
-        return Told(201, number.encode(), PLAIN)  # [V] "the content of the response will be the external ticket id"
+        return Told(
+            self.made, number.encode(), PLAIN
+        )  # [V] "the content of the response will be the external ticket id"
 
 
 def decoded(url: str) -> bytes:

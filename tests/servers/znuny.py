@@ -40,6 +40,7 @@ class ZnunyServer(Cloud):
         self.cases: dict[int, Case] = {}
         self.sessions: set[str] = set()
         self.articles = 0
+        self.login = "lucia"
         self.most_bytes = 20_000_000
         super().__init__()
 
@@ -51,7 +52,7 @@ class ZnunyServer(Cloud):
         if (asked.method, path) == ("POST", ["Session"]):
             given = asked.json()
             assert set(given) == {"CustomerUserLogin", "Password"}
-            if (given["CustomerUserLogin"], given["Password"]) != ("lucia", "p-1"):
+            if (given["CustomerUserLogin"], given["Password"]) != (self.login, "p-1"):
                 return failed("SessionCreate.AuthFail", "SessionCreate: Authorization failing!")
             session = secrets.token_hex(8)
             self.sessions.add(session)
@@ -94,13 +95,13 @@ class ZnunyServer(Cloud):
         assert given.get("DynamicField") != [] and given.get("Attachment") != []  # [K] a list must hold something
         case = given["Ticket"]
         assert set(case) <= {"Title", "Queue", "State", "CustomerUser", "Priority", "Type"}
-        assert case["Title"] and case["CustomerUser"] == "lucia" and case["State"] == "new"
+        assert case["Title"] and case["CustomerUser"] == self.login and case["State"] == "new"
         assert case["Priority"] in ("2 low", "3 normal", "4 high")
         assert all(set(item) == {"Name", "Value"} for item in given.get("DynamicField", []))
         if case["Queue"] != "Raw":
             # [V] a failure is an Error inside a successful answer
             return failed("TicketCreate.InvalidParameter", "TicketCreate: Ticket->Queue parameter is invalid!")
-        made = Case(1 + len(self.cases), case, given.get("DynamicField", []))
+        made = Case(1 + len(self.cases), case, given.get("DynamicField", []), self.login)
         self.cases[made.id] = made
         number = self.add(made, "customer", given["Article"], given.get("Attachment", []))
         return Told(200, {"TicketID": str(made.id), "TicketNumber": named(made), "ArticleID": str(number)})

@@ -17,12 +17,13 @@ from uploader.desks.redmine import Redmine
 from uploader.desks.roundup import Roundup
 from uploader.desks.rt import RequestTracker
 from uploader.desks.zendesk import Zendesk
-from uploader.errors import UploaderError
+from uploader.errors import Intercepted, OutcomeUnknown, UploaderError
 from uploader.inbox import Inbox
 from uploader.journal import MemoryJournal
-from uploader.rest import moment, time_in
+from uploader.rest import Rest, moment, time_in
 from uploader.setting import Secret
 from uploader.ticket import Desk, quiet
+from uploader.wire import Wire
 
 X = Secret("1-2-3")
 DESKS: dict[str, Callable[[str], Desk]] = {
@@ -84,3 +85,16 @@ def test_an_odd_answer_is_an_error_of_ours_or_none(odd: Odd, kind: str, answer: 
 def test_a_moment_that_cannot_be_is_none(text: str | None) -> None:
     assert time_in(text) is None
     assert moment(text).year == 1970
+
+
+def test_a_request_that_changes_something_and_is_led_elsewhere_may_have_been_done(odd: Odd) -> None:
+    odd.told = Told(302, b"", {"Location": "http://hotel.example/login"})
+    with Wire() as wire:
+        rest = Rest(wire, odd.url)
+        for act in (lambda: rest.call("POST", "x", content={}), lambda: rest.change("PUT", "x"),
+                    lambda: rest.create("x", content={})):  # fmt: skip
+            with pytest.raises(OutcomeUnknown):
+                act()
+        for act in (lambda: rest.call("GET", "x"), lambda: rest.call("POST", "x", content={}, harmless=True)):
+            with pytest.raises(Intercepted):
+                act()

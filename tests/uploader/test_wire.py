@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
+from tests.servers.certificate import self_signed
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from uploader.errors import (
     AuthFailed,
@@ -247,3 +250,22 @@ def test_no_error_names_more_of_an_address_than_its_host(site: Site, wire: Wire)
             wire.call("GET", f"{site.url}/secret?token=abc")
         assert "secret" not in str(raised.value)
         assert "abc" not in str(raised.value)
+
+
+def test_a_redirect_from_a_line_that_is_sealed_to_one_that_is_not_is_not_followed(
+    sites: Callable[[], Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, open_one, sealed = self_signed(tmp_path), sites(), sites()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(place)
+    sealed.server.socket = context.wrap_socket(sealed.server.socket, server_side=True)
+    trusted = ssl.create_default_context(cafile=str(place))
+    monkeypatch.setattr("uploader.connections.trust", lambda: trusted)
+    address = sealed.url.replace("http://", "https://")
+    with Wire() as wire:
+        sealed.answers |= {"/x": Answer(302, {"Location": "/y"}), "/y": Answer(200)}
+        assert wire.call("GET", f"{address}/x", follow=1).status == 200
+        sealed.answers["/x"] = Answer(302, {"Location": f"{open_one.url}/y"})
+        with pytest.raises(Refused, match="not safe"):
+            wire.call("GET", f"{address}/x", follow=1)
+    assert open_one.seen == []

@@ -14,7 +14,7 @@ from tests.servers.fault_proxy import FaultProxy
 from tests.servers.osticket import OsTicketServer
 from tests.uploader.remote_suite import RemoteDeskSuite, fresh, the_person_decides
 from uploader.desks.osticket import OsTicket
-from uploader.errors import FileRefused, InvalidField, Refused
+from uploader.errors import FileRefused, InvalidField, OutcomeUnknown, Refused
 from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
@@ -45,6 +45,11 @@ class TestOsTicket(RemoteDeskSuite):
         report = re.search(r"Testigo (\S+)", text)
         return {"id": held["number"], "report_id": report and report[1], "subject": held["subject"], "text": text,
                 "files": held["files"]}  # fmt: skip
+
+    def test_what_is_not_said_to_be_made_may_have_been(self, desk: OsTicket, tmp_path: Path) -> None:
+        self.server.made = 200
+        with pytest.raises(OutcomeUnknown):
+            desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
 
     def test_it_knows_who_asks_and_how_urgent_it_is(self, desk: OsTicket, tmp_path: Path) -> None:
         desk.submit(fresh(tmp_path), MemoryJournal(), quiet)

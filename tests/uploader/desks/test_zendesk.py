@@ -14,7 +14,7 @@ import pytest
 from tests.servers.fault_proxy import LOGIN_REDIRECT, Answer, Fault, FaultProxy
 from tests.servers.oauth import Browser
 from tests.servers.zendesk import USER, Request, ZendeskServer
-from tests.uploader.desk_suite import attachment, contents, make_ticket, with_patience
+from tests.uploader.desk_suite import FallibleJournal, Killed, attachment, contents, make_ticket, with_patience
 from tests.uploader.many_suite import LongTalkSuite, ManySuite
 from tests.uploader.remote_suite import FAULTS, InboxSuite, RemoteDeskSuite, fresh, striking, the_person_decides, trials
 from uploader.desks.zendesk import Zendesk
@@ -289,6 +289,20 @@ class TestByRelay:
             with subtests.test(where):
                 assert [str(r.id) for r in made] == [ref.id]
                 assert sorted(f.content for c in made[0].comments for _, f in c["files"]) == contents(ticket)
+
+    def test_one_whose_answer_got_lost_is_found_when_its_key_is_kept_no_longer(
+        self, server: ZendeskServer, tmp_path: Path
+    ) -> None:
+        desk, ticket = Zendesk(url=server.url, mode="relay"), fresh(tmp_path, attachments=())
+        for die_at in range(1, 6):
+            journal = FallibleJournal({}, die_at, after=False)
+            with pytest.raises(Killed):
+                desk.submit(ticket, journal, quiet)
+            if server.requests:
+                break
+        server.keys.clear()  # two hours later
+        ref = desk.submit(ticket, FallibleJournal(journal.kept, 0, after=False), quiet)
+        assert [str(number) for number in server.requests] == [ref.id]
 
     def test_replies_stay_in_the_mail(self, server: ZendeskServer, tmp_path: Path) -> None:
         desk = Zendesk(url=server.url, mode="relay")

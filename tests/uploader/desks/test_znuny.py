@@ -97,6 +97,13 @@ class TestZnuny(RemoteDeskSuite, InboxSuite, CrowdSuite):
         with pytest.raises(FileRefused):
             desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
 
+    def test_a_name_that_the_search_would_misread_is_told_apart_here(self, desk: Znuny, tmp_path: Path) -> None:
+        self.server.login = "lucia && ana"
+        other = replace(desk, user=self.server.login)
+        ref = other.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        self.filed(mine=False)
+        assert [ticket.key for ticket in other.news("").tickets] == [ref.key]
+
     def test_tickets_of_others_are_not_mine(self, desk: Znuny, tmp_path: Path) -> None:
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
         self.server.cases[int(ref.key)].customer = "colega"
