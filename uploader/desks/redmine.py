@@ -1,8 +1,8 @@
 """Redmine 5, by its REST interface and the user's own key.
 
-Files go first, each for a token. Redmine drops tokens that it no longer knows without a word, so what the issue holds
-is looked at afterwards. Source: Redmine's wiki, "Rest api", "Rest Issues", "Attachments" (5.0), and what a server of
-5.0.4 did.
+Files go first, each for a token. Redmine refuses the issue for a token that was cleared away, so those of an earlier
+run are looked at before; what the issue holds is looked at afterwards. Source: Redmine's wiki, "Rest api", "Rest
+Issues", "Attachments" (5.0), and what a server of 5.0.4 did.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Redmine(RemoteDesk, Inbox):
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
-            uploads = self._upload(rest, cargo, journal, "")
+            uploads = [] if journal.result("create") else self._upload(rest, cargo, journal, "")
             number = journal.once(
                 "create", partial(self._create, rest, ticket, uploads), partial(self._find, rest, ticket.report_id)
             )
@@ -126,6 +126,10 @@ class Redmine(RemoteDesk, Inbox):
                     raise
                 return text_in(told, "upload", "token")
 
+            if journal and (known := journal.result(step + cargo.step(file))):  # it may have been cleared away since
+                page = f"attachments/{known.partition('.')[0]}.json"
+                if rest.call("GET", page, ok=(200, 403, 404)).status == 404:
+                    journal.forget(step + cargo.step(file))
             token = journal.once(step + cargo.step(file), send) if journal else send()
             found.append({"token": token, "filename": cargo.name(file), "content_type": file.media_type})
         return found

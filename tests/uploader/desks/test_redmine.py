@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.redmine import LIMIT_BYTES, RedmineServer
-from tests.uploader.desk_suite import attachment, make_ticket
+from tests.uploader.desk_suite import FallibleJournal, Killed, attachment, contents, make_ticket
 from tests.uploader.remote_suite import FEW_FAULTS, InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.redmine import Redmine
-from uploader.errors import FieldWanted, FileRefused, InvalidField
+from uploader.errors import FieldWanted, FileRefused, InvalidField, Temporary
 from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
@@ -96,6 +97,32 @@ class TestRedmine(RemoteDeskSuite, InboxSuite):
             desk.submit(fresh(tmp_path, attachments=(file,)), MemoryJournal(), quiet)
         assert caught.value.attachment == "grande.bin"
         assert self.tickets(desk) == []
+
+    def test_a_file_whose_token_was_cleared_away_is_sent_anew(
+        self, desk: Redmine, proxy: FaultProxy, tmp_path: Path
+    ) -> None:
+        through, ticket, journal = self.at(proxy.url), fresh(tmp_path), FallibleJournal({}, 0, after=True)
+        proxy.next(Fault(answer=Answer(503)), lambda method, path: method == "POST" and "issues" in path)
+        with pytest.raises(Temporary):
+            through.submit(ticket, journal, quiet)
+        token = next(str(told) for step, told in journal.kept.items() if step.startswith("file/"))
+        self.redmine.ask("DELETE", f"attachments/{token.partition('.')[0]}.json", user="ana")
+        through.submit(ticket, FallibleJournal(journal.kept, 0, after=True), quiet)
+        (found,) = self.tickets(desk)
+        assert sorted(content for _, content in found["files"]) == contents(ticket)
+
+    def test_a_file_that_the_issue_lacks_is_added(self, desk: Redmine, tmp_path: Path) -> None:
+        for die_at in range(1, 9):
+            ticket, journal = fresh(tmp_path), FallibleJournal({}, die_at, after=True)
+            with pytest.raises(Killed):
+                desk.submit(ticket, journal, quiet)
+            if number := journal.kept.get("create"):
+                break
+        issue = self.redmine.ask("GET", f"issues/{number}.json?include=attachments")["issue"]
+        self.redmine.ask("DELETE", f"attachments/{issue['attachments'][0]['id']}.json")
+        desk.submit(ticket, FallibleJournal(journal.kept, 0, after=True), quiet)
+        (found,) = self.tickets(desk)
+        assert sorted(content for _, content in found["files"]) == contents(ticket)
 
     def test_a_project_that_is_not_there_is_named(self, tmp_path: Path) -> None:
         desk = Redmine(url=self.redmine.url, key=Secret(self.redmine.keys["ana"]), project="nada")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import sqlite3
 from contextlib import closing
@@ -12,11 +13,12 @@ from typing import Any, ClassVar
 
 import pytest
 
+from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.rt import RtServer
 from tests.uploader.desk_suite import attachment, make_ticket
 from tests.uploader.remote_suite import FEW_FAULTS, InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.rt import RequestTracker
-from uploader.errors import Gone, InvalidField, Refused
+from uploader.errors import Gone, InvalidField, Refused, TooLarge
 from uploader.journal import MemoryJournal
 from uploader.seen import Seen
 from uploader.setting import Secret
@@ -86,6 +88,16 @@ class TestRequestTracker(RemoteDeskSuite, InboxSuite):
         assert ref.id not in [ticket.id for ticket in other.news("").tickets]
         with pytest.raises(Refused):
             other.conversation(ref.id)
+
+    def test_a_file_that_is_not_kept_whole_is_noticed(
+        self, desk: RequestTracker, proxy: FaultProxy, tmp_path: Path
+    ) -> None:
+        cut = {"items": [{"id": "1", "Filename": "captura-1.png", "ContentLength": "3", "ContentType": "image/png"}]}
+        proxy.next(Fault(answer=Answer(200, {"Content-Type": "application/json"}, json.dumps(cut).encode())),
+                   lambda method, path: path.partition("?")[0].endswith("/attachments"))  # fmt: skip
+        with pytest.raises(TooLarge) as caught:
+            self.at(proxy.url).submit(fresh(tmp_path), MemoryJournal(), quiet)
+        assert caught.value.limit_bytes == 11
 
     def test_a_queue_that_is_not_there_is_named(self, tmp_path: Path) -> None:
         desk = RequestTracker(url=self.rt.url, token=Secret(self.rt.tokens["ana"]), user="ana", queue="Nope")
