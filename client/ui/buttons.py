@@ -307,7 +307,7 @@ class Segmented(QFrame):
             # Tab enters a choice once, where it stands; Qt would stop at every segment.
             segment.setFocusPolicy(Qt.FocusPolicy.ClickFocus if len(self.segments) > 1 else Qt.FocusPolicy.StrongFocus)
         # The layouts ask for the height: who took it in ``resizeEvent`` made a scroll area ask again, without an end.
-        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
