@@ -387,9 +387,10 @@ class ReportForm(QWidget):
         order_tabs(self)
         if not self.isVisible() or self.isMaximized():
             return
-        column = self._column
-        column.activate()
-        height = column.totalHeightForWidth(self.width()) if column.hasHeightForWidth() else column.sizeHint().height()
+        (column := self._column).activate()
+        # Beside a scroll bar words may take a line more, and then that bar would stay.
+        width = self.width() - self._scroll.verticalScrollBar().sizeHint().width()
+        height = column.totalHeightForWidth(width) if column.hasHeightForWidth() else column.sizeHint().height()
         grow(self, height + 1 + self._foot.sizeHint().height())
         if self.warning.isVisible():
             QTimer.singleShot(0, while_alive(self, lambda: self._scroll.ensureWidgetVisible(self.warning)))
