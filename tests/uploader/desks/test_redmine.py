@@ -12,7 +12,7 @@ import pytest
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.redmine import LIMIT_BYTES, RedmineServer
 from tests.uploader.desk_suite import FallibleJournal, Killed, attachment, contents, make_ticket
-from tests.uploader.remote_suite import FEW_FAULTS, InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.redmine import Redmine
 from uploader.errors import FieldWanted, FileRefused, InvalidField, Temporary
 from uploader.journal import MemoryJournal
@@ -25,8 +25,6 @@ from uploader.wire import Wire
 
 class TestRedmine(RemoteDeskSuite, InboxSuite):
     reopens_solved = False  # its workflow gives reporters no way out of a closed state
-    faults = FEW_FAULTS
-    dying = (False,)
 
     @pytest.fixture(autouse=True)
     def server(self, redmine: RedmineServer) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.rt import RtServer
 from tests.uploader.desk_suite import attachment, make_ticket
-from tests.uploader.remote_suite import FEW_FAULTS, InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.rt import RequestTracker
 from uploader.errors import Gone, InvalidField, Refused, TooLarge
 from uploader.journal import MemoryJournal
@@ -29,8 +29,6 @@ from uploader.wire import Wire
 class TestRequestTracker(RemoteDeskSuite, InboxSuite):
     told_names: ClassVar[dict[str, str]] = {"captura ñ.png": "captura \ufffd.png"}
     """RT 5.0.3 spoils the names of files that come inside JSON, as this agent's do."""
-    faults = FEW_FAULTS
-    dying = (False,)
 
     @pytest.fixture(autouse=True)
     def server(self, rt: RtServer) -> None:
