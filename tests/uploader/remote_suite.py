@@ -55,19 +55,6 @@ FAULTS = {
 }
 
 
-FEW_FAULTS = {
-    name: FAULTS[name]
-    for name in (
-        "the reply is lost",
-        "the request is cut",
-        "503",
-        "HTML instead of data",
-        "a login page after it was done",
-    )
-}
-"""For real servers that take their time: one fault of each sort."""
-
-
 def trials(asked: Sequence[Request], faults: Mapping[str, Fault]) -> Iterator[tuple[str, Fault, int]]:
     """Every fault at every request of ``asked`` to which it does something: a request without a body cannot be cut in
     it. With its name and the number of the request."""

@@ -27,7 +27,6 @@ from uploader.wire import Wire
 
 
 class TestDjangoHelpdesk(RemoteDeskSuite, InboxSuite):
-
     @pytest.fixture(autouse=True)
     def server(self, django_helpdesk: HelpdeskServer) -> None:
         self.helpdesk = django_helpdesk

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from tests.servers.fault_proxy import Fault
 from tests.servers.roundup import PASSWORDS, RoundupServer
-from tests.uploader.remote_suite import FEW_FAULTS, InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.roundup import Roundup
 from uploader.errors import Refused
 from uploader.journal import MemoryJournal
@@ -23,10 +22,6 @@ from uploader.wire import Wire
 
 
 class TestRoundup(RemoteDeskSuite, InboxSuite):
-    faults: ClassVar[dict[str, Fault]] = {
-        name: FEW_FAULTS[name] for name in ("the reply is lost", "503", "a login page after it was done")
-    }
-
     @pytest.fixture(autouse=True)
     def server(self, roundup: RoundupServer) -> None:
         self.roundup = roundup
