@@ -132,7 +132,7 @@ class Stage:
 
         return wait_for(found, wait_s, f"the window “{title}”")
 
-    def still(self, wait_s: float = 5) -> None:
+    def still(self, wait_s: float = 15) -> None:
         """Waits until the screen does not change any more."""
         before = self.look()
 

@@ -10,6 +10,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -164,6 +165,7 @@ class Walk:
         """Four stars and a comment, as soon as it is asked for."""
         self.stage.window(f"^{self.titles.replied}$", 20)
         self.stage.key("F5")
+        wait_for(lambda: known_of(self.user)["state"] == "solved", 30, "the news that it is solved")
         wait_for(lambda: self.sees(GREEN), 20, "that it is solved")
         self.stage.still()
         self.stage.key("shift+Tab", "shift+Tab", "shift+Tab", "space")
@@ -231,9 +233,15 @@ def test_an_e_mail_desk_by_keys_and_mouse_in_english(person: User, mail: MailSer
     assert len(written(mail)) == 1
 
 
+def known_of(person: User) -> dict[str, Any]:
+    """The ticket as the program knows it."""
+    (mine,) = (known for known in person.asked("tickets", "--offline")["tickets"] if known["subject"] == SUBJECT)
+    return mine
+
+
 def check_rating(person: User) -> None:
     """The service keeps none, so it stands with the ticket as it was last seen."""
-    (mine,) = (known for known in person.asked("tickets", "--offline")["tickets"] if known["subject"] == SUBJECT)
+    mine = known_of(person)
     assert (mine["state"], mine["score"]) == ("solved", 4)
     assert COMMENT in person.testigo("tickets", "show", mine["id"], "--offline").stdout
 

@@ -65,7 +65,7 @@ def running_session() -> Iterator[tuple[Session, Bridge]]:
 
 def until(true: Callable[[], object], why: str = "it never happened") -> None:
     """Lets Qt work until this holds."""
-    for _ in range(500):
+    for _ in range(1500):  # a busy machine
         if true():
             return
         QTest.qWait(10)
