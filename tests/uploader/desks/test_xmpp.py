@@ -40,7 +40,6 @@ def at(ports: dict[str, int], **changes: Any) -> XmppDesk:
 
 class TestXmpp(LineDeskSuite, TalkSuite, LineInboxSuite):
     submits_on = "c2s"
-    dying = (False,)
     points, slack_bytes = 4, 300  # it is slow, and what TLS adds differs
     server: ChatServer
     name: str
