@@ -12,6 +12,7 @@ from client.draft import Draft
 from client.figures import Figures, figures
 from client.folder import Damaged
 from client.report import Delivery, Report, State, Trouble
+from client.terms import ticket_number
 from client.tickets import Mine, Tickets
 from uploader.body import apart
 from uploader.inbox import Reply
@@ -69,12 +70,12 @@ class Answers:
                 if delivery.state != "sent" or (_is_fresh(delivery) and not shown):
                     found.append(_on_its_way(report, delivery.state, delivery.last_error))
         found.sort(key=lambda answer: answer.written_at)
-        drafts = [draft.report for draft in self._drafts() if _is_to(draft.report, mine)]
+        drafts = [draft.report for draft in self._drafts() if answers(draft.report, mine)]
         return (*found, *(_on_its_way(report, "draft") for report in drafts))
 
     def draft_of(self, mine: Mine) -> Draft | None:
         """The answer to this ticket that was begun and not sent; the newest."""
-        found = [draft for draft in self._drafts() if _is_to(draft.report, mine)]
+        found = [draft for draft in self._drafts() if answers(draft.report, mine)]
         return found[-1] if found else None
 
     def turn(self, draft: Draft, mine: Mine, text: str) -> None:
@@ -100,16 +101,12 @@ class Answers:
 
 
 def is_answer(delivery: Delivery) -> bool:
-    """Whether what was sent answers a ticket: its summary begins as ``_values`` makes it."""
-    return delivery.ticket is not None and delivery.summary.startswith(f"{delivery.ticket.id}: ")
+    """Whether what was sent answers a ticket."""
+    return delivery.reply_to is not None
 
 
-def answers(delivery: Delivery, mine: Mine) -> bool:
+def answers(report: Report | Delivery, mine: Mine) -> bool:
     """Whether it is an answer to this ticket, sent or not."""
-    return delivery.summary.startswith(f"{mine.ticket.id}: ") and delivery.desk == mine.desk
-
-
-def _is_to(report: Report, mine: Mine) -> bool:
     ref = report.reply_to
     return ref is not None and (report.desk, ref.id) == (mine.desk, mine.ticket.id)
 
@@ -130,4 +127,6 @@ def _plain(text: str) -> str:
 def _values(mine: Mine, text: str) -> dict[str, Any]:
     ticket = mine.ticket
     ref = TicketRef(ticket.id, ticket.url, ticket.key)
-    return {"summary": f"{ticket.id}: {ticket.subject}", "description": text, "desk": mine.desk, "reply_to": ref}
+    number = ticket_number(ticket)
+    summary = f"{number}: {ticket.subject}" if number else ticket.subject
+    return {"summary": summary, "description": text, "desk": mine.desk, "reply_to": ref}

@@ -80,6 +80,8 @@ class Trouble:
 
 
 Way = Literal["ticket", "link"]
+STANDINGS = ("needs_you", "sending", "draft", "paused", "queued", "sent")
+"""How a report stands, in the order of a list: what needs the person comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,23 @@ class Delivery:
     sent_at: datetime | None = None
     desk: str = ""
     """As the report names it; empty: the chosen one."""
+    reply_to: TicketRef | None = None
+    """The ticket that it answers."""
 
     @property
     def asks(self) -> bool:
         """Whether the person is asked if it arrived."""
         return self.last_error is not None and self.last_error.asks
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the person stopped it, and nothing else keeps it."""
+        return self.state == "needs_you" and self.last_error is not None and self.last_error.code == "cancelled"
+
+    @property
+    def standing(self) -> str:
+        """One of ``STANDINGS``."""
+        return "paused" if self.is_paused else self.state
 
 
 @dataclass(frozen=True, slots=True)

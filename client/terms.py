@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from client.words import LANGUAGES, catalog, say
 from uploader.inbox import OwnTicket, State
 from uploader.remote import KINDS, PRIORITIES
+from uploader.ticket import TicketRef
 
 NO_MORE: dict[State, str] = {
     "open": "new · open · opened · reopened · active · assigned · to do · nuevo · nueva · abierto · abierta · reabierto"
@@ -125,7 +126,7 @@ def more_words(ticket: OwnTicket) -> str:
     return known.get(name.casefold(), name)
 
 
-def ticket_number(ticket: OwnTicket) -> str:
+def ticket_number(ticket: OwnTicket | TicketRef) -> str:
     """The desk's number; empty where it has told none, and our own mark of the report stands in its place."""
     return "" if OUR_MARK.fullmatch(ticket.id) else ticket.id
 

@@ -12,7 +12,7 @@ from client.cli.outcome import SAVED, Failure, Result, rfc3339, say_aloud, usage
 from client.cli.reports import EXIT_OF, field_of, show_progress, trouble
 from client.lock import Busy
 from client.paths import Paths
-from client.report import Delivery
+from client.report import STANDINGS, Delivery
 from client.session import Session
 from client.terms import delivery_word
 from client.ui.instance import ask
@@ -60,6 +60,7 @@ def outbox(arguments: argparse.Namespace, paths: Paths) -> Result:
         return _listed(arguments, [session.delivery(report_id)]), outcome.DONE
     if what == "discard":
         _discard(session, report_id)
+    waiting.sort(key=lambda d: STANDINGS.index(d.standing))
     return _listed(arguments, waiting) | {"damaged": [str(place) for place in session.set_aside]}, outcome.DONE
 
 
@@ -108,7 +109,7 @@ def _listed(arguments: argparse.Namespace, deliveries: list[Delivery]) -> dict[s
     if not arguments.json:
         for d in deliveries:
             ticket = d.ticket.id if d.ticket else ""
-            print(f"{d.report_id}  {delivery_word(d.state):<15}  {size(d.size_bytes):>8}  {ticket:<9} {d.summary}")
+            print(f"{d.report_id}  {delivery_word(d.standing):<15}  {size(d.size_bytes):>8}  {ticket:<9} {d.summary}")
             error = trouble(d)
             if error:
                 print(f"    {error['title']}: {error['detail']}")

@@ -8,9 +8,22 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QWidget
 
+from client.terms import ticket_number
 from client.ui.question import ask_once
 from client.words import say
 from uploader.handover import whatsapp_url
+from uploader.inbox import OwnTicket
+from uploader.ticket import TicketRef
+
+
+def words_about(subject: str, ticket: OwnTicket | TicketRef | None) -> str:
+    """What may be handed over: what it is about, and the number and the address of its ticket; no more."""
+    if ticket is None:
+        return subject
+    number = ticket_number(ticket)
+    number = "" if subject.startswith(f"{number}: ") else number  # an answer begins with it
+    url = ticket.url if ticket.url.startswith(("https://", "http://")) else ""  # nobody there opens a file of ours
+    return " · ".join(filter(None, (subject, f"{number} {url}".strip())))
 
 
 def ask_and_open(window: QWidget, number: str, text: str) -> None:

@@ -15,14 +15,15 @@ from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QStackedLayout, QVBoxLa
 from client.draft import Draft
 from client.folder import Damaged
 from client.lock import Busy
-from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event
+from client.report import STANDINGS, Delivery, DeliveryChanged, DeliveryProgress, Event
 from client.session import Session
-from client.terms import delivery_word
+from client.terms import delivery_word, ticket_number
 from client.ui import look
 from client.ui.action_bar import Action, ActionBar, ActionWindow
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.buttons import LinkButton
+from client.ui.hand_over import words_about
 from client.ui.pieces import Divider, EmptyState, OneLine, Tone
 from client.ui.question import ask_once
 from client.ui.report_words import desk_word, trouble_words
@@ -83,7 +84,7 @@ class OutboxWindow(ActionWindow):
     # -- within -----------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.support = SupportRow(self._session, self._bridge, self._phrases, lambda: "", cover=False)
+        self.support = SupportRow(self._session, self._bridge, self._phrases, self._hand_over_words, cover=False)
         self.support.setContentsMargins(look.L, 0, look.L, look.S)
         self._stack = QStackedLayout()
         self._stack.addWidget(self.list)
@@ -144,10 +145,11 @@ class OutboxWindow(ActionWindow):
             self._paint_soon.start()
 
     def _show_rows(self) -> None:
-        rows = [self._draft_row(draft) for draft in reversed(self._drafts.values())]
-        order = {"sending": 0, "needs_you": 1, "queued": 2, "sent": 3}
-        waiting = sorted(self._deliveries.values(), key=lambda d: (order[d.state], -d.created_at.timestamp()))
-        rows += [self._row(delivery) for delivery in waiting]
+        waiting = self._deliveries.values()
+        found = [(d.standing, d.created_at, self._row(d)) for d in waiting]
+        found += [("draft", d.report.created_at, self._draft_row(d)) for d in self._drafts.values()]
+        found.sort(key=lambda each: (STANDINGS.index(each[0]), -each[1].timestamp()))
+        rows = [row for _, _, row in found]
         self.list.show_rows(rows)
         self._stack.setCurrentWidget(self.list if rows else self.empty)
         self.support.allow(any(d.last_error is not None and d.state != "sent" for d in waiting))
@@ -161,7 +163,7 @@ class OutboxWindow(ActionWindow):
 
     def _row(self, delivery: Delivery) -> Row:
         progress = self._progress.get(delivery.report_id) if delivery.state == "sending" else None
-        words, tone = state_words("paused" if is_paused(delivery) else delivery.state)
+        words, tone = state_words(delivery.standing)
         share = progress.done_bytes / progress.total_bytes if progress and progress.total_bytes else None
         return Row(delivery.report_id, delivery.summary, self._detail(delivery, progress), words, tone, share)
 
@@ -178,7 +180,7 @@ class OutboxWindow(ActionWindow):
             return joined(told, speed.words(progress.total_bytes, time.monotonic()) if speed else "")
         if delivery.state == "sent" and delivery.ticket is not None:
             when = moment(delivery.sent_at or delivery.created_at)
-            number = say("its number comes by mail") if delivery.ticket.unconfirmed else delivery.ticket.id
+            number = say("its number comes by mail") if delivery.ticket.unconfirmed else ticket_number(delivery.ticket)
             return joined(
                 when, files_word(len(delivery.attachments)), number, self._where(delivery), _links_end(delivery)
             )
@@ -207,7 +209,7 @@ class OutboxWindow(ActionWindow):
             return say(
                 "Next: the link is checked and put into the ticket. You may close this window and go on working."
             )
-        if delivery is not None and is_paused(delivery):
+        if delivery is not None and delivery.is_paused:
             with suppress(KeyError, Damaged):
                 if self._session.resumes(key):
                     return say("What has arrived stays there; “Continue” sends only the rest.")
@@ -215,6 +217,15 @@ class OutboxWindow(ActionWindow):
         if delivery is not None and delivery.state == "needs_you" and delivery.last_error is not None:
             return explain(delivery.last_error.code)[1]
         return say("Nothing gets lost: every report stays here until the desk confirms it.")
+
+    def _hand_over_words(self) -> str:
+        """About the chosen one; none chosen: the first that waits for its desk."""
+        key = self.list.current_key()
+        if key in self._drafts:
+            return self._drafts[key].report.summary
+        stuck = (d for d in self._deliveries.values() if d.last_error is not None and d.state != "sent")
+        about = self._deliveries.get(key) or next(stuck, None)
+        return words_about(about.summary, about.ticket or about.reply_to) if about else ""
 
     def _actions(self, key: str) -> list[Action]:
         """What can be done about this entry, the most likely first."""
@@ -235,7 +246,7 @@ class OutboxWindow(ActionWindow):
                 (say("Discard"), "Delete", partial(self._discard, key)),
             ]
         error = delivery.last_error
-        again = say("Continue") if is_paused(delivery) else say("Send now")
+        again = say("Continue") if delivery.is_paused else say("Send now")
         found: list[Action] = [(again, "Return", partial(self._try, self._session.retry, key))]
         if delivery.asks:  # neither answer has a key: a hasty Enter would make a second ticket
             found = [
@@ -366,11 +377,6 @@ def joined(*parts: str) -> str:
 def shortened(name: str, most: int = 24) -> str:
     """A name with its middle left out."""
     return name if len(name) <= most else f"{name[: most - 9]}…{name[-8:]}"
-
-
-def is_paused(delivery: Delivery) -> bool:
-    error = delivery.last_error
-    return delivery.state == "needs_you" and error is not None and error.code == "cancelled"
 
 
 def state_words(state: str) -> tuple[str, Tone]:

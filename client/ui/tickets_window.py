@@ -15,13 +15,13 @@ from client.draft import Draft
 from client.figures import Figures
 from client.report import Delivery, DeliveryChanged, Event, TicketNews, TicketsChanged
 from client.session import Session
-from client.terms import ticket_number
 from client.tickets import Mine
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.conversation import Conversation
 from client.ui.fetching import READ_MS, fetch_and_open
+from client.ui.hand_over import words_about
 from client.ui.outbox_window import joined
 from client.ui.pieces import EmptyState, Label, Menu
 from client.ui.report_words import desk_word, trouble_words
@@ -323,13 +323,8 @@ class TicketsWindow(QWidget):
             fetch_and_open(self._session, self._bridge, self.talk, mine, file, self._failed)
 
     def _hand_over_words(self) -> str:
-        """What goes to WhatsApp: what it is about, the number and the address of the ticket, no more."""
         mine = self._chosen()
-        return (
-            ""
-            if mine is None
-            else joined(mine.ticket.subject, f"{ticket_number(mine.ticket)} {mine.ticket.url}".strip())
-        )
+        return words_about(mine.ticket.subject, mine.ticket) if mine else ""
 
     def _open_page(self) -> None:
         mine = self._chosen()

@@ -11,16 +11,18 @@ from typing import Any
 
 import pytest
 
+from client.answers import answers
 from client.cli import run as command
 from client.draft import Draft
 from client.paths import open_paths
 from client.polling import LONGEST_S, SOON_S, next_wait_s
 from client.report import Event, TicketNews
 from client.session import NotReady, Session
-from client.tickets import Looked
+from client.tickets import Looked, Mine
 from tests.servers.redmine import RedmineServer
 from tests.servers.rt import RtServer
 from uploader.errors import UploaderError
+from uploader.inbox import OwnTicket
 from uploader.ticket import TicketRef
 
 
@@ -248,3 +250,12 @@ def test_a_clock_that_is_off_by_a_day_hides_no_answer(session: Session, rt: RtSe
     rt.ask("POST", f"ticket/{delivery.ticket.id}/correspond", {"Content": "¿Sigue?", "ContentType": "text/plain"})
     session.tickets.look("helpdesk")
     assert session.tickets.find(delivery.ticket.id).unread == 1
+
+
+def test_an_answer_where_the_desk_has_told_no_number_is_called_by_its_subject_alone() -> None:
+    session, now = Session(open_paths()), datetime.now(UTC)
+    told = OwnTicket("20261130-101500-ab12cd34", "<m@example.org>", "", "La VPN se corta", "open", "", "", now, now)
+    asked = [Mine("correo", ticket, 0, 0) for ticket in (told, replace(told, id="HD-7", key="7"))]
+    reports = [session.answers.new(mine, "Sigue igual").report for mine in asked]
+    assert [report.summary for report in reports] == ["La VPN se corta", "HD-7: La VPN se corta"]
+    assert [[answers(report, mine) for mine in asked] for report in reports] == [[True, False], [False, True]]

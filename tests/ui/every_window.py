@@ -104,7 +104,7 @@ def outbox(session: Session, bridge: Bridge) -> OutboxWindow:
     bridge.tell(DeliveryProgress("a", "registro.txt", 27_000_000, 41_000_000))
     window.show()
     until(lambda: window.list.count() == 5)
-    window.list.setCurrentRow(2)
+    window.list.setCurrentRow(0)
     return window
 
 

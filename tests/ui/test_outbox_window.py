@@ -72,6 +72,46 @@ def test_drafts_waiting_and_sent_reports_are_shown_with_what_they_need(world: tu
     assert rows(window)[2].detail.endswith(" · T-000001")
 
 
+def test_what_needs_the_person_stands_first(world: tuple[Session, Bridge]) -> None:
+    session, _ = world
+    session.new_draft(summary="Begun")
+    paused = Delivery("p", "Stopped", "needs_you", NOW, last_error=Trouble("cancelled", "x"))
+    refused = Delivery("n", "Refused", "needs_you", NOW - timedelta(days=9), last_error=Trouble("refused", "x"))
+    waits, sent = Delivery("w", "Waits", "queued", NOW), Delivery("s", "There", "sent", NOW)
+    hold_deliveries(session, sent, waits, paused, refused, Delivery("g", "Goes", "sending", NOW))
+    window = opened(world)
+    until(lambda: len(rows(window)) == 6)
+    assert [row.title for row in rows(window)] == ["Refused", "Goes", "Begun", "Stopped", "Waits", "There"]
+
+
+def test_whatsapp_is_handed_what_the_chosen_report_is_about_once_it_was_shown(
+    world: tuple[Session, Bridge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, _ = world
+    addresses: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: addresses.append(url.toString()))
+    session.change({"contact.whatsapp": "+57 300 123 4567"})
+    away = Trouble("unreachable", "x")
+    answer_ = TicketRef("T-93", "https://desk.example.org/93")
+    hold_deliveries(
+        session,
+        Delivery("a", "The lift stands", "queued", NOW, last_error=away),
+        Delivery("b", "T-93: It smells", "queued", NOW - timedelta(hours=1), last_error=away, reply_to=answer_),
+    )
+    window = opened(world)
+    until(window.support.fold.isVisible)
+    window.list.setCurrentRow(1)
+    window.support.fold.click()
+    way = next(b for b in window.support._card.findChildren(QAbstractButton) if "WhatsApp" in b.text())
+    way.click()
+    (box,) = window.findChildren(QMessageBox)
+    assert "“T-93: It smells · https://desk.example.org/93”" in box.informativeText()
+    assert addresses == []
+    next(button for button in box.buttons() if button.text() == "Hand over").click()
+    until(lambda: addresses)
+    assert addresses[0].startswith("https://wa.me/573001234567?text=T-93")
+
+
 def test_a_next_try_that_was_due_is_told_as_soon_and_never_as_a_past_time(world: tuple[Session, Bridge]) -> None:
     session, _ = world
     late, later = NOW - timedelta(hours=30), NOW + timedelta(days=400)
