@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from client.words import explain, hint, reason, say, size
+from client.words import explain, explain_ticket, hint, reason, say, size
 
 DONE, UNEXPECTED, USAGE, FORBIDDEN, REFUSED, SAVED, IMPOSSIBLE, CANCELLED = 0, 1, 2, 3, 4, 5, 6, 130
 """Exit codes, as the command line promises them."""
@@ -29,8 +30,11 @@ def usage(detail: str) -> Failure:
     return Failure("usage", detail, USAGE)
 
 
-def classify(error: BaseException) -> Failure | None:
-    """What an exception of the core means for the caller; None for what nobody expected."""
+def classify(error: BaseException, *, saved: bool = False) -> Failure | None:
+    """What an exception of the core means for the caller; None for what nobody expected.
+
+    ``saved``: what could not be done now is kept; else somebody must ask for it again.
+    """
     if isinstance(error, Failure):
         return error
     # Only a failure needs to know all these: a call that goes well starts faster without them.
@@ -44,9 +48,9 @@ def classify(error: BaseException) -> Failure | None:
     if isinstance(error, KeyboardInterrupt | Cancelled):
         return Failure("cancelled", "", CANCELLED)
     if isinstance(error, UploaderError):
-        exit_code = FORBIDDEN if isinstance(error, InvalidField) else REFUSED
-        waits = IMPOSSIBLE if isinstance(error, KeychainShut) else SAVED
-        exit_code = waits if isinstance(error, Temporary) else exit_code
+        away = SAVED if saved and isinstance(error, Temporary) else REFUSED
+        wrong = FORBIDDEN if isinstance(error, InvalidField) else away
+        exit_code = IMPOSSIBLE if isinstance(error, KeychainShut) else wrong
         key = f" ({error.name})" if isinstance(error, InvalidField) and "setting" in error.values else ""
         return Failure(error.code, reason(error) + key, exit_code)
     if isinstance(error, NoDisplay):
@@ -69,6 +73,21 @@ def classify(error: BaseException) -> Failure | None:
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
         return Failure("not_found", f"{error.filename}: {error.strerror}", USAGE)
     return None
+
+
+@contextmanager
+def nothing_waits() -> Iterator[None]:
+    """What a desk says is told as what it is where nothing is sent. Raises: Failure; InvalidField."""
+    from uploader.errors import UploaderError
+
+    try:
+        yield
+    except UploaderError as error:
+        failure = classify(error)
+        if failure is None or failure.code == "invalid_field":
+            raise
+        title, advice = explain_ticket(failure.code)
+        raise Failure(failure.code, failure.detail, failure.exit_code, advice, title) from error
 
 
 def print_failure(failure: Failure, as_json: bool) -> int:

@@ -40,7 +40,8 @@ def desk(arguments: argparse.Namespace, paths: Paths) -> Result:
         return _find(arguments, session)
     if arguments.what == "check":
         return _walk(arguments, session)
-    return credentials(arguments, session, session.places.desk(arguments.name), "desk")
+    with outcome.nothing_waits():
+        return credentials(arguments, session, session.places.desk(arguments.name), "desk")
 
 
 def _find(arguments: argparse.Namespace, session: Session) -> Result:
@@ -76,7 +77,7 @@ def _walk(arguments: argparse.Namespace, session: Session) -> Result:
     failed = next((step for step in steps if not step.ok), None)
     words = step_words(failed) if failed else say("It works.")
     listed = [{"id": step.name, "ok": step.ok, "detail": step_words(step)} for step in steps]
-    code = outcome.DONE if failed is None else outcome.SAVED
+    code = outcome.DONE if failed is None else outcome.REFUSED
     if faults and (failure := outcome.classify(faults[0])) is not None:
         code = failure.exit_code
     return {"ok": failed is None, "detail": words, "steps": listed}, code

@@ -38,7 +38,7 @@ def share(arguments: argparse.Namespace, paths: Paths) -> Result:
     try:
         return _share(arguments, paths)
     except (UploaderError, KeyboardInterrupt, Busy) as error:
-        failure = outcome.classify(error)
+        failure = outcome.classify(error, saved=arguments.file not in VERBS)  # a file goes on where it was
         if failure is None or failure.code in ("invalid_field", "sxcu"):
             raise
         title, advice = explain_share("open" if arguments.file == "open" else failure.code)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +38,8 @@ def add_tickets(parser: argparse.ArgumentParser) -> None:
 
 def tickets(arguments: argparse.Namespace, paths: Paths) -> Result:
     """No report is on its way here: a desk that is away has nothing of it, and nothing follows by itself."""
-    with _nothing_waits():
+    with outcome.nothing_waits():
         return _tickets(arguments, paths)
-
-
-@contextmanager
-def _nothing_waits() -> Iterator[None]:
-    """What a desk says is told as what it is where nothing is sent. Raises: Failure; InvalidField."""
-    try:
-        yield
-    except UploaderError as error:
-        failure = outcome.classify(error)
-        if failure is None or failure.code == "invalid_field":
-            raise
-        title, advice = explain_ticket(failure.code)
-        exit_code = outcome.REFUSED if failure.exit_code == outcome.SAVED else failure.exit_code
-        raise Failure(failure.code, failure.detail, exit_code, advice, title) from error
 
 
 def _tickets(arguments: argparse.Namespace, paths: Paths) -> Result:
@@ -277,7 +262,7 @@ def articles(arguments: argparse.Namespace, paths: Paths) -> Result:
     found, fault = suggested.articles, suggested.fault
     if fault is not None:
         if not found:
-            with _nothing_waits():
+            with outcome.nothing_waits():
                 raise fault
         say_aloud(say("The help articles cannot be reached now: {why}", why=reason(fault)))
     if not arguments.json:

@@ -214,3 +214,5 @@ def test_a_share_that_does_not_answer_leaves_the_file_resumable(film: Path, s3: 
     code, told = answer("share", str(film))
     assert (code, told["error"]["code"]) == (5, "unreachable")
     assert "Run the same command again" in told["error"]["advice"]
+    code, told = answer("share", "check")
+    assert (code, told["error"]["code"]) == (4, "unreachable"), "a check is not made again by itself"
