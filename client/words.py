@@ -353,7 +353,8 @@ def explain_problem(code: str, name: str, why: str) -> str:
         "file_changed": say("“{name}” has changed since you attached it. Attach it again.", name=name),
         "empty_file": say("“{name}” is empty.", name=name),
         "no_share": say(
-            "“{name}” is too large for the ticket. Remove it, or set up a place for large files in the settings.",
+            "“{name}” is too large for the ticket, or of a kind that it does not take. "
+            "Remove it, or set up a place for large files in the settings.",
             name=name,
         ),
         "goes_by_link": say("“{name}” is large and goes as a link. {ends}", name=name, ends=why).rstrip(),

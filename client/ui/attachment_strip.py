@@ -9,6 +9,7 @@ from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
+from client.report import Problem
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.attachment_tile import HEIGHT_PX, SHOWN_MEDIA, WIDTH_PX, AddTile, Tile, read_thumbnail
@@ -65,10 +66,17 @@ class AttachmentStrip(QWidget):
         self._fit()
 
     def show_attachments(
-        self, attachments: tuple[Attachment, ...], ways: dict[str, str], own: frozenset[str], ends: str, copying: int
+        self,
+        attachments: tuple[Attachment, ...],
+        ways: dict[str, str],
+        own: frozenset[str],
+        problems: tuple[Problem, ...],
+        copying: int,
     ) -> None:
-        """``ways``: name → ticket or link. ``own`` are pictures that open in the editor. ``ends``: how long a link
-        works, in a sentence. ``copying``: how many files are on their way into the report."""
+        """``ways``: name → ticket or link. ``own`` are pictures that open in the editor. ``problems`` tell how long a
+        link works, and what cannot go. ``copying``: how many files are on their way into the report."""
+        ends = next((p.detail for p in problems if p.code == "goes_by_link"), "")
+        stuck = {p.attachment: "none" for p in problems if p.code == "no_share" and p.blocking}
         adding = say_n("Adding {n} file…", "Adding {n} files…", copying) if copying else ""
         told = " ".join(part for part in (adding, ends) if part)
         self._ends.setText(told)
@@ -79,8 +87,9 @@ class AttachmentStrip(QWidget):
             self._drop(name)
         for place, attachment in enumerate(attachments):
             tile = self._tiles.get(attachment.name) or self._make(attachment.name)
+            way = stuck.get(attachment.name) or ways.get(attachment.name, "ticket")
             self._row.insertWidget(place, tile, 0, Qt.AlignmentFlag.AlignTop)
-            tile.show_file(attachment, ways.get(attachment.name, "ticket"), editable=attachment.name in own)
+            tile.show_file(attachment, way, editable=attachment.name in own)
             self._load(attachment, tile)
         self._tiles = {name: self._tiles[name] for name in names}
         self._fit()

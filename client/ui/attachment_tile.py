@@ -103,9 +103,10 @@ class Tile(_Pressable):
         self._cross.hide()
 
     def show_file(self, attachment: Attachment, way: str, *, editable: bool) -> None:
-        """``way``: ticket or link. ``editable``: it opens in the editor."""
+        """``way``: ticket, link or none. ``editable``: it opens in the editor."""
         self._editable = editable
-        words = say("in the ticket") if way == "ticket" else say("as a link")
+        words = {"ticket": say("in the ticket"), "link": say("as a link")}.get(way) or say("cannot be sent")
+        self._detail.set_tone("warn" if way == "none" else "faint")
         self._name.setText(attachment.name)
         self._detail.setText(f"{size(attachment.size_bytes)} · {words}")
         self.setAccessibleName(f"{attachment.name}, {self._detail.text()}")

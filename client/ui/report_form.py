@@ -89,8 +89,8 @@ class ReportForm(QWidget):
         """The draft's attachments may have changed: shows them as they are now, and what is in the way."""
         report = self.draft.report
         own = frozenset(a.name for a in report.attachments if self.draft.picture(a.name))
-        ends = next((p.detail for p in self._session.problems(self.draft) if p.code == "goes_by_link"), "")
-        self.strip.show_attachments(report.attachments, self._session.ways(self.draft), own, ends, self._copying)
+        ways, problems = self._session.ways(self.draft), self._session.problems(self.draft)
+        self.strip.show_attachments(report.attachments, ways, own, problems, self._copying)
         self._show_problems()
 
     def attach(self, paths: list[Path]) -> None:

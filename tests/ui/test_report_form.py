@@ -226,6 +226,19 @@ def test_a_large_file_says_that_it_goes_as_a_link_and_until_when(
     assert not form.warning.isVisible()
 
 
+def test_a_large_file_that_no_share_takes_is_not_said_to_go_as_a_link(
+    world: tuple[Session, Bridge], opens: Opens, tmp_path: Path
+) -> None:
+    world[0].change({"desks.it.kind": "rt", "desks.it.url": "http://127.0.0.1:9"})
+    with (tmp_path / "video.bin").open("wb") as file:
+        file.truncate(26_000_000)
+    form = opens()
+    form.attach([tmp_path / "video.bin"])
+    until(lambda: form.findChildren(Tile))
+    assert form.findChild(Tile).accessibleName() == "video.bin, 26\u00a0MB · cannot be sent"
+    assert "“video.bin” is too large for the ticket" in form.warning.words
+
+
 # --- diagnostics: nothing leaves unseen
 
 
