@@ -131,7 +131,8 @@ class Chat:
         from slixmpp.xmlstream.handler import Callback
         from slixmpp.xmlstream.matcher import MatchXPath
 
-        client = self._client = ClientXMPP(f"{self.jid}/testigo-{secrets.token_hex(4)}", password)
+        client: Any = ClientXMPP(f"{self.jid}/testigo-{secrets.token_hex(4)}", password)
+        self._client = client
         client.ssl_context = connections.trust()
         client.enable_direct_tls, client.enable_starttls, client.enable_plaintext = direct, not direct, False
         opened: asyncio.Future[None] = self._loop.create_future()
@@ -157,6 +158,15 @@ class Chat:
         broken = Temporary("the connection to {host} broke off", host=self.host)
         # Why it ended may be told only after it did.
         client.add_event_handler("disconnected", lambda _: self._loop.call_later(0.1, fail, broken))
+        encrypt = client.start_tls
+
+        async def encrypted() -> bool:
+            if good := await encrypt():
+                return good
+            self._loop.call_later(0.1, fail, broken)  # of a line that breaks meanwhile slixmpp tells nobody
+            return False
+
+        client.start_tls = encrypted
         client.register_handler(Callback("archive", MatchXPath(f"{CLIENT}message/{MAM}result"), self._keep))
         client.register_handler(Callback("errors", MatchXPath(f"{CLIENT}message/{CLIENT}error"), self._note_error))
         client.connect(host or None, port if host else None)

@@ -149,7 +149,7 @@ def test_windows_keys_are_held_heard_named_when_taken_and_let_go() -> None:
     assert list(keyboard.held.values()) == [ord("R")]
     keyboard.messages.put((0x0312, 99))
     keyboard.messages.put((0x0312, next(iter(keyboard.held))))
-    assert heard.get(timeout=5) == "region"
+    assert heard.get(timeout=30) == "region"
     listener.stop()
     assert keyboard.held == {}
     assert heard.empty()

@@ -19,7 +19,7 @@ from uploader.ticket import Desk, Ticket, TicketRef, quiet
 
 class LineDeskSuite(FarDeskSuite):
     """Subclasses give ``ports`` (a fixture): the service's ports by name; ``reach(ports)``: the desk reached by these,
-    whose patience for a stalled line is a second or two."""
+    as patient as a busy machine needs; ``impatient``: where a stall must be met."""
 
     submits_on: ClassVar[str]
     """The name of the port that the ticket itself goes to."""

@@ -125,7 +125,7 @@ def test_a_wish_to_stop_ends_waiting_threads() -> None:
 
     with pytest.raises(Cancelled):
         work_off([wait], 1, flow, tell)
-    assert ended.wait(5)
+    assert ended.wait(30)
 
 
 def test_the_first_failure_ends_the_others_and_is_the_one_that_is_told() -> None:

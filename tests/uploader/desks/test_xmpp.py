@@ -34,7 +34,7 @@ from uploader.xmpp import Chat, Line
 
 def at(ports: dict[str, int], **changes: Any) -> XmppDesk:
     values: dict[str, Any] = {"desk": "soporte@desk.test", "jid": "ana@desk.test", "password": Secret(PASSWORD),
-                              "server": f"127.0.0.1:{ports['c2s']}", "stall_s": 2.0}  # fmt: skip
+                              "server": f"127.0.0.1:{ports['c2s']}", "stall_s": 30.0}  # fmt: skip
     return XmppDesk(**(values | changes))
 
 
@@ -58,8 +58,12 @@ class TestXmpp(LineDeskSuite, TalkSuite, LineInboxSuite):
     def reach(self, ports: dict[str, int]) -> XmppDesk:
         return at(ports, desk=f"{self.name}@desk.test")
 
+    def impatient(self, desk: Desk) -> Desk:
+        assert isinstance(desk, XmppDesk)
+        return dataclasses.replace(desk, stall_s=2.0)
+
     def agent(self) -> Chat:
-        return Chat(f"{self.name}@desk.test", PASSWORD, "127.0.0.1", self.server.ports["c2s"], direct=False, stall_s=5)
+        return Chat(f"{self.name}@desk.test", PASSWORD, "127.0.0.1", self.server.ports["c2s"], direct=False, stall_s=30)
 
     def said(self) -> list[Line]:
         """All that the desk has in its archive, oldest first."""
