@@ -118,7 +118,7 @@ def texts_said() -> dict[str, list[str]]:
 
 ERRORS = {"Temporary", "Unreachable", "NoSpace", "OutcomeUnknown", "Refused", "AuthFailed", "InvalidField", "TooLarge",
           "MaybeSent", "FileChanged", "ShareRefused", "SxcuFault", "Gone", "Metered", "PasteLink", "Cancelled",
-          "NoKeychain"}  # fmt: skip
+          "NoKeychain", "Barred", "Untrusted", "FileRefused", "FieldWanted"}  # fmt: skip
 
 
 SCREEN_ERRORS = {"CaptureError", "NoDisplay", "NoSuchKey", "RecordingCut"}

@@ -8,6 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from uploader.proxy import authorization, demand_http
+
 if TYPE_CHECKING:
     from ssl import SSLContext
 
@@ -19,7 +21,7 @@ enough."""
 
 
 def open_pools(proxy: str, admit: Callable[[socket.socket], None], stall_s: float) -> PoolManager:
-    """Pools of connections. ``admit`` is called with each before a byte is sent, and may raise."""
+    """Pools of connections. ``admit`` is called with each before a byte is sent, and may raise. Raises: Barred."""
     import logging
 
     import urllib3
@@ -44,10 +46,8 @@ def open_pools(proxy: str, admit: Callable[[socket.socket], None], stall_s: floa
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     options: dict[str, Any] = {"maxsize": 8, "blocksize": BLOCK_BYTES, "ssl_context": trust()}
     if proxy:
-        user = urlsplit(proxy)
-        headers = None
-        if user.username:
-            headers = urllib3.make_headers(proxy_basic_auth=f"{user.username}:{user.password or ''}")
+        demand_http(proxy)
+        headers = {"Proxy-Authorization": told} if (told := authorization(proxy)) else None
         manager: PoolManager = urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
     else:
         manager = urllib3.PoolManager(**options)

@@ -1,4 +1,4 @@
-"""Connections that speak neither HTTP nor SSH: mail. The system's trust, no password in the clear, troubles sorted."""
+"""Connections that speak no HTTP: the system's trust, no password in the clear, troubles sorted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from uploader import connections
 from uploader.errors import InvalidField, Refused, Temporary, Unreachable, Untrusted, UploaderError
-from uploader.wire import CONNECT_S
+from uploader.tunnel import reach
 
 SECURITY = ("TLS", "STARTTLS", "none")
 
@@ -39,10 +39,13 @@ def demand_safety(host: str, security: str) -> None:
         raise InvalidField("security", "without encryption everybody on the way reads along; choose TLS or STARTTLS")
 
 
-def dial(host: str, port: int, stall_s: float) -> socket.socket:
-    """A bare connection on which no byte for ``stall_s`` is a stall. Raises: Unreachable."""
+def dial(scheme: str, host: str, port: int, stall_s: float) -> socket.socket:
+    """A bare connection, by the proxy where one is to be used (``tunnel.reach``); no byte for ``stall_s`` is a stall.
+
+    Raises: Unreachable; Barred.
+    """
     with sorted_out(host):
-        line = socket.create_connection((host, port), CONNECT_S)
+        line, _ = reach(scheme, host, port)
     line.settimeout(stall_s)
     return line
 

@@ -3,6 +3,7 @@
     UploaderError
     ├─ Temporary(retry_after_s)   tries again by itself: network, 429, 5xx
     │   ├─ Unreachable            nobody answers: offline, a share that is not mounted
+    │   │   ├─ Barred             a proxy on the way does not let us through
     │   │   ├─ Untrusted          somebody answers whose certificate is not trusted
     │   │   └─ Intercepted        something else answers: the login page of a network
     │   ├─ NoSpace                the other side is full
@@ -51,6 +52,10 @@ class Unreachable(Temporary):
     """Nobody answers: offline, a share that is not mounted, a server that is down."""
 
     code = "unreachable"
+
+
+class Barred(Unreachable):
+    """A proxy on the way does not let us through, or does not answer."""
 
 
 class Untrusted(Unreachable):

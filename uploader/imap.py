@@ -38,7 +38,7 @@ class Mailbox:
     def __init__(self, host: str, port: int, security: str, stall_s: float) -> None:
         demand_safety(host, security)
         self.host, self._count, self._rest = host, 0, b""
-        self._line: socket.socket = dial(host, port, stall_s)
+        self._line: socket.socket = dial("imap", host, port, stall_s)
         try:
             if security == "TLS":
                 self._line = encrypt(self._line, host)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Mapping
+
+from uploader.errors import UploaderError
+from uploader.tunnel import reach
 
 TRY_S = 3.0
 SUBMISSION, IMAPS = 587, 993
@@ -32,16 +34,18 @@ def guess(domain: str, stopped: Callable[[], bool] = lambda: False) -> dict[str,
         return dict(MICROSOFT)
     found = {}
     for name, hosts, port in (("server", ("smtp", "mail"), SUBMISSION), ("imap", ("imap", "mail"), IMAPS)):
+        scheme = "smtp" if name == "server" else name
         for host in hosts:
-            if domain and not stopped() and _listens(f"{host}.{domain}", port):
+            if domain and not stopped() and _listens(scheme, f"{host}.{domain}", port):
                 found[name] = f"{host}.{domain}:{port}"
                 break
     return found
 
 
-def _listens(host: str, port: int) -> bool:
+def _listens(scheme: str, host: str, port: int) -> bool:
     try:
-        with socket.create_connection((host, port), TRY_S):
-            return True
-    except (OSError, UnicodeError):
+        line, _ = reach(scheme, host, port, TRY_S)
+        line.close()
+        return True
+    except (OSError, UnicodeError, UploaderError):
         return False

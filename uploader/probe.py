@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedRWPair
 from urllib.parse import urlsplit
 
 from uploader import connections
-from uploader.errors import AuthFailed, Gone, InvalidField, Unreachable, Untrusted, UploaderError
-from uploader.proxy import proxy_for
+from uploader.errors import AuthFailed, Barred, Gone, InvalidField, Unreachable, Untrusted, UploaderError
+from uploader.proxy import place_of
+from uploader.tunnel import reach, way_by
 
 CONNECT_S = 10.0
+MOST_LINES, MOST_LINE_BYTES = 100, 1000
+"""Of one answer of a mail server."""
+TALKS = {
+    "smtp": tuple((asked, rb"\d{3}( |\r?\n)", rb"2") for asked in (b"", b"EHLO [127.0.0.1]\r\n", b"STARTTLS\r\n")),
+    "imap": ((b"", rb"\* ", rb"\* OK"), (b"T1 STARTTLS\r\n", rb"T1 ", rb"T1 OK")),
+}
+"""How TLS is asked for: what is sent, the last line of its answer, and when that says yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +66,13 @@ def walk(doors: Sequence[str], check: Callable[[], None]) -> Iterator[Step]:
 
 def _to_the_door(url: str) -> Iterator[Step]:
     parts = urlsplit(url)
-    is_web = parts.scheme in ("http", "https")
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    if is_web and (proxy := proxy_for(url)):
-        there = urlsplit(proxy)
-        yield Step("proxy", True, "by the proxy {host}", (("host", f"{there.hostname}:{there.port or 80}"),))
-        return  # names and certificates are the proxy's business until a request goes through
+    secured = parts.scheme == "https" or parts.scheme.endswith(("+tls", "+starttls"))
+    if by_proxy := _by_proxy(parts.scheme.partition("+")[0], host, port):
+        yield by_proxy
+        if secured and by_proxy.ok:
+            yield _certificate(parts.scheme, host, port)
+        return
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -75,9 +86,24 @@ def _to_the_door(url: str) -> Iterator[Step]:
     except OSError:
         yield Step("connection", False, "{host} does not answer", place)
         return
+    is_web = parts.scheme in ("http", "https")
     yield Step("connection", True) if is_web else Step("connection", True, "{host} answers", place)
-    if parts.scheme == "https" or parts.scheme.endswith(("+tls", "+starttls")):
+    if secured:
         yield _certificate(parts.scheme, host, port)
+
+
+def _by_proxy(scheme: str, host: str, port: int) -> Step | None:
+    """The step to the proxy; None: the way does not lead by one."""
+    proxy = ""
+    with suppress(Unreachable):  # a name that is none
+        proxy = way_by(scheme, host, port).proxy
+    if proxy and scheme != "http":  # which is asked for page by page
+        try:
+            line, proxy = reach(scheme, host, port, CONNECT_S)
+            line.close()
+        except UploaderError as error:
+            return Step(_named(error), False, error.text, tuple(error.values.items()))
+    return Step("proxy", True, "by the proxy {host}", (("host", place_of(proxy)),)) if proxy else None
 
 
 def _certificate(scheme: str, host: str, port: int) -> Step:
@@ -94,7 +120,7 @@ def _certificate(scheme: str, host: str, port: int) -> Step:
     except NotOffered:
         return Step("certificate", False, "{host} offers no encryption; nothing was sent. Check address, port and "
                     "network", (("host", host),))  # fmt: skip
-    except OSError:
+    except (OSError, UploaderError):
         return Step("certificate", False, "{host} does not answer", (("host", f"{host}:{port}"),))
     if scheme == "https" or not made_by:
         return Step("certificate", True)
@@ -105,7 +131,7 @@ def issuer_of(host: str, port: int, scheme: str = "https") -> str:
     """Who made the certificate that is shown at this address, trusted or not; empty when it cannot be told."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # only looked at, nothing is sent
-    with suppress(OSError, ValueError, NotOffered):
+    with suppress(OSError, ValueError, NotOffered, UploaderError):
         return _issuer(_handshake(scheme, host, port, context))
     return ""
 
@@ -128,36 +154,28 @@ class NotOffered(Exception):
 
 def _handshake(scheme: str, host: str, port: int, context: ssl.SSLContext) -> bytes:
     """The certificate that is shown. Raises: OSError; NotOffered."""
-    if scheme == "smtp+starttls":
-        import smtplib
-
-        try:
-            with smtplib.SMTP(host, port, "[127.0.0.1]", CONNECT_S) as out:
-                out.starttls(context=context)
-                return _shown(out.sock)
-        except smtplib.SMTPNotSupportedError as error:
-            raise NotOffered from error
-    if scheme == "imap+starttls":
-        import imaplib
-
-        try:
-            box = imaplib.IMAP4(host, port, CONNECT_S)
-            try:
-                box.starttls(context)
-                return _shown(box.sock)
-            finally:
-                box.shutdown()
-        except imaplib.IMAP4.error as error:
-            raise NotOffered from error
-    with (
-        socket.create_connection((host, port), CONNECT_S) as line,
-        context.wrap_socket(line, server_hostname=host) as safe,
-    ):
-        return _shown(safe)
+    kind, _, offered = scheme.partition("+")
+    line, _ = reach(kind, host, port, CONNECT_S)
+    with line:
+        if offered == "starttls":
+            with line.makefile("rwb") as talk:
+                _ask_for_tls(talk, kind)
+        with context.wrap_socket(line, server_hostname=host) as safe:
+            return safe.getpeercert(binary_form=True) or b""
 
 
-def _shown(line: socket.socket | None) -> bytes:
-    return (line.getpeercert(binary_form=True) if isinstance(line, ssl.SSLSocket) else None) or b""
+def _ask_for_tls(talk: BufferedRWPair, kind: str) -> None:
+    """Source: RFC 3207 (2002); RFC 3501 (2003), 6.2.1. Raises: NotOffered; OSError."""
+    for asked, ends, agrees in TALKS[kind]:
+        talk.write(asked)
+        talk.flush()
+        line = talk.readline(MOST_LINE_BYTES)
+        for _ in range(MOST_LINES):
+            if re.match(ends, line):
+                break
+            line = talk.readline(MOST_LINE_BYTES)
+        if not re.match(agrees, line):
+            raise NotOffered
 
 
 def _named(error: UploaderError) -> str:
@@ -165,6 +183,8 @@ def _named(error: UploaderError) -> str:
         return "login"
     if isinstance(error, Untrusted):
         return "certificate"
+    if isinstance(error, Barred):
+        return "proxy"
     if isinstance(error, Unreachable):
         return "connection"
     if isinstance(error, InvalidField):

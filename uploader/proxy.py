@@ -1,4 +1,5 @@
-"""Which proxy the way to an address leads through: the organisation's PAC file, else what the system says.
+"""Which proxy the way to an address leads through: the organisation's PAC file, else what the environment or the system
+says. Mail, chat and SFTP ask as ``smtp://host:587/``, ``imap``, ``xmpp``, ``sftp``.
 
 The file is JavaScript of the organisation's; it runs in an interpreter without files or network, and what it answers
 is kept for a while. A file that cannot be had or run is logged once, and the system's own proxy is used.
@@ -6,24 +7,43 @@ is kept for a while. A file that cannot be had or run is logged once, and the sy
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ipaddress
 import logging
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener, getproxies, proxy_bypass
+
+from uploader.errors import Barred
 
 if TYPE_CHECKING:
     from pypac.parser import PACFile
 
 KEEP_S = 600.0
-"""How long the file, and what it said of a host, holds."""
+"""How long the file, and what it said of an address, holds."""
 MOST_BYTES = 1024 * 1024
 FETCH_S = 10.0
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """``proxy`` is its address with its credentials; empty: none. ``only``: no other way was named. What is no HTTP may
+    go straight where the proxy that the system has for the web does not let it through, as mail programs do.
+    """
+
+    proxy: str = field(default="", repr=False)
+    only: bool = False
+
+    @property
+    def place(self) -> str:
+        """The proxy as it may be told."""
+        return place_of(self.proxy)
 
 
 class _Pac:
@@ -32,7 +52,7 @@ class _Pac:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._source, self._file, self._read_s = "", None, 0.0
-        self._answers: dict[str, tuple[float, str]] = {}
+        self._answers: dict[str, tuple[float, Way]] = {}
 
     def use(self, source: str) -> None:
         """``source``: an address (http, https, file) or a path; empty: none."""
@@ -41,23 +61,24 @@ class _Pac:
                 self._source, self._file, self._read_s = source, None, 0.0
                 self._answers.clear()
 
-    def ask(self, url: str, host: str) -> str | None:
-        """What the file says of this host: "", or a proxy's address; None when there is no file that works."""
+    def ask(self, url: str, host: str) -> Way | None:
+        """What the file says of this address; None when there is no file that works."""
+        asked = _plain(url)
         with self._guard:
             if not self._source:
                 return None
-            known = self._answers.get(host)
+            known = self._answers.get(asked)
             if known is not None and time.monotonic() - known[0] < KEEP_S:
                 return known[1]
             file = self._loaded()
             if file is None:
                 return None
             try:
-                found = _first(str(file.find_proxy_for_url(_plain(url), host)))
+                found = _first(str(file.find_proxy_for_url(asked, host)))
             except Exception as error:  # noqa: BLE001  # whatever a stranger's script does
                 log.warning("the proxy script failed: %s", type(error).__name__)
                 return None
-            self._answers[host] = (time.monotonic(), found)
+            self._answers[asked] = (time.monotonic(), found)
             return found
 
     def _loaded(self) -> PACFile | None:
@@ -84,6 +105,11 @@ def use_pac(source: str) -> None:
 
 def proxy_for(url: str) -> str:
     """The proxy for this address, with its credentials; empty: none."""
+    return way_to(url).proxy
+
+
+def way_to(url: str) -> Way:
+    """As curl does: ``<scheme>_proxy``, then ``all_proxy``; what is no HTTP goes by that of ``https`` at last."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     said = _PAC.ask(url, host)
@@ -91,23 +117,58 @@ def proxy_for(url: str) -> str:
         return said
     with contextlib.suppress(ValueError):
         if ipaddress.ip_address(host).is_loopback:
-            return ""
+            return Way()
     proxies = getproxies()
     if host == "localhost" or not proxies or proxy_bypass(host):
+        return Way()
+    named = proxies.get(parts.scheme) or proxies.get("all") or ""
+    found = named or ("" if parts.scheme == "http" else proxies.get("https") or "")
+    return Way(found if "://" in found or not found else f"http://{found}", only=bool(named))
+
+
+def place_of(proxy: str) -> str:
+    """Host and port of a proxy, without its credentials."""
+    parts = urlsplit(proxy)
+    with contextlib.suppress(ValueError):
+        return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    return parts.netloc.rpartition("@")[2]
+
+
+def authorization(proxy: str) -> str:
+    """What lets us in at it, out of its address, where name and password are percent-encoded; empty: nothing."""
+    parts = urlsplit(proxy)
+    if not parts.username:
         return ""
-    found = proxies.get(parts.scheme) or proxies.get("all") or ""
-    return found if "://" in found or not found else f"http://{found}"
+    told = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return f"Basic {base64.b64encode(told.encode()).decode()}"
 
 
-def _first(answer: str) -> str:
-    """The first way of ``PROXY a:1; DIRECT`` that we can go. Source: the Proxy Auto-Configuration format (MDN)."""
+def demand_http(proxy: str) -> None:
+    """Raises: Barred when it is no proxy that we can speak to."""
+    scheme = urlsplit(proxy).scheme.lower()
+    if scheme not in ("http", "https"):
+        raise Barred(
+            "the proxy {proxy} speaks {protocol}, which this program does not; ask your IT for one that speaks HTTP",
+            proxy=place_of(proxy), protocol="SOCKS" if "socks" in scheme else scheme[:20],
+        )  # fmt: skip
+
+
+def _first(answer: str) -> Way:
+    """The first way of ``PROXY a:1; DIRECT`` that we can go, else the first of SOCKS, which is then refused in words.
+
+    Source: the Proxy Auto-Configuration format (MDN).
+    """
+    by_web = by_socks = ""
     for way in answer.split(";"):
         kind, _, place = way.strip().partition(" ")
-        if kind.upper() == "DIRECT":
-            return ""
-        if kind.upper() in ("PROXY", "HTTP", "HTTPS") and place.strip():
-            return f"{'https' if kind.upper() == 'HTTPS' else 'http'}://{place.strip()}"
-    return ""
+        kind, place = kind.upper(), place.strip()
+        if kind == "DIRECT":
+            return Way(by_web)
+        if kind in ("PROXY", "HTTP", "HTTPS") and place:
+            by_web = by_web or f"{'https' if kind == 'HTTPS' else 'http'}://{place}"
+        elif kind.startswith("SOCKS") and place:
+            by_socks = by_socks or f"socks://{place}"
+    return Way(by_web or by_socks, only=bool(by_web or by_socks))
 
 
 def _plain(url: str) -> str:

@@ -38,7 +38,7 @@ class Submission:
         self.host, self._stall_s = host, stall_s
         # The name of this machine is nobody's business. Source: RFC 5321, 4.1.3, address literals.
         self._smtp = smtplib.SMTP(local_hostname="[127.0.0.1]", timeout=stall_s)
-        line = dial(host, port, stall_s)
+        line = dial("smtp", host, port, stall_s)
         self._smtp.sock = encrypt(line, host) if security == "TLS" else line
         try:
             self._demand(self._answer(), 220)

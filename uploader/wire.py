@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from uploader.connections import BLOCK_BYTES, joined, open_pools
 from uploader.errors import (
     AuthFailed,
+    Barred,
     Gone,
     Intercepted,
     NoSpace,
@@ -186,12 +187,12 @@ class Wire:
                 out.write(block)
                 progress(out.tell(), max(total, out.tell()))
 
-    def adopt(self, line: socket.socket) -> None:
+    def adopt(self, line: socket.socket, *, direct: bool = True) -> None:
         """Takes in a connection that speaks something else: it must be admitted, and ``cut`` and ``close`` end it.
 
         Raises: Forbidden.
         """
-        self._admit(line, direct=True)
+        self._admit(line, direct=direct)
 
     def cut(self) -> None:
         """Ends everything that runs, from another thread, at once; calls that follow are refused."""
@@ -273,7 +274,7 @@ class Wire:
                 )
         for cause in causes:
             if isinstance(cause, known.ProxyError):
-                return Unreachable("the proxy on the way to {host} does not let us through", host=host)
+                return Barred("the proxy on the way to {host} does not let us through", host=host)
             if isinstance(cause, known.NameResolutionError):
                 return Unreachable("{host} is not known here; check the address and the network", host=host)
             if isinstance(cause, known.NewConnectionError | known.ConnectTimeoutError):
@@ -293,10 +294,9 @@ class Wire:
 
     def _admit(self, line: socket.socket, *, direct: bool) -> None:
         """Called with every new connection before a byte is sent; a proxy may be a private one. Raises: Forbidden."""
-        peer = line.getpeername()[0]
-        if direct and not self._private and not ipaddress.ip_address(peer.partition("%")[0]).is_global:
+        if direct and not self._private and not ipaddress.ip_address(line.getpeername()[0].partition("%")[0]).is_global:
             line.close()
-            raise Forbidden(peer)
+            raise Forbidden("a private address")
         line.settimeout(self._stall_s)
         with self._guard:
             self._sockets = {s for s in self._sockets if s.fileno() >= 0}

@@ -11,12 +11,15 @@ import asyncio
 import logging
 import re
 import secrets
+import socket
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
@@ -25,6 +28,7 @@ from uploader import connections
 from uploader.dialling import no_encryption
 from uploader.errors import AuthFailed, OutcomeUnknown, Refused, Temporary, Unreachable, Untrusted, UploaderError
 from uploader.rest import moment
+from uploader.tunnel import reach, way_by
 
 CLIENT, MAM, RSM, UPLOAD = (
     "{jabber:client}",
@@ -72,6 +76,8 @@ class Chat:
         self.jid, self._stall_s = jid, stall_s
         self.host = host or jid.partition("@")[2]
         self._loop = asyncio.new_event_loop()
+        straight = self._loop.create_connection
+        self._loop.create_connection = partial(_connect, straight)  # type: ignore[method-assign]
         self._thread = threading.Thread(target=self._loop.run_forever, name="chat", daemon=True)
         self._thread.start()
         self._client: Any = None
@@ -133,6 +139,7 @@ class Chat:
 
         client: Any = ClientXMPP(f"{self.jid}/testigo-{secrets.token_hex(4)}", password)
         self._client = client
+        client.get_dns_records = partial(_by_name, client.get_dns_records)
         client.ssl_context = connections.trust()
         client.enable_direct_tls, client.enable_starttls, client.enable_plaintext = direct, not direct, False
         opened: asyncio.Future[None] = self._loop.create_future()
@@ -314,9 +321,51 @@ def _clean(text: str) -> str:
     return re.sub("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)
 
 
+Place = tuple[str, str, str, int]
+"""A service, the name of its server, the address of that, and a port: as slixmpp has it."""
+
+
+async def _by_name(look_up: Callable[..., Any], domain: str, port: int | None = None) -> list[Place]:
+    """The servers of a domain; a proxy is asked for them by their names."""
+    found: list[Place] = await look_up(domain, port)
+    if not (await asyncio.to_thread(way_by, "xmpp", domain, 5222)).proxy:
+        return found
+    return list(dict.fromkeys((service, host, host, port) for service, host, _, port in found))
+
+
+async def _connect(straight: Callable[..., Any], made: Callable[[], Any], host: str, port: int, **tls: Any) -> Any:
+    """As the event loop does it, by the proxy where one is to be used; TLS and its names stay the library's.
+
+    Raises: OSError, which is what the library expects of it.
+    """
+    pool = ThreadPoolExecutor(1, "chat-proxy")
+    try:
+        if not (await asyncio.wrap_future(pool.submit(way_by, "xmpp", host, port))).proxy:
+            return await straight(made, host, port, **tls)
+        asked = pool.submit(reach, "xmpp", host, port)
+        try:
+            line, _ = await asyncio.wrap_future(asked)
+        except asyncio.CancelledError:
+            asked.add_done_callback(_close_late)
+            raise
+    except UploaderError as error:
+        raise OSError(str(error)) from error
+    finally:
+        pool.shutdown(wait=False)
+    line.setblocking(False)
+    return await straight(made, sock=line, **tls)
+
+
+def _close_late(asked: Future[tuple[socket.socket, str]]) -> None:
+    if not asked.cancelled() and asked.exception() is None:
+        asked.result()[0].close()
+
+
 def _unreached(why: object, host: str) -> UploaderError:
     import ssl
 
+    if isinstance(why, OSError) and isinstance(why.__cause__, UploaderError):
+        return why.__cause__
     if isinstance(why, ssl.SSLCertVerificationError):
         return _untrusted(host)
     if isinstance(why, str):

@@ -157,7 +157,7 @@ def start_mail(folder: Path) -> MailServer:
     for name in ("mail", "run", "state"):
         (open_to_nobody / name).mkdir()
     shutil.chown(open_to_nobody / "mail", "nobody", "nogroup")
-    certificate = self_signed(folder, "localhost")
+    certificate = self_signed(folder, "localhost", "mail.desk.test")
     tokens = Tokens(Provider("https://mail.google.com/"))
     ports = {name: free_port() for name in ("bare", "starttls", "tls", "imap", "imaps", "lmtp")}
     token_url = f"{tokens.url}/tokeninfo?access_token="

@@ -1,17 +1,21 @@
-"""A company's proxy: it opens every connection, looks into it under a certificate of its own, and counts.
+"""Companies' proxies: one that lays tunnels to places that it alone knows, and one that also opens every connection and
+looks into it under a certificate of its own.
 
 ``authority`` is the file with the certificate of its own authority; whoever does not trust it is refused by TLS.
-Requests for ``https://desk.example.test`` are answered by the plain server behind it.
 """
 
 from __future__ import annotations
 
+import base64
 import datetime
+import select
 import socket
 import ssl
 import threading
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,20 +25,24 @@ from cryptography.x509.oid import NameOID
 ISSUER = "Zentrale Sicherheit GmbH"
 
 
-class LookingProxy:
-    """``connects`` are the hosts that were asked for. ``stop`` ends it."""
+class TunnelProxy:
+    """Lays tunnels to the ``places`` that it alone knows ("mail.desk.test:587": a port here). ``stop`` ends it.
 
-    def __init__(self, folder: Path, target_url: str) -> None:
-        self.connects: list[str] = []
-        self._target = urlsplit(target_url)
-        self._authority_key = ec.generate_private_key(ec.SECP256R1())
-        self._authority = self._sign(ISSUER, self._authority_key, None)
-        self._folder = folder
-        self.authority = folder / "authority.pem"
-        self.authority.write_bytes(self._authority.public_bytes(serialization.Encoding.PEM))
+    ``connects`` are the places that were asked for, ``tunnels`` those that were laid. ``login`` ("user:password") is
+    wanted when it is set; ``answer`` is said to all instead.
+    ``certificate`` makes it a proxy of TLS.
+    """
+
+    def __init__(self, places: Mapping[str, int], *, login: str = "", certificate: Path | None = None) -> None:
+        self.connects, self.tunnels = list[str](), list[str]()
+        self.answer: Iterable[bytes] | None = None
+        self._places, self._login, self._tls = places, login, None
+        if certificate is not None:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(certificate)
         self._door = socket.create_server(("127.0.0.1", 0))
         self.port = self._door.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'http' if certificate is None else 'https'}://{login}{'@' * bool(login)}127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def stop(self) -> None:
@@ -49,23 +57,61 @@ class LookingProxy:
             threading.Thread(target=self._serve, args=(line,), daemon=True).start()
 
     def _serve(self, line: socket.socket) -> None:
-        with line, socket.create_connection((self._target.hostname or "", self._target.port or 80)) as server:
-            try:
-                self._carry(line, server)
-            except (OSError, ValueError):
-                pass
+        with suppress(OSError, ValueError):
+            if self._tls is not None:
+                line = self._tls.wrap_socket(line, server_side=True)
+            with line:
+                self._judge(line)
 
-    def _carry(self, line: socket.socket, server: socket.socket) -> None:
+    def _judge(self, line: socket.socket) -> None:
         head = _head(line)
         method, place, _ = head.split(b"\r\n")[0].decode().split(" ")
+        assert method == "CONNECT", "only tunnels are asked for here"
         self.connects.append(place)
-        assert method == "CONNECT", "only https is asked for here"
+        told = f"Proxy-Authorization: Basic {base64.b64encode(unquote(self._login).encode()).decode()}\r\n"
+        if self.answer is not None:
+            for part in self.answer:
+                line.sendall(part)
+        elif self._login and told.encode() not in head:
+            line.sendall(b'HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n')
+        elif (port := self._port_of(place)) is None:
+            line.sendall(b"HTTP/1.1 503 No such place\r\nContent-Length: 0\r\n\r\n")
+        else:
+            with socket.create_connection(("127.0.0.1", port)) as server:
+                self._lay(place, line, server)
+
+    def _port_of(self, place: str) -> int | None:
+        return self._places.get(place)
+
+    def _lay(self, place: str, line: socket.socket, server: socket.socket) -> None:
+        """What the server has to say at once goes in one packet with the answer."""
+        self.tunnels.append(place)
+        first = b""
+        if select.select([server], [], [], 0.05)[0]:
+            first = server.recv(65536)
+        line.sendall(b"HTTP/1.1 200 Established\r\nContent-Length: 0\r\n\r\n" + first)
+        _exchange(line, server)
+
+
+class LookingProxy(TunnelProxy):
+    """Every place is the plain server behind it."""
+
+    def __init__(self, folder: Path, target_url: str) -> None:
+        self._target = urlsplit(target_url)
+        self._authority_key = ec.generate_private_key(ec.SECP256R1())
+        self._authority = self._sign(ISSUER, self._authority_key, None)
+        self._folder = folder
+        self.authority = folder / "authority.pem"
+        self.authority.write_bytes(self._authority.public_bytes(serialization.Encoding.PEM))
+        super().__init__({})
+
+    def _port_of(self, place: str) -> int | None:
+        return self._target.port or 80
+
+    def _lay(self, place: str, line: socket.socket, server: socket.socket) -> None:
         line.sendall(b"HTTP/1.1 200 Established\r\n\r\n")
         with self._context(place.partition(":")[0]).wrap_socket(line, server_side=True) as client:
-            back = threading.Thread(target=_pump, args=(server, client), daemon=True)
-            back.start()
-            _pump(client, server)
-            back.join(10)
+            _exchange(client, server)
 
     def _context(self, host: str) -> ssl.SSLContext:
         place = self._folder / f"{host}.pem"
@@ -105,6 +151,13 @@ def _head(line: socket.socket) -> bytes:
             raise OSError("hung up")
         head += came
     return head
+
+
+def _exchange(line: socket.socket, server: socket.socket) -> None:
+    back = threading.Thread(target=_pump, args=(server, line), daemon=True)
+    back.start()
+    _pump(line, server)
+    back.join(10)
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

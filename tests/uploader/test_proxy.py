@@ -61,7 +61,7 @@ def test_a_ticket_goes_through_the_proxy_whose_authority_this_computer_trusts(
     assert through.conversation(ref.id).replies
     assert proxy.connects
     assert set(proxy.connects) == {f"{HOST}:443"}
-    assert [step.name for step in walk((through.url,), through.check)] == ["proxy", "login"]
+    assert [step.name for step in walk((through.url,), through.check)] == ["proxy", "certificate", "login"]
 
 
 def test_one_that_it_does_not_trust_is_named_and_gets_nothing(
@@ -71,7 +71,7 @@ def test_one_that_it_does_not_trust_is_named_and_gets_nothing(
     with pytest.raises(Untrusted):
         desk(rt).submit(fresh(tmp_path), MemoryJournal(), quiet)
     last = list(walk((f"https://{HOST}",), desk(rt).check))[-1]
-    assert (last.name, last.ok) == ("certificate", False)
+    assert (last.name, last.ok, dict(last.values)["issuer"]) == ("certificate", False, ISSUER)
 
 
 def test_who_looks_into_a_connection_is_told(rt: RtServer, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -65,6 +65,13 @@ class XmppDesk(RemoteDesk, Inbox):
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
         return None  # an address looks like one of mail
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """Which server it is without being told is asked of DNS, and of that only ``check`` can tell."""
+        with suppress(InvalidField):
+            return ("xmpp://{}:{}".format(*self._place),) if self.server else ()
+        return ()
 
     @cached_property
     def limits(self) -> Limits:
@@ -249,12 +256,16 @@ class XmppDesk(RemoteDesk, Inbox):
                     return True
         return False
 
+    @property
+    def _place(self) -> tuple[str, int]:
+        return split_address(self.server, 5222, "server") if self.server else ("", 5222)
+
     def _chat(self) -> Chat:
         for name in ("desk", "jid"):
             value = getattr(self, name)
             if not re.fullmatch(r"[^\s@/<>&'\":]{1,300}@[\w.-]{1,300}", value):
                 raise InvalidField(name, "“{value}” is no chat address", value=value[:80])
-        host, port = split_address(self.server, 5222, "server") if self.server else ("", 5222)
+        host, port = self._place
         return Chat(self.jid, self.password.reveal(), host, port, direct=self.security == "TLS", stall_s=self.stall_s)
 
 

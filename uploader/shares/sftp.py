@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
-from uploader.errors import AuthFailed, Gone, InvalidField, Refused, Temporary, Unreachable, UploaderError
+from uploader.dialling import sorted_out
+from uploader.errors import AuthFailed, Gone, InvalidField, Refused, Temporary, UploaderError
 from uploader.setting import Secret, setting
 from uploader.source import Window
 from uploader.ticket import Link, ShareAbilities
 from uploader.transfer import UploadShare
 from uploader.trial import refuse_listing, try_out
+from uploader.tunnel import reach
 from uploader.ways import Stream, Upload, is_key
 from uploader.wire import CONNECT_S, STALL_S, Wire
 
@@ -224,14 +226,11 @@ def _connect(share: Sftp, wire: Wire) -> tuple[SFTPClient, bool]:
         logging.CRITICAL
     )  # what goes wrong is told by exceptions, and without secrets
     prints, kinds = share.pinned()
-    try:
-        line = socket.create_connection((share.host, int(share.port)), CONNECT_S)
-    except socket.gaierror as error:
-        raise Unreachable("{host} is not known here; check the address and the network", host=share.host) from error
-    except OSError as error:
-        raise Unreachable("{host} does not answer", host=share.host) from error
-    wire.adopt(line)
-    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with sorted_out(share.host):
+        line, proxy = reach("sftp", share.host, int(share.port))
+    wire.adopt(line, direct=not proxy)
+    with suppress(OSError):  # a tunnel in TLS ends in a socket of another kind
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     transport = paramiko.Transport(line)
     try:
         options = transport.get_security_options()
