@@ -224,9 +224,49 @@ class Places:
 
     def logout(self, name: str, fields: tuple[str, ...] = ()) -> bool:
         """Forgets all secrets of a desk or share; False when there was none."""
-        names = (name, *(f"{name}.{field}" for field in fields))
-        self._remember(KEPT, [one for one in self._recall(KEPT) or () if one not in names])
-        return True in [secrets.forget(one, self._plain()) for one in names]
+        return self._forget((name, *(f"{name}.{field}" for field in fields)))
+
+    def rename(self, old: str, new: str, write: Callable[[], object]) -> None:
+        """Writes a desk or share under another name by ``write``, and takes its secrets along: they are kept twice
+        until that is done, so that none is lost on the way.
+
+        Raises: NoKeychain; KeychainShut; what ``write`` raises. Then nothing has changed.
+        """
+        tables = (self._settings().desks, self._settings().shares)
+        keeps = sum(old in table for table in tables) > 1  # a desk and a share of one name have the same password
+        known = {name for name in self._recall(KEPT) or () if name == old or name.startswith(f"{old}.")}
+        moved = list[tuple[str, str]]()
+        try:
+            for name in sorted(known | self._secret_names(old)):
+                try:
+                    found = secrets.kept(name, self._plain())
+                except secrets.KeychainAbsent:
+                    if name in known:
+                        raise
+                    continue
+                if found is not None:
+                    moved.append((name, new + name.removeprefix(old)))
+                    self._keep(moved[-1][1], found)
+            write()
+        except BaseException:
+            self._forget(now for _, now in moved)
+            raise
+        if not keeps:
+            self._forget(before for before, _ in moved)
+
+    def _secret_names(self, place: str) -> set[str]:
+        """Under which names the keychain may hold something of this desk or share."""
+        found = set[str]()
+        for what, known in (("desk", self._settings().desks), ("share", self._settings().shares)):
+            declared = self.declared(what).get(str(known.get(place, {}).get("kind", "")), ())
+            found |= {secret_name(place, declared, part.name) for part in declared if part.kind == "secret"}
+        return found
+
+    def _forget(self, names: Iterable[str]) -> bool:
+        """Whether any was there."""
+        gone = tuple(names)
+        self._remember(KEPT, [one for one in self._recall(KEPT) or () if one not in gone])
+        return True in [secrets.forget(one, self._plain()) for one in gone]
 
     def keeps_secrets(self) -> bool:
         """Whether anything here would keep a password; no keychain is asked for one."""

@@ -44,13 +44,16 @@ def find(name: str, plain: Path | None = None) -> Secret | None:
     Raises: KeychainShut; KeychainAbsent.
     """
     given = os.environ.get(environment_name(name))
-    if given:
-        return Secret(given)
-    kept, shut = _ask(name)
-    kept = kept or _in_file(plain).get(name)
-    if not kept and shut is not None and not (plain and isinstance(shut, KeychainAbsent)):
+    return Secret(given) if given else kept(name, plain)
+
+
+def kept(name: str, plain: Path | None = None) -> Secret | None:
+    """The same, whatever the environment says. Raises: KeychainShut; KeychainAbsent."""
+    found, shut = _ask(name)
+    found = found or _in_file(plain).get(name)
+    if not found and shut is not None and not (plain and isinstance(shut, KeychainAbsent)):
         raise shut
-    return Secret(kept) if kept else None
+    return Secret(found) if found else None
 
 
 def trouble() -> KeychainShut | None:

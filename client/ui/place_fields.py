@@ -12,13 +12,14 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from client.places import DEFAULT
-from client.secrets import NoKeychain
+from client.secrets import KeychainShut, NoKeychain
 from client.session import Session
 from client.settings import OPTIONS, SettingsFault
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.buttons import FlushLink, LinkButton, PlainButton
+from client.ui.desk_fields import unkept_words
 from client.ui.pieces import Choice, Label, Panel
 from client.ui.question import ask_once
 from client.ui.setting_fields import SettingField, fill_choice
@@ -187,7 +188,10 @@ class PlaceField(QWidget):
                 self._session.places.login(self.name, Secret(str(value)), name, first=first)
             else:
                 self._save({f"{self._what}s.{self.name}.{name}": value}, rebuild=name == "kind")
-        except (SettingsFault, NoKeychain, OSError) as error:
+        except NoKeychain as error:
+            keeps = self._session.places.keeps_secrets()
+            field.refuse(sentence(error) if keeps else unkept_words())
+        except (SettingsFault, KeychainShut, OSError) as error:
             field.refuse(sentence(error))
 
     def _rename(self, wanted: str) -> None:
@@ -196,7 +200,8 @@ class PlaceField(QWidget):
             self.fields[0].refuse(say("Another one has this name already.") if name else say("A name is needed."))
             return
         values = {f"{place}.{name}.{key}": value for key, value in self._known[self.name].items()}
-        self._save({**values, f"{place}.{self.name}": None, f"report.{self._what}": name}, rebuild=True)
+        changes = {**values, f"{place}.{self.name}": None, f"report.{self._what}": name}
+        self._session.places.rename(self.name, name, partial(self._save, changes, rebuild=True))
 
     def _ask(self) -> None:
         ask_once(

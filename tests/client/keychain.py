@@ -33,6 +33,17 @@ class FileKeychain(KeyringBackend):
         self.file.write_text(json.dumps(kept), "utf-8")
 
 
+class FullKeychain(FileKeychain):
+    """One that takes no more than so many."""
+
+    name = "Wallet"
+    room = 0
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        if username in self.kept() or len(self.kept()) < self.room:
+            super().set_password(service, username, password)
+
+
 class ShutKeychain(FileKeychain):
     """One that somebody may lock, and that may break in a way of its own."""
 

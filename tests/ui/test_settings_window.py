@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keyring
 import pytest
+from keyring.backends.fail import Keyring as NoKeyring
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
@@ -15,11 +16,12 @@ from client.session import Session
 from client.settings import OPTIONS
 from client.ui import look
 from client.ui.buttons import LinkButton, PlainButton
+from client.ui.desk_fields import unkept_words
 from client.ui.pieces import Label
 from client.ui.place_fields import ADD, PlaceField
 from client.ui.setting_fields import KeyField, NumberField, SettingField
 from client.ui.settings_window import PAGES, SettingsWindow
-from tests.client.keychain import FileKeychain
+from tests.client.keychain import FileKeychain, FullKeychain
 from tests.ui.every_window import running_session, until
 from uploader.setting import Secret
 
@@ -307,6 +309,50 @@ def test_a_secret_that_was_kept_says_so_in_its_empty_field(
             assert isinstance(line, QLineEdit)
             hints.append(line.placeholderText())
         assert hints == ["", "Kept in the keychain", ""]
+    finally:
+        keyring.set_keyring(before)
+
+
+def test_a_renamed_place_takes_its_secrets_along_or_keeps_its_name(
+    session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TESTIGO_TEST_KEYCHAIN", str(tmp_path / "keychain.json"))
+    session.change({"shares.nube.kind": "s3", "shares.nube.bucket": "b", "report.share": "nube"})
+    before = keyring.get_keyring()
+    keyring.set_keyring(keychain := FullKeychain())
+    held = {"nube": "k", "nube.token": "t"}
+    try:
+        for room, name, kept in (
+            (2, "nube", held),
+            (3, "nube", held),  # it takes the first and refuses the second
+            (4, "Archivo", {"Archivo": "k", "Archivo.token": "t"}),
+        ):
+            keychain.room = room
+            if room == 2:
+                session.places.login("nube", Secret("k"))
+                session.places.login("nube", Secret("t"), "token", first=False)
+            window = opened(session, "report")
+            line = place(window, 1).fields[0]
+            line.control.setFocus()
+            line.control.selectAll()
+            QTest.keyClicks(line.control, "Archivo")
+            QTest.keyClick(line.control, Qt.Key.Key_Return)
+            assert (name == "Archivo") or "Wallet" in note(line)
+            assert (list(session.settings.shares), keychain.kept()) == ([name], kept)
+    finally:
+        keyring.set_keyring(before)
+
+
+def test_a_secret_that_no_keychain_would_keep_is_answered_in_the_words_of_the_wizard(session: Session) -> None:
+    session.change({"desks.it.kind": "rt", "desks.it.url": "https://x.org", "report.desk": "it"})
+    before = keyring.get_keyring()
+    keyring.set_keyring(NoKeyring())
+    try:
+        line = next(f for f in place(opened(session, "report")).fields if f.setting.kind == "secret")
+        line.control.setFocus()
+        QTest.keyClicks(line.control, "1-27-0000")
+        QTest.keyClick(line.control, Qt.Key.Key_Return)
+        assert unkept_words() in note(line)
     finally:
         keyring.set_keyring(before)
 
