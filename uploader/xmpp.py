@@ -168,8 +168,8 @@ class Chat:
         encrypt = client.start_tls
 
         async def encrypted() -> bool:
-            if good := await encrypt():
-                return good
+            if await encrypt():
+                return True
             self._loop.call_later(0.1, fail, broken)  # of a line that breaks meanwhile slixmpp tells nobody
             return False
 
