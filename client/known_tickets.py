@@ -10,7 +10,7 @@ import sqlite3
 import time
 import unicodedata
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS cut_off(desk TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS written(desk TEXT, key TEXT, kind TEXT, priority TEXT, PRIMARY KEY(desk, key));
 CREATE TABLE IF NOT EXISTS to_read(
     desk TEXT, key TEXT, seen_at TEXT, was_over INTEGER NOT NULL, PRIMARY KEY(desk, key));
+CREATE TABLE IF NOT EXISTS turn(one INTEGER PRIMARY KEY CHECK(one = 1), number INTEGER NOT NULL);
 """
 OVER = ("solved", "closed")
 LISTED = 500
@@ -61,7 +62,11 @@ class Mine(msgspec.Struct, frozen=True):
 
 
 class KnownTickets:
-    """Any thread; asks no desk."""
+    """Any thread; asks no desk.
+
+    Several may ask a desk at the same time: the polling, a window, the command line. Each takes a turn before it asks,
+    and what was asked for earlier never replaces what was asked for later, however late its answer comes.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file, self._made = file, False
@@ -147,25 +152,32 @@ class KnownTickets:
             row = database.execute(f"{_SELECT} WHERE desk = ? AND key = ?", (desk, key)).fetchone()
         return _mine(row) if row else None
 
-    def _keep(
-        self, desk: str, ticket: OwnTicket, replies: tuple[Reply, ...] | None = None, unread: int = 0
-    ) -> Mine:  # fmt: skip
+    def _turn(self) -> int:
+        """To be taken before a desk is asked."""
         with self._open() as database:
-            _write(database, desk, ticket, replies, unread)
-        found = self.known(desk, ticket.key)
-        assert found is not None
-        return found
+            return _next_turn(database)
+
+    def _keep(
+        self, desk: str, ticket: OwnTicket, replies: tuple[Reply, ...] | None = None, turn: int | None = None
+    ) -> None:  # fmt: skip
+        """``turn``: None for what is known at this moment; 0 for what any answer of the desk replaces."""
+        with self._open() as database:
+            _write(database, desk, ticket, replies, 0, _next_turn(database) if turn is None else turn)
 
     def _note_to_read(self, desk: str, key: str, before: Mine | None) -> None:
-        """Its conversation is to be read: it has changed since it stood here as ``before``. Outlives this process, so
-        that what is new in it is told once, whoever reads it."""
+        """Its conversation is to be read, by somebody who asks for it from now on: it has changed since it stood here
+        as ``before``. Outlives this process, so that what is new in it is told once, whoever reads it."""
         # Of a ticket that was not written here and never opened, what came before the first look is not news.
         seen_at = (
             before.ticket.updated_at.isoformat() if before and not before.replies and not before.report_id else None
         )
         was_over = before is not None and before.ticket.state in OVER
         with self._open() as database:
-            database.execute("INSERT OR IGNORE INTO to_read VALUES(?, ?, ?, ?)", (desk, key, seen_at, was_over))
+            database.execute(
+                """INSERT INTO to_read(desk, key, seen_at, was_over, turn) VALUES(?, ?, ?, ?, ?)
+                ON CONFLICT(desk, key) DO UPDATE SET turn = max(turn, excluded.turn)""",
+                (desk, key, seen_at, was_over, _next_turn(database)),
+            )
 
     def _to_read(self, desk: str) -> tuple[tuple[str, datetime | None, bool], ...]:
         """Key, what of it was seen, and whether it was over then: the last changed first."""
@@ -176,13 +188,21 @@ class KnownTickets:
             ).fetchall()  # fmt: skip
         return tuple((key, _moment(seen_at), bool(was_over)) for key, seen_at, was_over in rows)
 
-    def _keep_read(self, desk: str, ticket: OwnTicket, replies: tuple[Reply, ...], unread: int = 0) -> bool:
+    def _keep_read(
+        self, desk: str, ticket: OwnTicket, replies: tuple[Reply, ...], unread: int, turn: int
+    ) -> bool:  # fmt: skip
         """Keeps a conversation that was read; whether it was this call that read what was to be read. Only then the
-        unread count: two may have read the same at the same time."""
+        unread count: two may have read the same at the same time. One that was asked for before its change was seen is
+        not kept, and is still to be read."""
         with self._open() as database:
-            noted = database.execute("DELETE FROM to_read WHERE (desk, key) = (?, ?)", (desk, ticket.key)).rowcount > 0
-            _write(database, desk, ticket, replies, unread if noted else 0)
-        return noted
+            which = (desk, ticket.key)
+            row = database.execute("SELECT turn FROM to_read WHERE (desk, key) = (?, ?)", which).fetchone()
+            if row is not None and row[0] > turn:
+                return False
+            if not _write(database, desk, ticket, replies, unread if row is not None else 0, turn):
+                return False
+            database.execute("DELETE FROM to_read WHERE (desk, key) = (?, ?)", which)
+        return row is not None
 
     def _forget_to_read(self, desk: str, key: str) -> None:
         with self._open() as database:
@@ -194,29 +214,40 @@ class KnownTickets:
         with closing(sqlite3.connect(self._file, timeout=10)) as database, database:
             if not self._made:
                 database.executescript("PRAGMA journal_mode = WAL;" + SCHEMA)
+                for table in ("ticket", "to_read"):
+                    with suppress(sqlite3.OperationalError):  # it has one already
+                        database.execute(f"ALTER TABLE {table} ADD COLUMN turn INTEGER NOT NULL DEFAULT 0")
                 self._file.chmod(0o600)
                 self._made = True
             database.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is asked for again
             yield database
 
 
+def _next_turn(database: sqlite3.Connection) -> int:
+    return int(database.execute(
+        "INSERT INTO turn VALUES(1, 1) ON CONFLICT(one) DO UPDATE SET number = number + 1 RETURNING number"
+    ).fetchone()[0])  # fmt: skip
+
+
 def _write(
-    database: sqlite3.Connection, desk: str, ticket: OwnTicket, replies: tuple[Reply, ...] | None, unread: int
-) -> None:  # fmt: skip
+    database: sqlite3.Connection, desk: str, ticket: OwnTicket, replies: tuple[Reply, ...] | None, unread: int,
+    turn: int,
+) -> bool:  # fmt: skip
+    """False when what stands there was asked for later."""
     packed = msgspec.json.encode(replies) if replies is not None else None
     answers = [reply.written_at for reply in replies or () if not reply.mine and not reply.automatic]
     first = min(answers).isoformat() if answers else None
     solved = ticket.updated_at.isoformat() if ticket.state in OVER else None
-    database.execute(
-        """INSERT INTO ticket(desk, key, data, replies, unread, first_answer_at, solved_at, updated_at)
-        VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(desk, key) DO UPDATE SET
+    return database.execute(
+        """INSERT INTO ticket(desk, key, data, replies, unread, first_answer_at, solved_at, updated_at, turn)
+        VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(desk, key) DO UPDATE SET
         data = excluded.data, replies = coalesce(excluded.replies, replies), unread = unread + excluded.unread,
         first_answer_at = coalesce(first_answer_at, excluded.first_answer_at),
         solved_at = CASE WHEN excluded.solved_at IS NULL THEN NULL ELSE coalesce(solved_at, excluded.solved_at)
-        END, updated_at = excluded.updated_at""",
+        END, updated_at = excluded.updated_at, turn = excluded.turn WHERE turn <= excluded.turn""",
         (desk, ticket.key, msgspec.json.encode(ticket), packed, unread, first, solved,
-         ticket.updated_at.isoformat()),
-    )  # fmt: skip
+         ticket.updated_at.isoformat(), turn),
+    ).rowcount > 0  # fmt: skip
 
 
 _SELECT = """SELECT desk, data, unread, coalesce(json_array_length(replies), 0), first_answer_at, solved_at, score,

@@ -70,21 +70,21 @@ class Tickets(KnownTickets):
             changed, unseen = self._look(desk, inbox)
             if changed:
                 self._tell(TicketsChanged(desk))
-            fresh, waiting = list[Mine](), self._to_read(desk)
-            done = 0
-            for key, seen_at, was_over in waiting:
+            fresh = list[Mine]()
+            for key, seen_at, was_over in self._to_read(desk):
                 if time.monotonic() >= end_s:
                     break
                 added = self._read_in(desk, inbox, key, seen_at, was_over)
                 fresh += [added] if added is not None else []
-                done += 1
-            return Looked((*fresh, *self._look_after(desk, inbox, unseen)), changed, len(waiting) - done)
+            left = len(self._to_read(desk))
+            return Looked((*fresh, *self._look_after(desk, inbox, unseen)), changed, left)
 
     def _look(self, desk: str, inbox: Inbox) -> tuple[bool, list[Mine]]:
         """Whether the list has changed, and the open tickets which a look that did not bring all has left out."""
         with self._open() as database:
             row = database.execute("SELECT mark FROM desk WHERE name = ?", (desk,)).fetchone()
         mark = row[0] if row else ""
+        turn = self._turn()
         news = inbox.news(mark)
         changed = False
         for ticket in news.tickets:
@@ -99,7 +99,7 @@ class Tickets(KnownTickets):
             if known is not None or mark:  # else it is the first look ever: nothing of it is news
                 self._note_to_read(desk, ticket.key, known)
             if not alike:
-                self._keep(desk, ticket)
+                self._keep(desk, ticket, turn=turn)
         with self._open() as database:
             database.execute("INSERT OR REPLACE INTO desk VALUES(?, ?, ?)", (desk, news.mark, _now()))
             if news.more:
@@ -129,9 +129,10 @@ class Tickets(KnownTickets):
         for mine in unseen[:LOOKED_AFTER]:
             asked[(desk, mine.ticket.key)] = time.monotonic()
             self._note_to_read(desk, mine.ticket.key, mine)
-            (note,) = (note for note in self._to_read(desk) if note[0] == mine.ticket.key)
-            added = self._read_in(desk, inbox, *note)
-            fresh += [added] if added is not None else []
+            for note in self._to_read(desk):
+                if note[0] == mine.ticket.key:
+                    added = self._read_in(desk, inbox, *note)
+                    fresh += [added] if added is not None else []
         return tuple(fresh)
 
     def wait(self, desk: str, seconds: float, stopped: Callable[[], bool]) -> bool:
@@ -141,7 +142,7 @@ class Tickets(KnownTickets):
 
     def _read_in(self, desk: str, inbox: Inbox, key: str, seen_at: datetime | None, was_over: bool) -> Mine | None:
         """Keeps the conversation; the ticket when agents have written in it since, or it was solved."""
-        asked_s = time.monotonic()
+        asked_s, turn = time.monotonic(), self._turn()
         try:
             talk = inbox.conversation(key)
         except Gone:
@@ -153,7 +154,7 @@ class Tickets(KnownTickets):
         theirs = [r for r in talk.replies if not r.mine and not r.automatic and r.key not in old]
         new = [r for r in theirs if not seen_at or r.written_at > seen_at]
         solved = talk.ticket.state in OVER and not was_over
-        if not self._keep_read(desk, talk.ticket, talk.replies, len(new)) or not (new or solved):
+        if not self._keep_read(desk, talk.ticket, talk.replies, len(new), turn) or not (new or solved):
             return None
         self._tell(TicketNews(desk, talk.ticket, tuple(new), solved))
         return self.known(desk, key)
@@ -166,9 +167,10 @@ class Tickets(KnownTickets):
 
     def open(self, mine: Mine) -> tuple[Reply, ...]:
         """The conversation as the desk has it now. Raises: UploaderError."""
+        turn = self._turn()
         with self._inbox(mine.desk) as inbox:
             talk = inbox.conversation(mine.ticket.key)
-        self._keep_read(mine.desk, talk.ticket, talk.replies)
+        self._keep_read(mine.desk, talk.ticket, talk.replies, 0, turn)
         return talk.replies
 
     def fetch(self, mine: Mine, file: RemoteFile, folder: Path, progress: Progress = quiet) -> Path:
@@ -220,7 +222,7 @@ class Tickets(KnownTickets):
         if report.reply_to is not None:
             return
         if self.known(desk, ticket.key) is None:
-            self._keep(desk, ticket)
+            self._keep(desk, ticket, turn=0)
         with self._open() as database:
             own = (report.id, desk, ticket.key)
             database.execute("UPDATE ticket SET report_id = ? WHERE desk = ? AND key = ?", own)
