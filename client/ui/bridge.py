@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal, Slot
+from PySide6.QtCore import QObject, QRunnable, Qt, QThread, QThreadPool, Signal, SignalInstance, Slot
 
 from client.report import Event
 from client.session import Session
@@ -28,15 +29,25 @@ class Bridge(QObject):
         self._several.setMaxThreadCount(4)
         self._single.setMaxThreadCount(1)
         self.called.connect(_call, Qt.ConnectionType.QueuedConnection)
+        self._guard, self._closed = threading.Lock(), False
         self._stop = session.listen(self.tell) if session else lambda: None
 
     def tell(self, event: Event) -> None:
         """From any thread: the event reaches the windows on theirs."""
-        self.happened.emit(event)
+        self._send(self.happened, event)
 
     def later(self, call: Callable[[], object]) -> None:
         """From any thread: runs ``call`` on Qt's thread, soon."""
-        self.called.emit(call)
+        self._send(self.called, call)
+
+    def _send(self, signal: SignalInstance, what: object) -> None:
+        """Once it is closed, no other thread touches Qt any more, which may be coming down."""
+        if QThread.currentThread() is self.thread():
+            signal.emit(what)
+            return
+        with self._guard:
+            if not self._closed:
+                signal.emit(what)
 
     def background(
         self,
@@ -57,7 +68,10 @@ class Bridge(QObject):
         """Waits for what is at work, so that no change of a draft is cut off; False when some of it does not end."""
         self._stop()
         written = self._single.waitForDone(10_000)
-        return self._several.waitForDone(2_000) and written
+        ended = self._several.waitForDone(2_000) and written
+        with self._guard:
+            self._closed = True
+        return ended
 
 
 class _Work(QRunnable):

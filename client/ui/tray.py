@@ -6,7 +6,9 @@ import faulthandler
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -82,9 +84,21 @@ def run(paths: Paths) -> int:
         leave.append(tray.quit)
         _watch_crashes(session)
         code = app.exec()
-        if not tray.close():
-            os._exit(code)  # what waits for a dead mount must not see Python end under it
+        ended = tray.close()
+    if ended:
+        app.shutdown()  # hands to the desktop what was copied
+    _leave(code)
     return code
+
+
+def _leave(code: int) -> None:
+    """Ends the process as it stands: threads that still wait (for a dead mount, a silent server) would crash in the
+    middle of C++ when Python ended under them. Whatever is worth keeping is on disk by now."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, or none at all without a console
+            stream.flush()
+    os._exit(code)
 
 
 class Tray(QObject):
