@@ -14,6 +14,7 @@ from capture import CaptureError, NoDisplay, Region, open_desktop, png
 from capture.linux_x11 import X11Desktop, scale_of, straight
 from tests.capture.painting import Painter
 from tests.conftest import start_x_server, stop
+from tests.servers.process import wait_until
 
 
 def colour_of(pixels: np.ndarray) -> set[tuple[int, ...]]:
@@ -100,12 +101,11 @@ def test_windows_are_told_topmost_first_with_title_program_and_frame(desktop: X1
     painter.show(below)
     above = painter.window(600, 300, 250, 150, 0x222222, title="Above")
     painter.show(above)
+    expected = [("Above", "Painter"), ("Informe – ñandú 🦜", "Painter")]
+    told = lambda: [(window.title, window.program) for window in desktop.windows()]  # noqa: E731
+    wait_until(lambda: told() == expected, 30, "topmost first")
     found = desktop.windows()
-    assert [(window.title, window.program) for window in found] == [
-        ("Above", "Painter"),
-        ("Informe – ñandú 🦜", "Painter"),
-    ]
-    assert desktop.active_window() == found[0]
+    wait_until(lambda: desktop.active_window() == found[0], 30, "the topmost is active")
     # The frame that openbox draws lies around the 300 × 200 that we painted.
     window = found[1]
     assert window.width >= 300
@@ -129,10 +129,11 @@ def test_panels_minimised_windows_and_other_desktops_are_no_windows(
     painter.show(small)
     shown = painter.window(300, 300, 200, 200, 0x555555, title="Shown")
     painter.show(shown)
-    assert {"Minimised", "Shown"} == {window.title for window in desktop.windows()}
+    both = {"Minimised", "Shown"}
+    wait_until(lambda: {window.title for window in desktop.windows()} == both, 30, "both are managed, and nothing else")
     environment = {**os.environ, "DISPLAY": x_server}
-    subprocess.run(["xdotool", "windowminimize", "--sync", str(small)], env=environment, check=True, timeout=10)
-    assert [window.title for window in desktop.windows()] == ["Shown"]
+    subprocess.run(["xdotool", "windowminimize", "--sync", str(small)], env=environment, check=True, timeout=60)
+    wait_until(lambda: [window.title for window in desktop.windows()] == ["Shown"], 30, "one is minimised")
 
 
 def test_without_a_window_manager_windows_are_still_told(own_server: tuple[str, object]) -> None:

@@ -65,20 +65,20 @@ class Journey:
         stage = self.stage
         with self.step("the shop opens"):
             stage.browse(stage.open_shop(), "shop")
-            stage.window("Café Andino", 40)
-            button = wait_for(self._pay_button, 30, "the shop's pay button")
-            stage.still(15)
+            stage.window("Café Andino")
+            button = wait_for(self._pay_button, "the shop's pay button")
+            stage.still()
         with self.step("Testigo starts in the tray"):
             stage.start(sys.executable, "-m", "client", "tray")
-            wait_for(self._ping, 20, "Testigo")
+            wait_for(self._ping, "Testigo")
         with self.step("the checkout fails"):
             stage.click(*button)
-            error = wait_for(lambda: stage.find_color(PINK, 5000), 15, "the shop's error")
+            error = wait_for(lambda: stage.find_color(PINK, 5000), "the shop's error")
             stage.run("xdotool", "mousemove", "1700", "900")
             stage.still()
         self.error = error
         self.seen = stage.look("1-shop")
-        button = wait_for(self._pay_button, 5, "the pay button below the error")
+        button = wait_for(self._pay_button, "the pay button below the error")
         self._capture(error)
         self._mark()
         self._write()
@@ -95,7 +95,7 @@ class Journey:
         x, y, width, height = error
         with self.step("hot key to overlay"):
             stage.key("Print")
-            wait_for(self._overlay_shown, 5, "the overlay")
+            wait_for(self._overlay_shown, "the overlay")
         with self.step("a region around the error"):
             start, end = (x - 30, y - 90), (x + width + 30, y + height + 250)
             threading.Thread(target=lambda: (time_passes(0.35), stage.look("2-overlay"))).start()
@@ -150,7 +150,7 @@ class Journey:
         stage = self.stage
         with self.step(f"a recording of {RECORDED_S} s"):
             stage.key("ctrl+shift+g")
-            wait_for(self._overlay_shown, 5, "the overlay")
+            wait_for(self._overlay_shown, "the overlay")
             x, y = button
             stage.drag((x - 130, y - 45), (x + 150, y + 55))
             began = time.monotonic()
@@ -162,7 +162,7 @@ class Journey:
             stage.run("xdotool", "mousemove", str(x + 60), str(y + 30))
             time_passes(max(0.0, RECORDED_S + 0.3 - (time.monotonic() - began)))
             stage.key("ctrl+shift+g")
-            wait_for(lambda: self._attachments() >= 2, 20, "the recording in the report")
+            wait_for(lambda: self._attachments() >= 2, "the recording in the report")
 
     def _attach(self) -> None:
         """A file copied in a file manager is pasted into the report."""
@@ -181,7 +181,7 @@ class Journey:
             x, y, width, _ = stage.window("^Reportar un problema")
             stage.click(x + width // 2, y + 45)
             stage.key("ctrl+v")
-            wait_for(lambda: self._attachments() >= 3, 20, "the file in the report")
+            wait_for(lambda: self._attachments() >= 3, "the file in the report")
             stage.still()
             stage.look("6-report-complete")
 
@@ -189,7 +189,7 @@ class Journey:
         stage = self.stage
         with self.step("the diagnostics are reviewed"):
             stage.key("ctrl+Return")
-            stage.window("^Esto es lo que se enviar", 40)
+            stage.window("^Esto es lo que se enviar")
             stage.still()
             for _ in range(4):
                 stage.key("Down")
@@ -201,8 +201,8 @@ class Journey:
     def _wait_for_ticket(self) -> Path:
         desk = self.home / "data" / "desk"
         with self.step("the ticket is in the desk"):
-            ticket = wait_for(lambda: next(iter(sorted(desk.glob("T-*"))), None), 60, "the ticket")
-            wait_for((desk / "index.html").exists, 10, "the index")
+            ticket = wait_for(lambda: next(iter(sorted(desk.glob("T-*"))), None), "the ticket")
+            wait_for((desk / "index.html").exists, "the index")
         time_passes(0.6)
         self.stage.look("8-sent")
         return ticket
@@ -211,13 +211,13 @@ class Journey:
         stage = self.stage
         with self.step("an agent opens the desk"):
             index = stage.browse((ticket.parent / "index.html").as_uri(), "desk", (1500, 900))
-            stage.window("Tickets", 30)
-            stage.still(15)
+            stage.window("Tickets")
+            stage.still()
             stage.look("9-desk")
             index.terminate()
             stage.browse((ticket / "ticket.html").as_uri(), "ticket", (1500, 1000))
-            stage.window("T-000001", 30)
-            stage.still(15)
+            stage.window("T-000001")
+            stage.still()
             stage.look("10-ticket")
 
     def _other_windows(self) -> None:

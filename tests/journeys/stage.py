@@ -25,6 +25,8 @@ BARE_OPENBOX = (
     "<theme><name>Clearlooks</name></theme><keyboard></keyboard></openbox_config>"
 )
 """Debian's openbox takes the Print key for another program; ours leaves all keys free."""
+PATIENCE_S = 60.0
+"""How long is waited for what comes at once on a machine with nothing else to do."""
 
 
 class Trouble(Exception):
@@ -52,7 +54,7 @@ class Stage:
         for process in reversed(self._running):
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -112,7 +114,7 @@ class Stage:
         """The box (x, y, width, height) around everything of this colour; None when there is little of it."""
         return box_of(self.look(), bgr, least)
 
-    def window(self, title: str, wait_s: float = 15) -> tuple[int, int, int, int]:
+    def window(self, title: str, patience_s: float = PATIENCE_S) -> tuple[int, int, int, int]:
         """Waits for a visible window with this in its title; its x, y, width, height."""
 
         def found() -> tuple[int, int, int, int] | None:
@@ -130,9 +132,9 @@ class Stage:
                     return int(known["X"]), int(known["Y"]), int(known["WIDTH"]), int(known["HEIGHT"])
             return None
 
-        return wait_for(found, wait_s, f"the window “{title}”")
+        return wait_for(found, f"the window “{title}”", patience_s)
 
-    def still(self, wait_s: float = 15) -> None:
+    def still(self, patience_s: float = PATIENCE_S) -> None:
         """Waits until the screen does not change any more."""
         before = self.look()
 
@@ -143,7 +145,7 @@ class Stage:
             before = now
             return quiet
 
-        wait_for(same, wait_s, "a still screen")
+        wait_for(same, "a still screen", patience_s)
 
     # -- surroundings -----------------------------------------------------------------------------------------
 
@@ -185,9 +187,7 @@ class Stage:
         rules = self.folder / "openbox.xml"
         rules.write_text(BARE_OPENBOX)
         self.start("openbox", "--config-file", str(rules))
-        wait_for(
-            lambda: "window id" in self.run("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"), 10, "the window manager"
-        )
+        wait_for(lambda: "window id" in self.run("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"), "the window manager")
         self.run("xsetroot", "-solid", "#3b5a6b")
         self.start(
             "trayer", "--edge", "bottom", "--align", "right", "--widthtype", "request", "--height", "28",
@@ -230,12 +230,12 @@ def box_of(picture: Any, bgr: tuple[int, int, int], least: int = 200) -> tuple[i
     return int(xs.min()), int(ys.min()), int(xs.max() - xs.min()) + 1, int(ys.max() - ys.min()) + 1
 
 
-def wait_for(ask: Callable[[], T | None], wait_s: float, what: str) -> T:
+def wait_for(ask: Callable[[], T | None], what: str, patience_s: float = PATIENCE_S) -> T:
     """Asks until the answer is true. Raises: Trouble when it never is."""
-    pause, end = threading.Event(), time.monotonic() + wait_s
+    pause, end = threading.Event(), time.monotonic() + patience_s
     while time.monotonic() < end:
         answer = ask()
         if answer:
             return answer
         pause.wait(0.05)
-    raise Trouble(f"waited {wait_s} s for {what}")
+    raise Trouble(f"waited {patience_s} s for {what}")

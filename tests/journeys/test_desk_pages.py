@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.stage import Stage, wait_for
+from tests.journeys.stage import Stage
 from tests.uploader.desk_suite import attachment, make_ticket
 from uploader.desks.folder import FolderDesk
 from uploader.journal import MemoryJournal
@@ -47,14 +47,14 @@ def index(tmp_path: Path) -> Path:
 def test_the_first_ticket_is_the_one_looked_for(stage: Stage, index: Path, keys: list[str], expected: str) -> None:
     browser = stage.browse(index.as_uri(), f"desk-{len(keys)}", (1400, 800))
     try:
-        stage.window("Tickets", 30)
-        stage.still(10)
+        stage.window("Tickets")
+        stage.still()
         if keys:
             stage.key(*keys)
         stage.key(*["Tab"] * (HEADS + 1), "Return")
-        stage.window(expected, 10)
+        stage.window(expected)
         stage.key("alt+Left")
-        wait_for(lambda: stage.window("Tickets", 5), 5, "the way back")
+        stage.window("Tickets")
     finally:
         browser.terminate()
-        browser.wait(10)
+        browser.wait()

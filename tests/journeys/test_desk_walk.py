@@ -56,10 +56,10 @@ class Walk:
     def __init__(self, user: User, titles: Titles) -> None:
         self.user, self.stage, self.titles = user, user.stage, titles
 
-    def at_front(self, title: str, wait_s: float = 15) -> tuple[int, int, int, int]:
+    def at_front(self, title: str) -> tuple[int, int, int, int]:
         """Waits until this window has the keyboard and stands still; its x, y, width, height."""
-        self.stage.window(f"^{title}", wait_s)
-        wait_for(lambda: self.user.active().startswith(title), wait_s, f"“{title}” at the front")
+        self.stage.window(f"^{title}")
+        wait_for(lambda: self.user.active().startswith(title), f"“{title}” at the front")
         self.stage.still()
         return self.stage.window(f"^{title}")
 
@@ -69,11 +69,11 @@ class Walk:
         return int(near.sum()) > 20
 
     def gone(self, title: str) -> None:
-        wait_for(lambda: not self.user.sees(f"^{title}"), 10, f"the end of “{title}”")
+        wait_for(lambda: not self.user.sees(f"^{title}"), f"the end of “{title}”")
 
     def choose(self, from_below: int, title: str) -> tuple[int, int, int, int]:
         """An entry of the tray's menu."""
-        x, y, width, height = wait_for(self.user.icon, 10, "the icon in the tray")
+        x, y, width, height = wait_for(self.user.icon, "the icon in the tray")
         self.stage.click(x + width // 2, y + height // 2, 3)
         self.stage.still()
         self.stage.key(*["Up"] * from_below, "Return")
@@ -105,16 +105,16 @@ class Walk:
         _, _, _, small = self.at_front(self.titles.connect)
         self.stage.type(address)
         self.stage.key("Return")
-        wait_for(lambda: self.stage.window(f"^{self.titles.connect}")[3] > 1.5 * small, 20, "a desk that is recognised")
+        wait_for(lambda: self.stage.window(f"^{self.titles.connect}")[3] > 1.5 * small, "a desk that is recognised")
         self.stage.still()
         self.write(*fields)
         self.stage.key("Return")
-        wait_for(lambda: self.sees(RED), 20, "a line that says what is wrong")
+        wait_for(lambda: self.sees(RED), "a line that says what is wrong")
         self.stage.still()
         self.stage.type(secret)
         self.stage.key("Return")
-        wait_for(lambda: self.sees(GREEN), 20, "the way to the help desk")
-        wait_for(lambda: not self.sees(RED), 20, "a way without faults")
+        wait_for(lambda: self.sees(GREEN), "the way to the help desk")
+        wait_for(lambda: not self.sees(RED), "a way without faults")
         self.stage.still()
         self.stage.key("Return")
         self.gone(self.titles.connect)
@@ -131,16 +131,16 @@ class Walk:
     def send(self) -> dict[str, bytes]:
         """What leaves is shown once more; the files that left."""
         self.stage.key("ctrl+Return")
-        self.at_front(self.titles.review, 40)
+        self.at_front(self.titles.review)
         self.stage.key("Return")
         self.gone(self.titles.report)
-        self.stage.window(f"^{self.titles.sent}", 30)
+        self.stage.window(f"^{self.titles.sent}")
         (sent,) = (self.user.paths.data / "sent").iterdir()
         return {file.name: file.read_bytes() for file in (sent / "files").iterdir()}
 
     def open_news(self) -> tuple[int, int, int, int]:
         """By a click at the notification, which comes by itself."""
-        x, y, width, height = self.stage.window(self.titles.answered, 30)
+        x, y, width, height = self.stage.window(self.titles.answered)
         self.stage.click(x + width // 2, y + height * 3 // 4)
         return self.at_front(self.titles.tickets)
 
@@ -163,10 +163,10 @@ class Walk:
 
     def rate(self) -> None:
         """Four stars and a comment, as soon as it is asked for."""
-        self.stage.window(f"^{self.titles.replied}$", 20)
+        self.stage.window(f"^{self.titles.replied}$")
         self.stage.key("F5")
-        wait_for(lambda: known_of(self.user)["state"] == "solved", 30, "the news that it is solved")
-        wait_for(lambda: self.sees(GREEN), 20, "that it is solved")
+        wait_for(lambda: known_of(self.user)["state"] == "solved", "the news that it is solved")
+        wait_for(lambda: self.sees(GREEN), "that it is solved")
         self.stage.still()
         self.stage.key("shift+Tab", "shift+Tab", "shift+Tab", "space")
         self.stage.type(COMMENT)
@@ -204,7 +204,7 @@ def test_request_tracker_by_keys_alone_in_spanish(person: User, rt: RtServer) ->
     rt.ask("POST", f"ticket/{ticket['id']}/correspond", {"Content": QUESTION, "ContentType": "text/plain"})
     walk.choose(5, walk.titles.tickets)
     walk.reply_by_keys()
-    wait_for(lambda: said(rt, ticket["id"]) == 2, 20, "the answer at the help desk")
+    wait_for(lambda: said(rt, ticket["id"]) == 2, "the answer at the help desk")
     rt.ask("PUT", f"ticket/{ticket['id']}", {"Status": "resolved"})
     walk.rate()
     check_rating(person)
@@ -226,7 +226,7 @@ def test_an_e_mail_desk_by_keys_and_mouse_in_english(person: User, mail: MailSer
     assert {name: held.get(name) for name in sent} == sent
     mail.deliver("ana@desk.test", answer(ticket["Message-ID"], f"Re: [#77] {SUBJECT}", f"<p>{QUESTION}</p>"))
     walk.reply_by_mouse(walk.open_news())
-    wait_for(lambda: len(written(mail)) == 1, 20, "the answer at the help desk")
+    wait_for(lambda: len(written(mail)) == 1, "the answer at the help desk")
     mail.deliver("ana@desk.test", answer(ticket["Message-ID"], f"[#77] Resuelto: {SUBJECT}", "<p>Listo</p>"))
     walk.rate()
     check_rating(person)

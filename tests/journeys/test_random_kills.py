@@ -42,7 +42,7 @@ def play(user: User, story: Story, over: threading.Event) -> None:
             "wish": {"mode": "region", "rect": [200, 200, 900, 600]}, "output": "", "edit": True, "copy": False,
         }, wait_s=10)  # fmt: skip
         x, y, width, height = stage.window("^Capture", 5)
-        wait_for(lambda: user.active().startswith("Capture"), 3, "the editor")
+        wait_for(lambda: user.active().startswith("Capture"), "the editor", 3)
         story.note("picture")
         stage.key("a")
         for number in range(3):
@@ -51,14 +51,14 @@ def play(user: User, story: Story, over: threading.Event) -> None:
             story.note("marks", number + 1)
         stage.key("ctrl+Return")
         stage.window("^Report a problem", 5)
-        wait_for(lambda: user.active().startswith("Report"), 3, "the form")
+        wait_for(lambda: user.active().startswith("Report"), "the form", 3)
         for end in range(6, len(SUBJECT) + 6, 6):
             stage.type(SUBJECT[end - 6 : end])
             story.note("letters", min(end, len(SUBJECT)))
         stage.key("ctrl+Return")
         stage.window("^This is what", 5)
         stage.key("Return")
-        wait_for(lambda: not user.drafts(), 3, "the hand-over")
+        wait_for(lambda: not user.drafts(), "the hand-over", 3)
         story.note("handed over")
     except (Trouble, subprocess.CalledProcessError, OSError, TimeoutError, IndexError):
         if not over.is_set():
@@ -111,6 +111,6 @@ def test_killed_at_random_moments_nothing_older_than_a_second_is_lost(user: User
         for draft in drafts:
             session.discard(draft)
     user.start()
-    wait_for(lambda: not user.asked("outbox")["deliveries"], 20, "an empty outbox")
+    wait_for(lambda: not user.asked("outbox")["deliveries"], "an empty outbox", 20)
     reports = [ticket["report_id"] for ticket in user.tickets()]
     assert len(reports) == len(set(reports)) == handed_over, f"seed {seed}"

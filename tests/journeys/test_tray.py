@@ -14,7 +14,7 @@ import pytest
 
 from client.ui.instance import ask
 from tests.journeys.conftest import own_environment
-from tests.journeys.stage import ROOT, Stage, wait_for
+from tests.journeys.stage import PATIENCE_S, ROOT, Stage, wait_for
 from tests.journeys.user import User, frames_of
 
 HOLD_A_KEY = """
@@ -30,8 +30,8 @@ def edit(user: User) -> tuple[int, int, int, int]:
     """Opens the editor with a part of the screen; where its window is."""
     user.testigo("capture", "region", "--rect", "100,100,800,600", "--edit")
     found = user.stage.window("^Capture")
-    wait_for(lambda: user.active().startswith("Capture"), 5, "the editor at the front")
-    wait_for(lambda: user.drafts() and user.drafts()[0]["attachments"], 5, "the picture in a draft")
+    wait_for(lambda: user.active().startswith("Capture"), "the editor at the front")
+    wait_for(lambda: user.drafts() and user.drafts()[0]["attachments"], "the picture in a draft")
     return found
 
 
@@ -47,7 +47,7 @@ def draw_arrow(user: User, editor: tuple[int, int, int, int], number: int = 0) -
 
 def test_the_icon_docks_in_the_tray_host(user: User) -> None:
     user.start()
-    x, y, width, height = wait_for(user.icon, 5, "the icon in the tray")
+    x, y, width, height = wait_for(user.icon, "the icon in the tray")
     assert width >= 16 and height >= 16
     panel = user.stage.look()[y : y + height, x : x + width]
     assert panel.std() > 5  # something is drawn there
@@ -59,18 +59,18 @@ def test_a_second_start_hands_over_and_brings_the_first_to_the_front(user: User)
     assert second.returncode == 0
     user.stage.window("^Report a problem")
     user.stage.run("xdotool", "search", "--name", "^Report a problem", "windowminimize", "%@")
-    wait_for(lambda: not user.sees("^Report a problem"), 5, "the minimised form")
+    wait_for(lambda: not user.sees("^Report a problem"), "the minimised form")
     assert user.testigo("tray").returncode == 0
-    wait_for(lambda: user.active().startswith("Report a problem"), 5, "the form at the front")
+    wait_for(lambda: user.active().startswith("Report a problem"), "the form at the front")
     assert first.poll() is None
     assert len(user.drafts()) == 1
 
 
 def test_of_two_started_at_once_one_stays(user: User) -> None:
     both = [user.launch(), user.launch()]
-    wait_for(lambda: any(one.poll() is not None for one in both), 15, "one that hands over")
+    wait_for(lambda: any(one.poll() is not None for one in both), "one that hands over")
     assert sorted(str(one.poll()) for one in both) == ["0", "None"]
-    wait_for(user.answers, 5, "the other")
+    wait_for(user.answers, "the other")
 
 
 def test_without_a_tray_host_a_window_opens(x_server: str, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_without_a_tray_host_a_window_opens(x_server: str, tmp_path: Path) -> No
             _, _, width, height = bare.window("^Testigo$")
             assert (width, height) < (700, 900)
             running.terminate()
-            assert running.wait(10) == 0
+            assert running.wait(PATIENCE_S) == 0
         finally:
             user.leave()
 
@@ -104,9 +104,9 @@ def test_the_tray_takes_the_pictures_that_the_command_line_wants(user: User, tmp
 def test_a_region_dragged_for_the_command_line_becomes_the_last_one(user: User, tmp_path: Path) -> None:
     user.start()
     caller = user.launch("capture", "region", "-o", str(tmp_path / "a.png"), "--json")
-    wait_for(user.overlay, 8, "the overlay")
+    wait_for(user.overlay, "the overlay")
     user.stage.drag((300, 300), (500, 420))
-    assert caller.wait(10) == 0
+    assert caller.wait(PATIENCE_S) == 0
     region = user.asked("capture", "last", "-o", str(tmp_path / "b.png"))["files"][0]
     assert abs(region["width"] - 200) <= 2 and abs(region["height"] - 120) <= 2
     assert (tmp_path / "a.png").stat().st_size > 50
@@ -115,9 +115,9 @@ def test_a_region_dragged_for_the_command_line_becomes_the_last_one(user: User, 
 def test_escape_cancels_what_the_command_line_wanted(user: User, tmp_path: Path) -> None:
     user.start()
     caller = user.launch("capture", "region", "-o", str(tmp_path / "a.png"))
-    wait_for(user.overlay, 8, "the overlay")
+    wait_for(user.overlay, "the overlay")
     user.stage.key("Escape")
-    assert caller.wait(10) == 130
+    assert caller.wait(PATIENCE_S) == 130
     assert not (tmp_path / "a.png").exists()
     assert not user.overlay()
 
@@ -169,7 +169,7 @@ def test_words_that_name_no_key_leave_the_other_keys_working(user: User) -> None
 def start_recording(user: User) -> None:
     user.freeze("ctrl+shift+g")
     user.stage.drag((200, 200), (600, 500))
-    wait_for(lambda: list(user.paths.recordings.glob("*.part.mp4")), 8, "the recording on disk")
+    wait_for(lambda: list(user.paths.recordings.glob("*.part.mp4")), "the recording on disk")
 
 
 def move_pointer(user: User, seconds: float) -> None:
@@ -197,7 +197,7 @@ def test_the_key_that_starts_a_recording_stops_it_too(user: User) -> None:
     move_pointer(user, 1)
     user.stage.key("ctrl+shift+g")
     user.stage.window("^Report a problem")
-    wait_for(lambda: user.drafts()[0]["attachments"], 5, "the film in the report")
+    wait_for(lambda: user.drafts()[0]["attachments"], "the film in the report")
     assert not list(user.paths.recordings.iterdir())
 
 
@@ -222,12 +222,12 @@ def test_told_to_end_it_ends_cleanly_with_everything_on_disk(user: User, number:
     running = user.start()
     user.testigo("tray")
     user.stage.window("^Report a problem")
-    wait_for(lambda: user.active().startswith("Report"), 5, "the form at the front")
+    wait_for(lambda: user.active().startswith("Report"), "the form at the front")
     user.stage.type("the printer burns")
     editor = edit(user)
     draw_arrow(user, editor)
     os.kill(running.pid, number)
-    _, words = running.communicate(timeout=10)
+    _, words = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 0
     assert words == ""
     (draft,) = user.drafts()
@@ -243,7 +243,7 @@ def test_told_to_end_while_it_records_it_keeps_the_film(user: User) -> None:
     start_recording(user)
     move_pointer(user, 1)
     running.terminate()
-    assert running.wait(15) == 0
+    assert running.wait(PATIENCE_S) == 0
     (film,) = user.paths.data.glob("drafts/*/files/*.mp4")
     assert frames_of(film) >= 5
 
@@ -265,12 +265,12 @@ def test_words_typed_without_a_pause_are_on_disk_while_the_typing_goes_on(user: 
     user.start()
     user.testigo("tray")
     user.stage.window("^Report a problem")
-    wait_for(lambda: user.active().startswith("Report"), 5, "the form at the front")
+    wait_for(lambda: user.active().startswith("Report"), "the form at the front")
     text = "a long sentence without any pause between its many letters, as some people type them"
     typing = subprocess.Popen(["xdotool", "type", "--delay", "40", text], env=user.environment)
-    wait_for(lambda: len(user.drafts()[0]["summary"]) > 10, 5, "the first words on disk")
+    wait_for(lambda: len(user.drafts()[0]["summary"]) > 10, "the first words on disk")
     assert typing.poll() is None
-    typing.wait(10)
+    typing.wait(PATIENCE_S)
 
 
 # -- reports on their way ---------------------------------------------------------------------------------------
@@ -280,7 +280,7 @@ def test_a_report_of_the_command_line_is_sent_by_the_running_tray(user: User) ->
     user.start()
     queued = user.testigo("report", "--summary", "Ñandú 🐦", "--json")
     assert queued.returncode == 0
-    wait_for(user.tickets, 5, "the ticket")
+    wait_for(user.tickets, "the ticket")
     assert [ticket["subject"] for ticket in user.tickets()] == ["Ñandú 🐦"]
     user.told("Sent as T-000001")
 
@@ -294,7 +294,7 @@ def test_a_desk_that_was_away_gets_the_report_when_it_is_back(user: User, tmp_pa
     (waiting,) = user.asked("outbox")["deliveries"]
     assert (waiting["state"], waiting["attempts"]) == ("queued", 1)
     desk.mkdir()
-    wait_for(lambda: list(desk.glob("T-*")), 30, "the ticket")  # it is tried again after ten seconds
+    wait_for(lambda: list(desk.glob("T-*")), "the ticket")  # it is tried again after ten seconds
     user.told("Sent as T-000001")
     assert len(list(desk.glob("T-*"))) == 1
 

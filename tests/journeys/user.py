@@ -11,7 +11,7 @@ from typing import Any
 
 from client.paths import open_paths
 from client.ui.instance import ask
-from tests.journeys.stage import ROOT, Stage, wait_for
+from tests.journeys.stage import PATIENCE_S, ROOT, Stage, wait_for
 
 OVERLAY = "WIDTH=1920\nHEIGHT=1080"
 
@@ -41,7 +41,7 @@ class User:
     def start(self) -> subprocess.Popen[str]:
         """The tray, once it answers and has done what it does after its start."""
         running = self.launch()
-        wait_for(self.answers, 15, "the tray")
+        wait_for(self.answers, "the tray")
         return running
 
     def answers(self) -> bool:
@@ -49,7 +49,9 @@ class User:
 
     def testigo(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "client", *words]
-        return subprocess.run(command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S
+        )
 
     def asked(self, *words: str) -> dict[str, Any]:
         """The JSON that ``testigo … --json`` printed."""
@@ -63,11 +65,9 @@ class User:
 
     # -- windows ----------------------------------------------------------------------------------------------
 
-    def told(self, title: str, wait_s: float = 10) -> None:
+    def told(self, title: str) -> None:
         """Waits for a notification with this title."""
-        wait_for(
-            lambda: self._windows("--onlyvisible", "--name", f"^{re.escape(title)}"), wait_s, f"the words “{title}”"
-        )
+        wait_for(lambda: self._windows("--onlyvisible", "--name", f"^{re.escape(title)}"), f"the words “{title}”")
 
     def sees(self, title: str) -> bool:
         return bool(self._windows("--onlyvisible", "--name", title))
@@ -83,7 +83,7 @@ class User:
     def freeze(self, *keys: str) -> None:
         """Presses the keys, and waits for the overlay."""
         self.stage.key(*keys)
-        wait_for(self.overlay, 5, "the overlay")
+        wait_for(self.overlay, "the overlay")
 
     def active(self) -> str:
         """The title of the window that has the keyboard."""
