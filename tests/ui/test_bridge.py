@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication
 from client.ui.bridge import Bridge
 
 
-def test_once_it_is_closed_no_other_thread_reaches_qt(qapp: QApplication) -> None:
+def test_once_it_is_closed_no_other_thread_reaches_qt(app: QApplication) -> None:
     bridge, came = Bridge(), list[str]()
     on_its_way, over = threading.Event(), threading.Event()
 
