@@ -8,7 +8,7 @@ from typing import Any
 from uploader.body import read
 from uploader.inbox import RemoteFile, Reply
 from uploader.plain_text import plain_text
-from uploader.rest import Rest, moment, text_in
+from uploader.rest import Rest, moment, size_in, text_in
 
 PAGE = 50
 """Source: OpenAPI description, "Default: 50"."""
@@ -51,7 +51,7 @@ def field_in(item: Mapping[str, Any], name: str) -> str:
 
 
 def file_in(item: Mapping[str, Any]) -> RemoteFile:
-    return RemoteFile(text_in(item, "_links", "content"), text_in(item, "filename"), item.get("size"),
+    return RemoteFile(text_in(item, "_links", "content"), text_in(item, "filename"), size_in(item, "size"),
                       text_in(item, "mimeType"))  # fmt: skip
 
 

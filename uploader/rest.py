@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -135,6 +136,12 @@ def text_in(found: Mapping[str, Any], *keys: str) -> str:
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
     return "" if value is None or isinstance(value, dict | list) else str(value)
+
+
+def size_in(found: Mapping[str, Any], *keys: str) -> int | None:
+    """The number of bytes under a path of keys; None for what is none: nobody breaks off for a size."""
+    told = text_in(found, *keys)
+    return int(told) if re.fullmatch("[0-9]{1,15}", told) else None
 
 
 def objects_in(found: Mapping[str, Any], *keys: str) -> list[dict[str, Any]]:

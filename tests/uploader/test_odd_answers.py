@@ -87,6 +87,19 @@ def test_a_moment_that_cannot_be_is_none(text: str | None) -> None:
     assert moment(text).year == 1970
 
 
+@pytest.mark.parametrize("size", ["lots", -5, None, 10**30, 1.5, True, [1], "²", "0x10"])
+def test_a_size_that_cannot_be_breaks_no_conversation(odd: Odd, size: object) -> None:
+    file = {"id": 1, "filename": "a.txt", "filesize": size, "created_on": "2026-11-30T10:00:00Z"}
+    detail = {"property": "attachment", "name": "1"}
+    written = {"id": 2, "created_on": "2026-11-30T10:00:00Z", "notes": "Mira", "details": [detail]}
+    issue = {"id": 1, "subject": "x", "journals": [written], "attachments": [file]}
+    odd.told = Told(200, {"issue": issue, "user": {"id": 1, "login": "a"}})
+    files = [
+        held for reply in Redmine(url=odd.url, key=X, project="p").conversation("1").replies for held in reply.files
+    ]
+    assert [(held.name, held.size_bytes) for held in files] == [("a.txt", None)]
+
+
 def test_a_request_that_changes_something_and_is_led_elsewhere_may_have_been_done(odd: Odd) -> None:
     odd.told = Told(302, b"", {"Location": "http://hotel.example/login"})
     with Wire() as wire:

@@ -33,7 +33,7 @@ from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, Ne
 from uploader.journal import Journal
 from uploader.plain_text import tidy
 from uploader.remote import RemoteDesk, demand_mail, http_address, late_links, newer_than, subject_of, telling
-from uploader.rest import Rest, moment, said, text_in
+from uploader.rest import Rest, moment, said, size_in, text_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Attachment, DeskAbilities, Progress, SharedFile, Ticket, TicketRef
@@ -178,7 +178,7 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
     def _attached(self, rest: Rest, number: str, cargo: Cargo, file: Attachment) -> str | None:
         for entry in self._entries(rest, number):
             for held in entry.get("followupattachment_set", []):
-                if (text_in(held, "filename"), held.get("size")) == (cargo.name(file), file.size_bytes):
+                if (text_in(held, "filename"), size_in(held, "size")) == (cargo.name(file), file.size_bytes):
                     return text_in(held, "id")
         return None
 
@@ -246,7 +246,9 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
     def _reply(self, entry: Mapping[str, Any], *, first: bool) -> Reply:
         text = _read(text_in(entry, "comment"))
         files = tuple(
-            RemoteFile(text_in(held, "file"), text_in(held, "filename"), held.get("size"), text_in(held, "mime_type"))
+            RemoteFile(
+                text_in(held, "file"), text_in(held, "filename"), size_in(held, "size"), text_in(held, "mime_type")
+            )
             for held in entry.get("followupattachment_set", [])
         )
         mine = first or re.search(r"^Testigo \d{8}-\d{6}-", text, re.MULTILINE) is not None

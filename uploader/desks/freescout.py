@@ -53,7 +53,7 @@ from uploader.remote import (
     pairs,
     subject_of,
 )
-from uploader.rest import Rest, moment, paged, said, text_in
+from uploader.rest import Rest, moment, paged, said, size_in, text_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Choice, DeskAbilities, Limits, Progress, Ticket, TicketRef
@@ -344,7 +344,9 @@ def _reply(entry: Mapping[str, Any]) -> Reply:
     person = ("createdBy",) if isinstance(entry.get("createdBy"), dict) else ("customer",)
     author = " ".join(filter(None, (text_in(entry, *person, "firstName"), text_in(entry, *person, "lastName"))))
     files = tuple(
-        RemoteFile(text_in(file, "fileUrl"), text_in(file, "fileName"), file.get("size"), text_in(file, "mimeType"))
+        RemoteFile(
+            text_in(file, "fileUrl"), text_in(file, "fileName"), size_in(file, "size"), text_in(file, "mimeType")
+        )
         for file in _embedded(entry, "attachments")
     )
     return Reply(text_in(entry, "id"), author or text_in(entry, *person, "email"), entry.get("type") == "customer",

@@ -35,7 +35,7 @@ from uploader.inbox import (
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import MOST_OWN, RemoteDesk, demand_mail, http_address, mail_of, name_of, number_in, subject_of
-from uploader.rest import Rest, moment, paged, said, text_in, time_in
+from uploader.rest import Rest, moment, paged, said, size_in, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import DeskAbilities, Limits, Progress, Ticket, TicketRef
@@ -320,7 +320,7 @@ def _flat(asked: Mapping[str, object]) -> Iterable[tuple[str, str]]:
 
 def _files(item: Mapping[str, Any]) -> tuple[RemoteFile, ...]:
     return tuple(
-        RemoteFile(text_in(file, "attachment_url"), text_in(file, "name"), file.get("size"),
+        RemoteFile(text_in(file, "attachment_url"), text_in(file, "name"), size_in(file, "size"),
                    text_in(file, "content_type"))
         for file in item.get("attachments") or [] if isinstance(file, dict)
     )  # fmt: skip

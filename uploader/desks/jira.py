@@ -37,7 +37,7 @@ from uploader.jira_words import FREELY, api, field_in, file_in, pages_of, reply_
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import MOST_OWN, RemoteDesk, http_address, late_links, subject_of, telling
-from uploader.rest import Rest, moment, said, text_in
+from uploader.rest import Rest, moment, said, size_in, text_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Attachment, Choice, DeskAbilities, Limits, Progress, SharedFile, Ticket, TicketRef
@@ -205,7 +205,7 @@ class JiraServiceManagement(RemoteDesk, Inbox, Library):
 
         def find() -> str | None:
             nonlocal missing
-            have = {(text_in(item, "filename"), item.get("size"))
+            have = {(text_in(item, "filename"), size_in(item, "size"))
                     for item in pages_of(rest, f"request/{key}/attachment")}  # fmt: skip
             left = [file for file in cargo.files if (cargo.name(file), file.size_bytes) not in have]
             missing = cargo.only(left)

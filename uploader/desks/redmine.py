@@ -22,7 +22,7 @@ from uploader.errors import AuthFailed, FieldWanted, FileRefused, InvalidField, 
 from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
 from uploader.remote import MOST_OWN, RemoteDesk, http_address, pairs, subject_of
-from uploader.rest import Rest, moment, objects_in, paged, said, text_in, time_in
+from uploader.rest import Rest, moment, objects_in, paged, said, size_in, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Attachment, Choice, DeskAbilities, Limits, Markup, Progress, Ticket, TicketRef
@@ -379,7 +379,7 @@ def _no_project(project: str) -> errors.UploaderError:
 
 
 def _file(item: Mapping[str, Any]) -> RemoteFile:
-    return RemoteFile(text_in(item, "id"), text_in(item, "filename"), item.get("filesize"),
+    return RemoteFile(text_in(item, "id"), text_in(item, "filename"), size_in(item, "filesize"),
                       text_in(item, "content_type"))  # fmt: skip
 
 

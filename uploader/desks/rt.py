@@ -37,7 +37,7 @@ from uploader.inbox import (
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import RemoteDesk, demand_mail, http_address, number_in, subject_of
-from uploader.rest import Rest, moment, objects_in, said, text_in, time_in
+from uploader.rest import Rest, moment, objects_in, said, size_in, text_in, time_in
 from uploader.rt_words import PAGE, content_of, kept_type, pages
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
@@ -233,7 +233,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
 
     def _look_whole(self, rest: Rest, number: str, cargo: Cargo) -> str:
         """RT may be set up to cut or drop large files, and answers 201 all the same."""
-        have = sorted(int(text_in(part, "ContentLength") or 0) for part in self._first_parts(rest, number))
+        have = sorted(size_in(part, "ContentLength") or 0 for part in self._first_parts(rest, number))
         for file in sorted(cargo.files, key=lambda file: -file.size_bytes):
             if file.size_bytes and file.size_bytes not in have:
                 raise TooLarge(
@@ -313,7 +313,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             text = content_of(rest, text_in(chosen, "id")).decode("utf-8", "replace")
             text = tidy(text) if chosen is plain else plain_text(text)
         files = tuple(
-            RemoteFile(text_in(p, "id"), text_in(p, "Filename"), int(text_in(p, "ContentLength") or 0),
+            RemoteFile(text_in(p, "id"), text_in(p, "Filename"), size_in(p, "ContentLength"),
                        text_in(p, "ContentType"))
             for p in own if text_in(p, "Filename")
         )  # fmt: skip

@@ -36,7 +36,7 @@ from uploader.journal import Journal
 from uploader.oauth import Client
 from uploader.plain_text import tidy
 from uploader.remote import demand_mail, http_address, late_links, mail_of, name_of, once_unseen, subject_of, telling
-from uploader.rest import Rest, moment, said, text_in
+from uploader.rest import Rest, moment, said, size_in, text_in
 from uploader.seen import Seen
 from uploader.setting import setting
 from uploader.signed_in_desk import SignedInDesk, SignedInRest
@@ -233,8 +233,9 @@ class Salesforce(SignedInDesk, Inbox):
                 f"ContentDocument.CreatedDate"  # fmt: skip
         rows = self._query(rest, names, "ContentDocumentLink", f"LinkedEntityId = '{_id(key)}'")
         files = [row.get("ContentDocument") or {} for row in rows]
-        return [(RemoteFile(text_in(file, "LatestPublishedVersionId"), text_in(file, "Title"), file.get("ContentSize")),
-                 text_in(file, "CreatedById"), text_in(file, "CreatedDate")) for file in files]  # fmt: skip
+        return [(RemoteFile(text_in(file, "LatestPublishedVersionId"), text_in(file, "Title"),
+                            size_in(file, "ContentSize")), text_in(file, "CreatedById"), text_in(file, "CreatedDate"))
+                for file in files]  # fmt: skip
 
     def _query(self, rest: Rest, names: str, table: str, where: str) -> list[dict[str, Any]]:
         """Source: "Query" (REST API): what does not fit comes by ``nextRecordsUrl``."""

@@ -35,7 +35,7 @@ from uploader.journal import Journal
 from uploader.oauth import Client, error_in
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import MOST_OWN, PRIORITIES, ask_the_person, http_address, late_links, subject_of, telling
-from uploader.rest import Rest, moment, objects_in, paged, text_in, time_in
+from uploader.rest import Rest, moment, objects_in, paged, size_in, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import setting
 from uploader.signed_in_desk import SignedInDesk, SignedInRest
@@ -241,7 +241,7 @@ class ServiceNow(SignedInDesk, Inbox, Library):
         query = {"sysparm_query": f"table_sys_id={key}^ORDERBYsys_created_on", "sysparm_limit": "500"}
         rows = _rows(rest.read("GET", "now/attachment", query=query))
         return [
-            (RemoteFile(text_in(row, "sys_id"), text_in(row, "file_name"), int(text_in(row, "size_bytes") or 0),
+            (RemoteFile(text_in(row, "sys_id"), text_in(row, "file_name"), size_in(row, "size_bytes"),
                         text_in(row, "content_type")), text_in(row, "sys_created_by"), text_in(row, "sys_created_on"))
             for row in rows
         ]  # fmt: skip

@@ -30,7 +30,7 @@ from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket,
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import RemoteDesk, http_address, subject_of
-from uploader.rest import Rest, moment, said, text_in, time_in
+from uploader.rest import Rest, moment, said, size_in, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import DeskAbilities, Limits, Progress, Ticket, TicketRef
@@ -263,7 +263,7 @@ def _reply(entry: Mapping[str, Any], key: str, me: str) -> Reply:
     number, body = text_in(entry, "id"), text_in(entry, "body")
     files = tuple(
         RemoteFile(f"{key}/{number}/{text_in(item, 'id')}", text_in(item, "filename"),
-                   int(text_in(item, "size")) if text_in(item, "size").isdecimal() else None,
+                   size_in(item, "size"),
                    text_in(item, "preferences", "Mime-Type"))
         for item in entry.get("attachments") or [] if isinstance(item, dict)
     )  # fmt: skip

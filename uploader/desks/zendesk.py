@@ -46,7 +46,7 @@ from uploader.journal import Journal
 from uploader.oauth import Client
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import MOST_OWN, demand_mail, http_address, name_of, number_in, once_unseen, subject_of
-from uploader.rest import Rest, moment, objects_in, paged, said, text_in, time_in
+from uploader.rest import Rest, moment, objects_in, paged, said, size_in, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import setting
 from uploader.signed_in_desk import SignedInDesk, SignedInRest
@@ -391,7 +391,7 @@ def _words(answer: Answer) -> str:
 def _reply(entry: Mapping[str, Any], me: str) -> Reply:
     author, html = text_in(entry, "author_id"), text_in(entry, "html_body")
     files = tuple(
-        RemoteFile(text_in(item, "content_url"), text_in(item, "file_name"), item.get("size"),
+        RemoteFile(text_in(item, "content_url"), text_in(item, "file_name"), size_in(item, "size"),
                    text_in(item, "content_type"))
         for item in objects_in(entry, "attachments")
     )  # fmt: skip

@@ -34,7 +34,7 @@ from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket,
 from uploader.journal import Journal
 from uploader.plain_text import tidy
 from uploader.remote import RemoteDesk, http_address, newer_than, subject_of
-from uploader.rest import Rest, moment, text_in
+from uploader.rest import Rest, moment, size_in, text_in
 from uploader.setting import Secret, setting
 from uploader.ticket import DeskAbilities, Limits, Progress, Ticket, TicketRef
 from uploader.wire import Wire
@@ -293,7 +293,7 @@ def _reply(entry: Mapping[str, Any], key: str) -> Reply:
     number, sender = text_in(entry, "ArticleID"), text_in(entry, "SenderType")
     files = tuple(
         RemoteFile(f"{key}/{number}/{text_in(held, 'FileID')}", text_in(held, "Filename"),
-                   int(text_in(held, "FilesizeRaw") or 0) or None, text_in(held, "ContentType"))
+                   size_in(held, "FilesizeRaw"), text_in(held, "ContentType"))
         for held in _files(entry)
     )  # fmt: skip
     when = text_in(entry, "CreateTime") or text_in(entry, "Created")
