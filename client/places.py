@@ -176,6 +176,10 @@ class Places:
         place = (self.desk if what == "desk" else self.share)(name)
         with self.keychain_told(self.desk_name(name) if what == "desk" else self.share_name(name)):
             place.check()
+            who = self._settings().general
+            if isinstance(place, Desk) and (key := unknown_of(place, who.mail, who.name)):
+                title = OPTIONS[f"general.{key}"].title
+                raise InvalidField(f"general.{key}", "“{setting}” is missing", setting=title)
 
     @contextmanager
     def keychain_told(self, name: str, share: str = "") -> Iterator[None]:
@@ -342,6 +346,17 @@ def from_user(kind: type[Desk], values: Mapping[str, object], mail: str) -> dict
     """The desk's values, and ``mail`` where it wants to know whose mail it sends and was told nothing else."""
     wants = any(part.name == SENDER for part in settings_of(kind)) and not values.get(SENDER)
     return {**values, SENDER: mail} if wants and mail else dict(values)
+
+
+def unknown_of(desk: Desk, mail: str, name: str) -> str:
+    """Which of ``mail`` and ``name``, the user's own, every ticket there needs and nobody has told; empty: none.
+
+    Raises: UploaderError.
+    """
+    known, wanted = {"mail": mail, "name": name}, desk.asks()
+    if not getattr(desk, SENDER, mail or SENDER):  # see ``from_user``
+        wanted = ("mail", *wanted)
+    return next((key for key in wanted if not known[key]), "")
 
 
 def enters_by_browser(kind: type[Desk], values: Mapping[str, object]) -> bool:

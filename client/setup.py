@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from client.places import Places, enters_by_browser, from_user, secret_name
+from client.places import Places, enters_by_browser, from_user, secret_name, unknown_of
 from client.settings import OPTIONS, Settings
 from client.words import detail, say, sentence, standing_alone
 from uploader.catalog import DESKS, desk_kind
@@ -107,12 +107,8 @@ class Setup:
             return (_missing(secret.title, secret.name),)
         steps = tuple(walk(desk.doors, desk.check))
         if steps[-1].ok:
-            try:
-                wanted = desk.asks()
-            except UploaderError:
-                wanted = ()  # it has just said that it works
-            for key, known in (("mail", mail), ("name", name)):
-                if key in wanted and not known:
+            with suppress(UploaderError):  # it has just said that it works
+                if key := unknown_of(desk, mail, name):
                     return (*steps[:-1], _missing(OPTIONS[f"general.{key}"].title, f"general.{key}"))
         return steps
 

@@ -182,7 +182,8 @@ class DeskAbilities:
 
     ``entry`` is how a user gets in without an agent's secret: "token" (one's own), "oauth", "anonymous", "mail" or
     "relay" (the company's own server holds the agent's key). ``shows_sections``: diagnostics are shown by the desk and
-    need no file. ``signs_in``: ``sign_in`` gets the secrets in a browser.
+    need no file. ``signs_in``: ``sign_in`` gets the secrets in a browser. ``mail_modes``: the values of a desk's
+    ``mode`` in which every ticket needs the user's mail address.
     """
 
     order: Order = "inside"
@@ -190,6 +191,7 @@ class DeskAbilities:
     entry: tuple[str, ...] = ("token",)
     shows_sections: bool = False
     signs_in: bool = False
+    mail_modes: tuple[str, ...] = ()
 
 
 class Desk(ABC):
@@ -226,7 +228,7 @@ class Desk(ABC):
 
         Raises: UploaderError.
         """
-        return ()
+        return ("mail",) if getattr(self, "mode", "") in self.abilities.mail_modes else ()
 
     def choices(self, field: str) -> tuple[Choice, ...]:
         """The remote list for one of the adapter's own fields; most have none."""

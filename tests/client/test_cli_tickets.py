@@ -16,6 +16,11 @@ from client.cli import run as command
 from client.paths import open_paths
 from client.session import Session
 from tests.servers.rt import RtServer
+from tests.servers.zendesk import ZendeskServer
+from uploader.desks.rt import RequestTracker
+from uploader.desks.salesforce import Salesforce
+from uploader.desks.zendesk import Zendesk
+from uploader.setting import Secret
 from uploader.ticket import TicketRef
 
 Told = pytest.CaptureFixture[str]
@@ -261,3 +266,30 @@ def test_not_now_is_asked_once_more_after_a_day_and_then_never(session: Session)
     session.tickets.do_not_ask(mine, time.time() - 90_000)
     assert session.tickets.find(other.id, "oficina-central").asked
     assert session.tickets.to_rate() is None
+
+
+def test_a_desk_that_needs_the_mail_address_of_the_user_says_so_before_a_report_fails(
+    session: Session, capsys: Told
+) -> None:
+    def check() -> tuple[int, str]:
+        capsys.readouterr()
+        code = command(["desk", "check", "web", "--json"])
+        return code, json.loads(capsys.readouterr().out)["detail"]
+
+    server = ZendeskServer()
+    try:
+        session.change({"desks.web.kind": "zendesk", "desks.web.url": server.url, "desks.web.mode": "anonymous"})
+        code, why = check()
+        assert (code, "“Your e-mail” is missing" in why) == (3, True), why
+        session.change({"general.mail": "ana@example.test"})
+        assert check()[0] == 0
+    finally:
+        server.stop()
+
+
+def test_who_needs_the_mail_address_of_the_user_tells() -> None:
+    url, own, other = "https://desk.example.org", Secret("1-27-abc"), Secret("abc")
+    assert [Zendesk(url=url, mode=mode).asks() for mode in ("anonymous", "relay")] == [("mail",)] * 2
+    assert [Salesforce(url=url, mode=mode).asks() for mode in ("web", "account")] == [("mail",), ()]
+    assert [RequestTracker(url=url, token=token).asks() for token in (own, other)] == [(), ("mail",)]
+    assert RequestTracker(url=url, token=other, user="ana").asks() == ()

@@ -103,6 +103,9 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             rest.read("GET", "rt")
             self._in_queue(rest)
 
+    def asks(self) -> tuple[str, ...]:
+        return () if self.user or self._user_number() else ("mail",)
+
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)

@@ -59,7 +59,7 @@ WAIT_S = 3600.0
 class Salesforce(SignedInDesk, Inbox):
     title: ClassVar[str] = "Salesforce"
     abilities: ClassVar[DeskAbilities] = DeskAbilities(
-        order="after", markup="plain", entry=("oauth", "anonymous"), signs_in=True
+        order="after", markup="plain", entry=("oauth", "anonymous"), signs_in=True, mail_modes=("web",)
     )
     inbox: ClassVar[InboxAbilities] = InboxAbilities()
 

@@ -73,8 +73,9 @@ OF_THE_TICKET = frozenset({"subject", "description", "status", "tickettype", "pr
 class Zendesk(SignedInDesk, Inbox, Library):
     title: ClassVar[str] = "Zendesk"
     abilities: ClassVar[DeskAbilities] = DeskAbilities(
-        order="before", markup="plain", entry=("oauth", "anonymous", "relay"), signs_in=True
-    )
+        order="before", markup="plain", entry=("oauth", "anonymous", "relay"), signs_in=True,
+        mail_modes=("anonymous", "relay"),
+    )  # fmt: skip
     inbox: ClassVar[InboxAbilities] = InboxAbilities(rating="thumbs", solves=True)
 
     url: str = setting("Address of Zendesk", help="https://company.zendesk.com, or that of your relay.", kind="url")
@@ -107,8 +108,7 @@ class Zendesk(SignedInDesk, Inbox, Library):
         with self.open_wire() as wire:
             query = {"active": "true", "end_user_visible": "true"}
             found = objects_in(self._rest(wire).read("GET", "ticket_forms", query=query), "ticket_forms")
-        return tuple(Choice(text_in(item, "id"), text_in(item, "display_name") or text_in(item, "name"))
-                     for item in found if isinstance(item, dict))  # fmt: skip
+        return tuple(Choice(text_in(one, "id"), text_in(one, "display_name") or text_in(one, "name")) for one in found)
 
     def check(self) -> None:
         """Raises: UploaderError; InvalidField when it is no Zendesk."""
