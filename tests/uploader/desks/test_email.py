@@ -122,8 +122,8 @@ class TestMail(LineDeskSuite, TalkSuite, LineInboxSuite):
         self.mail.deliver("ana@desk.test", answer(key, "[#77] Resuelto: Ñandú 🐦 no carga", "<p>Listo</p>"))
 
     def count_replies(self, key: str) -> int:
-        mails = [read(content) for content in self.mail.box("soporte")]
-        return sum(key in str(mail["References"] or "") for mail in mails)
+        heads = [email.message_from_bytes(content.partition(b"\r\n\r\n")[0]) for content in self.mail.box("soporte")]
+        return sum(key in str(head["References"] or "") for head in heads)  # unread bodies: this is asked a lot
 
     def arrivals(self, key: str) -> int:
         return [read(content)["Message-ID"] for content in self.mail.box("soporte")].count(key)
