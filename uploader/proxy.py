@@ -109,7 +109,10 @@ def proxy_for(url: str) -> str:
 
 
 def way_to(url: str) -> Way:
-    """As curl does: ``<scheme>_proxy``, then ``all_proxy``; what is no HTTP goes by that of ``https`` at last."""
+    """As curl does: ``<scheme>_proxy``, then ``all_proxy``; what is no HTTP goes by that of ``https`` at last.
+
+    One that we cannot speak to is passed over for one that we can: desktops set ``all_proxy`` to SOCKS beside others.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     said = _PAC.ask(url, host)
@@ -121,9 +124,19 @@ def way_to(url: str) -> Way:
     proxies = getproxies()
     if host == "localhost" or not proxies or proxy_bypass(host):
         return Way()
-    named = proxies.get(parts.scheme) or proxies.get("all") or ""
-    found = named or ("" if parts.scheme == "http" else proxies.get("https") or "")
-    return Way(found if "://" in found or not found else f"http://{found}", only=bool(named))
+    ways = [Way(_written_out(proxies.get(name, "")), only=True) for name in (parts.scheme, "all")]
+    if parts.scheme != "http":
+        ways.append(Way(_written_out(proxies.get("https", ""))))
+    named = [way for way in ways if way.proxy]
+    return next((way for way in named if _speaks_http(way.proxy)), named[0] if named else Way())
+
+
+def _written_out(proxy: str) -> str:
+    return proxy if "://" in proxy or not proxy else f"http://{proxy}"
+
+
+def _speaks_http(proxy: str) -> bool:
+    return urlsplit(proxy).scheme in ("http", "https")
 
 
 def place_of(proxy: str) -> str:
@@ -145,8 +158,8 @@ def authorization(proxy: str) -> str:
 
 def demand_http(proxy: str) -> None:
     """Raises: Barred when it is no proxy that we can speak to."""
-    scheme = urlsplit(proxy).scheme.lower()
-    if scheme not in ("http", "https"):
+    scheme = urlsplit(proxy).scheme
+    if not _speaks_http(proxy):
         raise Barred(
             "the proxy {proxy} speaks {protocol}, which this program does not; ask your IT for one that speaks HTTP",
             proxy=place_of(proxy), protocol="SOCKS" if "socks" in scheme else scheme[:20],

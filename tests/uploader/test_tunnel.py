@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
 import socket
 import ssl
@@ -118,19 +117,32 @@ def test_a_chat_line_and_a_file_arrive(
 ) -> None:
     trusting(prosody.certificate, monkeypatch)
     prosody.register(name := f"mesa{secrets.token_hex(4)}")
-    proxy = opened({CHAT: prosody.ports["c2s"], "desk.test:5222": prosody.ports["c2s"]}, by, tmp_path)
+    proxy = opened({CHAT: prosody.ports["c2s"]}, by, tmp_path)
     desk = XmppDesk(desk=f"{name}@desk.test", jid="ana@desk.test", password=Secret(PASSWORD), server="chat.desk.test",
                     stall_s=30.0)  # fmt: skip
     ticket = fresh(tmp_path)
     desk.submit(ticket, MemoryJournal(), quiet)
     assert steps(desk) == ["proxy", "login"]
     assert proxy.connects == proxy.tunnels == [CHAT] * 3
-    dataclasses.replace(desk, server="").check()
-    assert proxy.tunnels[-1] == "desk.test:5222"
     with Chat(f"{name}@desk.test", PASSWORD, "127.0.0.1", prosody.ports["c2s"], direct=False, stall_s=30) as agent:
         said = agent.archive("ana@desk.test")
     assert len([line for line in said if line.url]) == len(ticket.attachments)
     assert said[0].id == f"testigo-{ticket.report_id}"
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_the_server_that_dns_names_for_a_chat_address_is_asked_for_by_name(
+    prosody: ChatServer, opened: Open, monkeypatch: pytest.MonkeyPatch, sealed: bool
+) -> None:
+    async def resolve(domain: str, port: int, **_: object) -> list[tuple[str, str, str, int]]:
+        assert domain == "desk.test"
+        return [("xmpp-client", "chat.desk.test", address, 5222) for address in ("2001:db8::1", "203.0.113.1")]
+
+    monkeypatch.setattr("slixmpp.xmlstream.xmlstream.resolve", resolve)  # there is no DNS to ask here
+    trusting(prosody.certificate, monkeypatch)
+    proxy = opened({CHAT: prosody.ports["c2s"]}, certificate=prosody.certificate if sealed else None)
+    XmppDesk(desk="mesa@desk.test", jid="ana@desk.test", password=Secret(PASSWORD), stall_s=30.0).check()
+    assert proxy.connects == proxy.tunnels == [CHAT]
 
 
 def test_chat_that_begins_with_tls_shows_the_name_of_its_domain(
@@ -196,8 +208,8 @@ ANSWERS: dict[str, tuple[list[bytes], str]] = {
                "ask your IT"),
     "garbage": ([b"220 mail.example ESMTP\r\n"], "ask your IT"),
     "nothing": ([], "ask your IT"),
-    "without end": ([b"HTTP/1.1 200 OK\r\n", *[b"X: " + b"y" * 997 + b"\r\n"] * 20], "ask your IT"),
-    "a line without end": ([b"HTTP/1.1 200 " + b"y" * 20_000], "ask your IT"),
+    "without end": ([b"HTTP/1.1 200 OK\r\n", *[b"X: " + b"y" * 997 + b"\r\n"] * 50_000], "ask your IT"),
+    "a line without end": ([b"HTTP/1.1 200 ", *[b"y" * 1000] * 50_000], "ask your IT"),
 }  # fmt: skip
 
 
@@ -246,12 +258,35 @@ def test_where_only_the_webs_proxy_is_known_and_it_refuses_the_straight_way_is_t
         dial("smtp", "127.1", port, 30)
 
 
+def test_where_a_proxy_is_named_for_all_there_is_no_other_way(opened: Open) -> None:
+    opened({}, "all_proxy")
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(Barred):
+        dial("smtp", "127.1", server.getsockname()[1], 30)
+
+
+@pytest.mark.parametrize("url", ["https://desk.example.test", "http://desk.example.test"])
+def test_the_step_of_a_web_desk_is_the_same(opened: Open, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened({}, "https_proxy")
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{gone.getsockname()[1]}")
+
+    def check() -> None:
+        with Wire() as wire:
+            wire.call("GET", url)
+
+    found = [(step.name, step.ok) for step in walk((url,), check)]
+    assert found == [("proxy", False)]
+
+
 @pytest.mark.parametrize(
     ("environment", "url", "proxy", "only"),
     [
         ({"smtp_proxy": "m:1", "all_proxy": "a:1", "https_proxy": "w:1"}, "smtp://x:587/", "http://m:1", True),
         ({"all_proxy": "a:1", "https_proxy": "w:1"}, "imap://x:993/", "http://a:1", True),
         ({"https_proxy": "w:1"}, "xmpp://x:5222/", "http://w:1", False),
+        ({"all_proxy": "socks://s:1/", "https_proxy": "w:1"}, "smtp://x:587/", "http://w:1", False),
+        ({"all_proxy": "socks5://s:1"}, "smtp://x:587/", "socks5://s:1", True),
+        ({"all_proxy": "a:1", "https_proxy": "w:1"}, "https://x/", "http://w:1", True),
         ({"https_proxy": "w:1", "no_proxy": "x"}, "smtp://x:587/", "", False),
         ({"https_proxy": "w:1"}, "smtp://127.0.0.1:587/", "", False),
         ({"https_proxy": "w:1"}, "http://x/", "", False),
