@@ -45,7 +45,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message of an archive. ``id`` is its sender's, ``key`` the archive's. ``url``: it says where a file is."""
+    """One message of an archive. ``id`` is its sender's, ``key`` the archive's. ``url``: it says where a file is.
+
+    What says nothing to a person, as a receipt, has neither text nor ``url``, and what came back as an error no ``id``.
+    """
 
     key: str
     id: str
@@ -260,19 +263,16 @@ class Chat:
         else:
             ET.SubElement(page, f"{RSM}before").text = before
         await self._ask("set", self.jid, query)
-        found = [self._line(result) for result in self._archived.pop(mark, [])]
-        return [line for line in found if line is not None]
+        return [self._line(result) for result in self._archived.pop(mark, [])]
 
-    def _line(self, result: ET.Element) -> Line | None:
+    def _line(self, result: ET.Element) -> Line:
         forwarded = result.find("{urn:xmpp:forward:0}forwarded")
         message = forwarded.find(f"{CLIENT}message") if forwarded is not None else None
         if forwarded is None or message is None or message.get("type") == "error":
-            return None
+            return Line(result.get("id", ""), "", moment(""), False, "", "", "", "")
         delay = forwarded.find("{urn:xmpp:delay}delay")
         author = message.get("from", "").partition("/")[0]
         text, url = message.findtext(f"{CLIENT}body") or "", message.findtext("{jabber:x:oob}x/{jabber:x:oob}url") or ""
-        if not text and not url:
-            return None  # a receipt, or that somebody types
         at, mine = moment(delay.get("stamp") if delay is not None else ""), author.lower() == self.jid.lower()
         return Line(result.get("id", ""), message.get("id", ""), at, mine, author, text[:MOST_CHARACTERS],
                     message.findtext(f"{CLIENT}thread") or "", url)  # fmt: skip

@@ -278,7 +278,7 @@ def _sorted_out(lines: list[Line]) -> dict[str, list[Line]]:
             last = line.thread
             continue
         last = line.thread if line.thread in found else last
-        if last:
+        if last and (line.text or line.url):
             found[last].append(line)
     return found
 

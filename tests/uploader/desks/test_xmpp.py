@@ -72,7 +72,7 @@ class TestXmpp(LineDeskSuite, TalkSuite, LineInboxSuite):
             while page:  # the server gives fewer at a time than it is asked for
                 page = agent.archive("ana@desk.test", before=page[0].key, most=100)
                 found = page + found
-        return found
+        return [line for line in found if line.text or line.url]
 
     def every(self, desk: Desk) -> list[dict[str, Any]]:
         found = dict[str, dict[str, Any]]()
@@ -145,6 +145,19 @@ class TestXmpp(LineDeskSuite, TalkSuite, LineInboxSuite):
         it_arrived(journal, caught.value.values)
         desk.submit(ticket, journal, quiet)
         assert [line.id for line in self.said() if line.thread == ticket.report_id] == [f"testigo-{ticket.report_id}"]
+
+    def test_pages_of_receipts_alone_end_no_walk_through_the_archive(
+        self, desk: XmppDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        key = desk.submit(fresh(tmp_path, attachments=(), links=()), MemoryJournal(), quiet).id
+        with self.agent() as agent:
+            agent.send("ana@desk.test", "Lo vemos", "agent-1", key)
+            for number in range(4):
+                agent.send("ana@desk.test", "", f"receipt-{number}", "")
+            assert len(agent.archive("ana@desk.test")) == 6, "the server keeps them all"
+        monkeypatch.setattr("uploader.desks.xmpp.PAGE", 2)
+        assert [reply.text for reply in desk.conversation(key).replies][-1] == "Lo vemos"
+        assert [own.key for own in desk.news("").tickets] == [key]
 
     def test_after_a_lost_answer_the_archive_tells_that_it_arrived(
         self, desk: XmppDesk, lines: dict[str, TcpProxy], tmp_path: Path
