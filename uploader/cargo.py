@@ -1,14 +1,21 @@
-"""The small files of one ticket on their way: compared before the first byte goes, counted over all of them."""
+"""The small files of one ticket on their way: compared before the first byte goes and again before the last one of each
+does, counted over all of them.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from uploader.errors import FileChanged
 from uploader.names import clean_name
 from uploader.source import PlainSource, Window, hash_of
 from uploader.ticket import Attachment, Progress
+
+if TYPE_CHECKING:
+    from uploader.wire import Body
 
 
 class Cargo:
@@ -22,7 +29,7 @@ class Cargo:
         self._progress, self._total = progress, sum(file.size_bytes for file in self.files)
         for file in self.files:
             if hash_of(file) != file.sha256:
-                raise FileChanged("“{name}” has changed since it was attached", name=file.name)
+                raise _changed(file)
         self._names = dict(zip(self.files, distinct_names([file.name for file in self.files])))
         progress(0, self._total)
 
@@ -34,8 +41,9 @@ class Cargo:
         """What a journal calls it: the same in every run, and told apart from its equals."""
         return f"file/{file.sha256}/{self.name(file)}"
 
-    def body(self, file: Attachment) -> Window:
-        """Its bytes as a request's body, counted as they go; a second try counts anew."""
+    def body(self, file: Attachment) -> Body:
+        """Its bytes as a request's body, counted as they go; a second try counts anew. Reading it raises FileChanged
+        before its end when it has changed meanwhile: such a request is never whole."""
         before, sent = self._before(file), 0
 
         def passing(size_bytes: int) -> None:
@@ -43,7 +51,7 @@ class Cargo:
             sent += size_bytes
             self._progress(min(before + sent, self._total), self._total)
 
-        return Window(PlainSource(file), 0, file.size_bytes, passing)
+        return _Attached(file, passing)
 
     def base64(self, file: Attachment) -> str:
         """Its bytes for a service that wants them within JSON. In memory: only for what fits into a ticket."""
@@ -78,6 +86,27 @@ class Cargo:
 
     def _before(self, file: Attachment) -> int:
         return sum(other.size_bytes for other in self.files[: self.files.index(file)])
+
+
+class _Attached:
+    """A file whose last bytes are only given when all of them are those that were attached."""
+
+    def __init__(self, file: Attachment, on_block: Callable[[int], None]) -> None:
+        self._file, self.size_bytes = file, file.size_bytes
+        self._window = Window(PlainSource(file), 0, file.size_bytes, on_block)
+
+    def blocks(self) -> Iterator[memoryview]:
+        digest, left = hashlib.sha256(), self.size_bytes
+        for block in self._window.blocks():
+            digest.update(block)
+            left -= len(block)
+            if not left and digest.hexdigest() != self._file.sha256:
+                raise _changed(self._file)
+            yield block
+
+
+def _changed(file: Attachment) -> FileChanged:
+    return FileChanged("“{name}” has changed since it was attached", name=file.name)
 
 
 def distinct_names(names: Iterable[str]) -> tuple[str, ...]:
