@@ -114,9 +114,15 @@ def x_server() -> Iterator[str]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """In CI everything is installed, by root: what is skipped for want of a program failed to be set up."""
+    """In CI everything is installed, by root: a skip is a failure. But for two texts that may not lie here."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
-    wanting = report.skipped and any(word in str(report.longrepr) for word in ("installed", "only root"))
-    if os.environ.get("CI") and wanting:
+    if os.environ.get("CI") and report.skipped and "may not lie here" not in str(report.longrepr):
         report.outcome = "failed"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, so that no worker is left alone with one at the end."""
+    first = ("tests/journeys/", "tests/uploader/desks/", "tests/uploader/", "tests/client/")
+    rank = {folder: place for place, folder in enumerate(first)}
+    items.sort(key=lambda item: next((rank[f] for f in first if item.nodeid.startswith(f)), len(first)))

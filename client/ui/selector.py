@@ -56,7 +56,7 @@ class Selector(QObject):
         self._overlays: list[Overlay] = []
         self._aim: Aim | None = None
         self._done: Done | None = None
-        self._by_key = QPointF()
+        self._by_key: list[QPointF] = []
         self._grabber: Overlay | None = None
         self._grab_again = QTimer(self, interval=GRAB_AGAIN_MS)
         self._grab_again.timeout.connect(self._grab)
@@ -129,8 +129,11 @@ class Selector(QObject):
         ratio = overlay.ratio
         kind = event.type()
         if kind == QEvent.Type.MouseMove:
-            if event.globalPosition() == self._by_key:
-                return  # only the pointer following the keys; its points are coarser than pixels
+            at = event.globalPosition()
+            if at in self._by_key:  # only the pointer following the keys, late perhaps; its points are coarser
+                del self._by_key[: self._by_key.index(at)]
+                return
+            self._by_key.clear()
             self._aim.move(px, py)
             edges = self._aim.edges_at(px, py, _REACH * ratio)
             overlay.setCursor(_SHAPES.get(edges, Qt.CursorShape.CrossCursor))
@@ -180,7 +183,7 @@ class Selector(QObject):
         overlay = next(o for o in self._overlays if o.aim is self._aim and o.index == self._aim.screen)
         place = QPointF(self._aim.x / overlay.ratio, self._aim.y / overlay.ratio)
         at = overlay.mapToGlobal(place).toPoint()
-        self._by_key = QPointF(at)
+        self._by_key = [*self._by_key[-63:], QPointF(at)]
         QCursor.setPos(overlay.of_screen, at)
 
     # --- showing and leaving

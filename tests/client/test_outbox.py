@@ -287,7 +287,8 @@ def test_what_may_have_arrived_goes_again_only_by_the_persons_word(bench: Bench)
     bench.outbox.send_all()
     bench.outbox.make_due(report_id)
     asked = lambda: bench.log(report_id).attempts >= 6 and bench.log(report_id).needs_you  # noqa: E731
-    wait_until(asked, 10, "the question")
+    wait_until(asked, 60, "the question")
+    assert bench.outbox.wait_until_free(report_id, 60)
     waiting = bench.log(report_id)
     assert (waiting.last_error and waiting.last_error.code, did) == ("maybe_sent", ["sent"])
     with bench.outbox.held(report_id) as state:

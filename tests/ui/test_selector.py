@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -246,6 +247,28 @@ def test_the_first_press_counts_before_anything_was_painted(app: QApplication) -
     asked.settle()
     ((shot, region),) = asked.answers
     assert np.array_equal(shot.crop(region).pixels, asked.shot.pixels[20:70, 10:110])
+
+
+def test_a_pointer_that_follows_the_keys_late_takes_no_step_back() -> None:
+    asked = Asked()
+    asked.settle()
+    overlay = asked.overlay
+    at = overlay.aim
+    assert at is not None
+    at.move(100, 100)
+    places = []
+    for key in (Qt.Key.Key_Space, Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Right):
+        QTest.keyClick(overlay, key)
+        places.append(QPointF(round(at.x / overlay.ratio), round(at.y / overlay.ratio)))
+    for place in places[1:]:  # a busy desktop tells of them when all keys have been pressed
+        on_screen = QPointF(overlay.mapToGlobal(place.toPoint()))
+        moved = QMouseEvent(QEvent.Type.MouseMove, place, on_screen, Qt.MouseButton.NoButton, Qt.MouseButton.NoButton,
+                            Qt.KeyboardModifier.NoModifier)  # fmt: skip
+        QCoreApplication.sendEvent(overlay, moved)
+        assert at.selection == Region(100, 100, 3, 2)
+    QTest.mouseMove(overlay, QPoint(50, 60))
+    assert at.selection != Region(100, 100, 3, 2)
+    asked.selector.cancel()
 
 
 @pytest.mark.parametrize("leave", ["escape", "right click", "close"])
