@@ -128,13 +128,15 @@ class ActionBar(QWidget):
             menu.popup(at)
 
 
-class ActionWindow(QWidget):
-    """A window of one list and its ``_bar``: whoever comes to it or back to it sees what has happened meanwhile."""
-
-    _bar: ActionBar
+class ListWindow(QWidget):
+    """A window of one list: whoever comes to it or back to it sees what has happened meanwhile."""
 
     def refresh(self) -> None:
         """Reads the list anew, in the background."""
+        raise NotImplementedError
+
+    def pop_at_row(self) -> None:
+        """Opens the menu of the chosen entry, for those who ask by keyboard."""
         raise NotImplementedError
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -150,6 +152,19 @@ class ActionWindow(QWidget):
         if event.key() == Qt.Key.Key_Escape:
             self.close()
         elif event.key() == Qt.Key.Key_F10 and event.modifiers() == Qt.KeyboardModifier.ShiftModifier:
-            self._bar.pop_at_row()
-        elif not self._bar.takes(event):
+            self.pop_at_row()
+        else:
+            super().keyPressEvent(event)
+
+
+class ActionWindow(ListWindow):
+    """The same with its ``_bar``."""
+
+    _bar: ActionBar
+
+    def pop_at_row(self) -> None:
+        self._bar.pop_at_row()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self._bar.takes(event):
             super().keyPressEvent(event)

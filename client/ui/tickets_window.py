@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QKeyEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
@@ -17,6 +17,7 @@ from client.report import Delivery, DeliveryChanged, Event, TicketNews, TicketsC
 from client.session import Session
 from client.tickets import Mine
 from client.ui import look
+from client.ui.action_bar import ListWindow
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.conversation import Conversation
@@ -37,7 +38,7 @@ PASSING_MS = 6000
 """How long “Sent.” stands."""
 
 
-class TicketsWindow(QWidget):
+class TicketsWindow(ListWindow):
     form_wanted = Signal(object)
     report_wanted = Signal()
     draft_wanted = Signal(str)
@@ -371,24 +372,17 @@ class TicketsWindow(QWidget):
         self._show_chosen()
 
     def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
         self.list.setFocus()
         self._asked.clear()
-        self.refresh()
+        super().showEvent(event)
         self._session.polling.nudge()
 
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
-            self.refresh()
+    def pop_at_row(self) -> None:
+        chosen = self.list.visualItemRect(self.list.currentItem())
+        self._pop_menu(self.list.viewport().mapToGlobal(chosen.center()))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self.close()
-        elif event.key() == Qt.Key.Key_F5:
+        if event.key() == Qt.Key.Key_F5:
             self._look()
-        elif event.key() == Qt.Key.Key_F10 and event.modifiers() == Qt.KeyboardModifier.ShiftModifier:
-            chosen = self.list.visualItemRect(self.list.currentItem())
-            self._pop_menu(self.list.viewport().mapToGlobal(chosen.center()))
         else:
             super().keyPressEvent(event)

@@ -148,40 +148,41 @@ def test_whatsapp_is_opened_only_after_the_words_were_shown(
     assert opened[0].startswith("https://wa.me/573001234567?text=La")
 
 
-def test_articles_that_cannot_be_reached_are_told_in_a_quiet_line_that_goes_by_itself(
+@pytest.fixture
+def mesa(
     world: tuple[Session, Bridge],
     rt: RtServer,
     fault_proxy: Callable[[str], FaultProxy],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    session, _ = world
+) -> FaultProxy:
+    """The line to a desk with articles of its own, the chosen one."""
     proxy = fault_proxy(rt.url)
-    monkeypatch.setattr("client.ui.help_before.AGAIN_MS", 300)
     monkeypatch.setenv("TESTIGO_SECRET_MESA", rt.tokens["ana"])
-    session.change({"desks.mesa.kind": "rt", "desks.mesa.url": proxy.url, "report.desk": "mesa", "articles.folder": ""})
-    proxy.next(Fault(answer=Answer(503)), times=None)
+    world[0].change({"desks.mesa.kind": "rt", "desks.mesa.url": proxy.url, "report.desk": "mesa"})
+    return proxy
+
+
+def test_articles_that_cannot_be_reached_are_told_in_a_quiet_line_that_goes_by_itself(
+    world: tuple[Session, Bridge], mesa: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client.ui.help_before.AGAIN_MS", 300)
+    world[0].change({"articles.folder": ""})
+    mesa.next(Fault(answer=Answer(503)), times=None)
     form = form_on(world, "la impresora falla")
     line = form.help._away
     until(line.isVisible)
     assert line.text() == "The help articles cannot be reached now"
     assert rows(form) == []
     assert form.fields.subject.isEnabled()
-    proxy.heal()
+    mesa.heal()
     until(lambda: [row for row in rows(form) if "impresora" in row.text()])
     assert not line.isVisible()
 
 
 def test_a_desk_that_has_no_articles_for_this_user_is_no_trouble_to_tell(
-    world: tuple[Session, Bridge],
-    rt: RtServer,
-    fault_proxy: Callable[[str], FaultProxy],
-    monkeypatch: pytest.MonkeyPatch,
+    world: tuple[Session, Bridge], mesa: FaultProxy
 ) -> None:
-    session, _ = world
-    proxy = fault_proxy(rt.url)
-    monkeypatch.setenv("TESTIGO_SECRET_MESA", rt.tokens["ana"])
-    session.change({"desks.mesa.kind": "rt", "desks.mesa.url": proxy.url, "report.desk": "mesa"})
-    proxy.next(Fault(answer=Answer(403)), times=None)
+    mesa.next(Fault(answer=Answer(403)), times=None)
     form = form_on(world, "la vpn se corta")
     until(lambda: any("VPN" in row.text() for row in rows(form)))
     assert not form.help._away.isVisible()
