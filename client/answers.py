@@ -100,11 +100,6 @@ class Answers:
         return mine, sum(not reply.mine and not reply.automatic for reply in talk) if talk else None
 
 
-def is_answer(delivery: Delivery) -> bool:
-    """Whether what was sent answers a ticket."""
-    return delivery.reply_to is not None
-
-
 def answers(report: Report | Delivery, mine: Mine) -> bool:
     """Whether it is an answer to this ticket, sent or not."""
     ref = report.reply_to

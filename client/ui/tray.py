@@ -19,7 +19,6 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from capture import CaptureError, Desktop, NoSuchKey, open_desktop
 from capture.keys import parse
 from client import words
-from client.answers import is_answer
 from client.paths import Paths
 from client.report import Delivery, DeliveryChanged, Event, ReportDamaged, TicketNews
 from client.session import Session
@@ -298,7 +297,7 @@ class Tray(QObject):
             self.tell(*explain(delivery.last_error.code), self.journey.windows.outbox)
 
     def _tell_sent(self, delivery: Delivery, ticket: TicketRef) -> None:
-        if is_answer(delivery):
+        if delivery.reply_to is not None:
             opens = partial(self.journey.windows.tickets, delivery.desk, ticket.key or ticket.id)
             self.tell(say("Answer sent"), delivery.summary, opens)
             return

@@ -186,6 +186,14 @@ def test_with_the_desk_missing_it_is_queued_and_sent_once_when_it_is_back(tmp_pa
     assert len(list(desk.glob("T-*"))) == 1
 
 
+def test_the_outbox_lists_what_needs_the_person_first() -> None:
+    for summary in ("Espera", "Detenido"):
+        assert call("report", "--summary", summary)[0] == 0
+    report_id = answer("outbox")[1]["deliveries"][1]["report_id"]
+    assert answer("outbox", "pause", report_id)[0] == 0
+    assert [d["summary"] for d in answer("outbox")[1]["deliveries"]] == ["Detenido", "Espera"]
+
+
 def test_a_person_reads_in_spanish_how_reports_stand() -> None:
     assert call("report", "--summary", "Con mesa", "--wait")[0] == 0
     assert call("report", "--summary", "Sin mesa")[0] == 0
