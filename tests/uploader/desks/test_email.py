@@ -98,7 +98,7 @@ class TestMail(LineDeskSuite, TalkSuite, LineInboxSuite):
 
     def impatient(self, desk: Desk) -> Desk:
         assert isinstance(desk, MailDesk)
-        return dataclasses.replace(desk, stall_s=0.8)
+        return dataclasses.replace(desk, stall_s=0.3)
 
     def every(self, desk: Desk) -> list[dict[str, Any]]:
         found = list[dict[str, Any]]()
