@@ -91,6 +91,11 @@ class KnownTickets:
         with self._open() as database:
             return bool(database.execute("SELECT 1 FROM cut_off WHERE ? IN ('', desk)", (desk,)).fetchone())
 
+    def knows(self, desk: str) -> bool:
+        """Whether there are tickets of it."""
+        with self._open() as database:
+            return bool(database.execute("SELECT 1 FROM ticket WHERE desk = ? LIMIT 1", (desk,)).fetchone())
+
     def similar(self, words: str, most: int) -> tuple[Mine, ...]:
         """One's own tickets that are still open and share the most telling words with these, best first."""
         wanted = _telling(words)

@@ -120,6 +120,12 @@ class Places:
             self.check_rules(f"{kind}={found}")
         return found
 
+    def is_ruled(self, desk: str) -> bool:
+        """Whether a rule names this desk."""
+        with suppress(InvalidField):  # rules that cannot be read
+            return desk in pairs(self._settings().report.rules, "rules", RULES).values()
+        return False
+
     def check_rules(self, rules: str, desks: Iterable[str] = ()) -> None:
         """Rules send reports to desks that the settings name, or ``desks``. Raises: InvalidField."""
         known = (*self._settings().desks, DEFAULT, *desks)

@@ -245,6 +245,14 @@ class Session:
         """Stops what is being sent and keeps it, here and there; ``retry`` goes on where it was."""
         self.outbox.pause(report_id)
 
+    def leans_on(self, what: str, name: str) -> bool:
+        """Whether reports, tickets, links or rules know this "desk" or "share" by its name."""
+        reports = [draft.report for draft in self.drafts()]
+        reports += [self.report(waiting.report_id) for waiting in self.deliveries(sent=0)]
+        if what == "share":
+            return any(report.share == name for report in reports) or any(e.share == name for e in self.shared.links())
+        return self.places.is_ruled(name) or self.tickets.knows(name) or any(report.desk == name for report in reports)
+
     def history(self, query: str = "", since: datetime | None = None) -> tuple[history.Item, ...]:
         return history.search(self.paths.data / "history.sqlite", self.shelf, query, since)
 

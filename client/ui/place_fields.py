@@ -199,6 +199,9 @@ class PlaceField(QWidget):
         if not name or name in (*self._known, DEFAULT):
             self.fields[0].refuse(say("Another one has this name already.") if name else say("A name is needed."))
             return
+        if self._session.leans_on(self._what, self.name):
+            self.fields[0].refuse(say("It is in use under this name; what was sent would not be found again."))
+            return
         values = {f"{place}.{name}.{key}": value for key, value in self._known[self.name].items()}
         changes = {**values, f"{place}.{self.name}": None, f"report.{self._what}": name}
         self._session.places.rename(self.name, name, partial(self._save, changes, rebuild=True))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import keyring
@@ -23,7 +24,9 @@ from client.ui.setting_fields import KeyField, NumberField, SettingField
 from client.ui.settings_window import PAGES, SettingsWindow
 from tests.client.keychain import FileKeychain, FullKeychain
 from tests.ui.every_window import running_session, until
+from uploader.inbox import OwnTicket
 from uploader.setting import Secret
+from uploader.ticket import Attachment, Link
 
 
 @pytest.fixture
@@ -341,6 +344,27 @@ def test_a_renamed_place_takes_its_secrets_along_or_keeps_its_name(
             assert (list(session.settings.shares), keychain.kept()) == ([name], kept)
     finally:
         keyring.set_keyring(before)
+
+
+@pytest.mark.parametrize("what", ["a rule", "a draft", "a ticket", "a link"])
+def test_a_place_that_something_leans_on_keeps_its_name(app: QApplication, session: Session, what: str) -> None:
+    session.change({"desks.it.kind": "folder", "shares.it.kind": "folder", "report.desk": "it", "report.share": "it"})
+    if what == "a rule":
+        session.change({"report.rules": "incident=it"})
+    elif what == "a draft":
+        session.new_draft(desk="it")
+    elif what == "a ticket":
+        now = datetime.now(UTC)
+        session.tickets._keep("it", OwnTicket("1", "1", "", "Ratón", "open", "", "", now, now))
+    else:
+        session.shared.note("it", Attachment("a.mp4", Path("a.mp4"), 1, "", ""), Link("file:///a", receipt="a"))
+    line = place(opened(session, "report"), int(what == "a link")).fields[0]
+    line.control.setFocus()
+    line.control.selectAll()
+    QTest.keyClicks(line.control, "Archivo")
+    QTest.keyClick(line.control, Qt.Key.Key_Return)
+    assert "in use" in note(line)
+    assert (list(session.settings.desks), list(session.settings.shares)) == (["it"], ["it"])
 
 
 def test_a_secret_that_no_keychain_would_keep_is_answered_in_the_words_of_the_wizard(session: Session) -> None:
