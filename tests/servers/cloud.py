@@ -7,10 +7,12 @@ stay behind the fault proxy. A request whose body was cut off gets no answer.
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import traceback
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -27,10 +29,11 @@ class Asked:
     length: int
     raw: str = ""
     """The path as it was sent, before its escapes are undone."""
+    scheme: str = "http"
 
     @property
     def base(self) -> str:
-        return f"http://{self.headers['host']}"
+        return f"{self.scheme}://{self.headers['host']}"
 
     @property
     def whole(self) -> bool:
@@ -62,6 +65,8 @@ class Told:
 class Cloud:
     """One server on a free port. ``stop`` ends it."""
 
+    scheme = "http"
+
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.asked: list[Asked] = []
@@ -71,6 +76,13 @@ class Cloud:
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def seal(self, certificate: Path) -> None:
+        """From now on it speaks TLS."""
+        trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        trusted.load_cert_chain(certificate)
+        self._server.socket = trusted.wrap_socket(self._server.socket, server_side=True)
+        self.scheme, self.url = "https", self.url.replace("http:", "https:")
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -106,7 +118,7 @@ def _answers_of(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(length)
             query = dict(parse_qsl(parts.query, True))
-            asked = Asked(self.command, unquote(parts.path), query, headers, body, length, parts.path)
+            asked = Asked(self.command, unquote(parts.path), query, headers, body, length, parts.path, cloud.scheme)
             with cloud.lock:
                 if not asked.whole:
                     cloud.keep(asked)

@@ -38,12 +38,14 @@ class WebForm(Cloud):
         self.tickets: list[dict[str, Any]] = []
         self.sessions: dict[str, str] = {}
         self.needs_sede = self.complains = self.has_captcha = False
-        self.accept = self.answers = self.flash = ""
-        self.tells_number, self.action = True, "enviar?paso=1"
+        self.accept = self.answers = self.flash = self.leads_to = ""
+        self.tells_number, self.action, self.thanks = True, "enviar?paso=1", "/soporte/gracias"
         super().__init__()
 
     def answer(self, asked: Asked) -> Told:
         if asked.path == "/soporte/nuevo" and asked.method == "GET":
+            if self.leads_to:
+                return Told(302, b"", {"Location": self.leads_to})
             flash, self.flash = self.flash, ""
             return self._page(flash)
         if asked.path == "/soporte/entrar":
@@ -109,4 +111,4 @@ class WebForm(Cloud):
         if self.answers == "more than anybody reads":
             return Told(200, f"<p>Su caso nº <b>{number}</b> fue creado.".encode() + b"x" * (5 * 1024 * 1024))
         where = f"?n={escape(number)}" if self.tells_number else ""
-        return Told(303, b"", {"Location": f"/soporte/gracias{where}"})
+        return Told(303, b"", {"Location": f"{self.thanks}{where}"})

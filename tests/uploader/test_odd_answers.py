@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.servers.cloud import Asked, Cloud, Told
 from tests.uploader.remote_suite import fresh
+from uploader.desks.django_helpdesk import DjangoHelpdesk
+from uploader.desks.freescout import FreeScout
 from uploader.desks.freshdesk import Freshdesk
 from uploader.desks.github import GitHub
 from uploader.desks.gitlab import GitLab
+from uploader.desks.glpi import Glpi
 from uploader.desks.jira import JiraServiceManagement
+from uploader.desks.osticket import OsTicket
 from uploader.desks.redmine import Redmine
 from uploader.desks.roundup import Roundup
 from uploader.desks.rt import RequestTracker
+from uploader.desks.salesforce import Salesforce
+from uploader.desks.servicenow import ServiceNow
+from uploader.desks.webform import WebFormDesk
+from uploader.desks.zammad import Zammad
 from uploader.desks.zendesk import Zendesk
+from uploader.desks.znuny import Znuny
 from uploader.errors import Intercepted, OutcomeUnknown, UploaderError
 from uploader.inbox import Inbox
 from uploader.journal import MemoryJournal
 from uploader.rest import Rest, moment, time_in
-from uploader.setting import Secret
+from uploader.setting import Secret, settings_of
 from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
 
@@ -35,7 +45,21 @@ DESKS: dict[str, Callable[[str], Desk]] = {
     "zendesk": lambda url: Zendesk(url=url, mode="relay"),
     "github": lambda url: GitHub(url=url, token=X, repository="a/b"),
     "gitlab": lambda url: GitLab(url=url, token=X, project="a/b"),
+    "django-helpdesk": lambda url: DjangoHelpdesk(url=url, token=X),
+    "freescout": lambda url: FreeScout(url=url, mailbox="1", mail="a@b.co", key=X),
+    "glpi": lambda url: Glpi(url=url, token=X),
+    "osticket": lambda url: OsTicket(url=url, key=X),
+    "salesforce": lambda url: Salesforce(url=url, client_id="c", refresh_token=X),
+    "salesforce by the form": lambda url: Salesforce(url=url, mode="web", org_id="00D000000000001", form=url),
+    "servicenow": lambda url: ServiceNow(url=url, client_id="c", refresh_token=X),
+    "webform": lambda url: WebFormDesk(url=url),
+    "zammad": lambda url: Zammad(url=url, token=X),
+    "zendesk by an account": lambda url: Zendesk(url=url, client_id="c", refresh_token=X),
+    "znuny": lambda url: Znuny(url=url, user="a", password=X),
 }
+OPENING = {"token": {"access_token": "t", "token_type": "Bearer", "expires_in": 3600}, "initSession":
+           {"session_token": "s"}, "Session": {"SessionID": "1", "AccessToken": "t"}}  # fmt: skip
+"""What a sign-in is answered with, so that what follows is seen too."""
 ANSWERS = {
     "an error with 200": Told(200, {"error": "something", "status": "failure"}),
     "nothing in it": Told(200, {"tickets": None, "items": None, "issues": None, "requests": None, "data": None,
@@ -49,8 +73,12 @@ ANSWERS = {
 
 class Odd(Cloud):
     told = Told()
+    opens = False
 
     def answer(self, asked: Asked) -> Told:
+        for end, told in OPENING.items():
+            if self.opens and (end in asked.path or asked.path.endswith(end)):
+                return Told(200, told)
         return Told(self.told.status, self.told.content, dict(self.told.headers))
 
 
@@ -61,19 +89,25 @@ def odd() -> Iterator[Odd]:
     server.stop()
 
 
+@pytest.mark.parametrize("opens", [False, True])
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("kind", DESKS)
-def test_an_odd_answer_is_an_error_of_ours_or_none(odd: Odd, kind: str, answer: str, tmp_path: Path) -> None:
-    odd.told, desk = ANSWERS[answer], DESKS[kind](odd.url)
-    assert isinstance(desk, Inbox)
+def test_an_odd_answer_is_an_error_of_ours_or_none(
+    odd: Odd, kind: str, answer: str, *, opens: bool, tmp_path: Path
+) -> None:
+    odd.opens, odd.told, desk = opens, ANSWERS[answer], DESKS[kind](odd.url)
     ticket = fresh(tmp_path, attachments=(), links=(), fields={"Centro": "42"})
     calls: list[Callable[[], object]] = [
         desk.check,
         lambda: desk.submit(ticket, MemoryJournal(), quiet),
-        lambda: desk.news(""),
-        lambda: desk.conversation("1"),
-        lambda: desk.choices("project"),
+        lambda: desk.limits,
+        *(partial(desk.choices, part.name) for part in settings_of(type(desk))),
     ]
+    if isinstance(desk, Inbox):
+        answer_to = fresh(tmp_path, attachments=(), links=(), reply_to="1")
+        calls += [partial(desk.news, ""), partial(desk.news, "2026-01-01T00:00:00Z"), partial(desk.conversation, "1"),
+                  partial(desk.reply, answer_to, MemoryJournal(), quiet), partial(desk.solve, "1"),
+                  partial(desk.reopen, "1"), partial(desk.rate, "1", 5, "")]  # fmt: skip
     for call in calls:
         try:
             call()

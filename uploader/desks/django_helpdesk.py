@@ -148,7 +148,7 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
         return rest.create(path, body=form, headers={"Content-Type": form.content_type})
 
     def _find(self, rest: Rest, report_id: str, newest: str, journal: Journal) -> str | None:
-        listed = ((int(item["id"]), item) for item in self._newest(rest))
+        listed = ((size_in(item, "id") or 0, item) for item in self._newest(rest))
         for item in newer_than(newest, listed, journal, "create", self.title):
             if mark(report_id) in _read(text_in(item, "description")):
                 return text_in(item, "id")
@@ -157,7 +157,7 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
     def _newest(self, rest: Rest) -> Iterator[dict[str, Any]]:
         """Everybody's, page by page as they are wanted. The list begins with the oldest, so it is read from its end;
         what comes meanwhile is not in it."""
-        total = int(text_in(rest.read("GET", "tickets/", query={"page_size": "1"}), "count") or 0)
+        total = size_in(rest.read("GET", "tickets/", query={"page_size": "1"}), "count") or 0
         for page in range(-(-total // PAGE), 0, -1):
             items = rest.read("GET", "tickets/", query={"page_size": str(PAGE), "page": str(page)}).get("results", [])
             yield from (item for item in reversed(items) if isinstance(item, dict))
@@ -232,7 +232,7 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
         return Conversation(self._own(found), tuple(reply for reply in replies if reply.text or reply.files))
 
     def _own(self, item: Mapping[str, Any]) -> OwnTicket:
-        number, status = text_in(item, "id"), int(text_in(item, "status") or 1)
+        number, status = text_in(item, "id"), _status_in(item)
         rank = text_in(item, "priority")
         state, title = STATES.get(status, ("open", str(status)))
         times = [moment(text_in(e, "date")) for e in item.get("followup_set", []) if e.get("public") is True]
@@ -299,7 +299,7 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
                 rest.change("PATCH", f"tickets/{key}/", content={"status": status})
 
     def _status(self, rest: Rest, key: str) -> int:
-        return int(text_in(rest.read("GET", f"tickets/{key}/"), "status") or 1)
+        return _status_in(rest.read("GET", f"tickets/{key}/"))
 
     @property
     def _base(self) -> str:
@@ -349,3 +349,7 @@ def _read(text: str) -> str:
 def _literal(text: str) -> str:
     """A follow-up's text is taken for a template: every brace is said to be a brace. Source: update_ticket.py."""
     return re.sub(r"[{}]", lambda found: f'{{{{ "{found[0]}" }}}}', text)
+
+
+def _status_in(item: Mapping[str, Any]) -> int:
+    return size_in(item, "status") or 1

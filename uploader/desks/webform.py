@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from uploader.body import render
 from uploader.cargo import Cargo
+from uploader.connections import joined
 from uploader.errors import (
     FieldWanted,
     FileRefused,
@@ -178,7 +179,7 @@ class WebFormDesk(RemoteDesk):
         pattern, seen = self._pattern(), [answer.url] if answer.status < 300 else []
         moved = False
         for _ in range(MOST_PAGES):
-            target = urljoin(answer.url, answer.headers.get("location", "")) if 300 <= answer.status < 400 else ""
+            target = joined(answer.url, answer.headers.get("location", "")) if 300 <= answer.status < 400 else ""
             if not target:
                 break
             seen.append(target)
@@ -188,6 +189,7 @@ class WebFormDesk(RemoteDesk):
             if found := _number(pattern, target):
                 return f"{found} {target}"
             try:
+                _demand_no_less_safe(answer, target)
                 answer = visit.read(target)
             except UploaderError as error:
                 if pattern is not None:
@@ -263,8 +265,7 @@ class _Visit:
             raise Intercepted(NO_DATA, host=answer.host)
         if found[0].wants_person:
             raise Refused("{host} wants to see a person (a captcha); fill in its form in the browser", host=answer.host)
-        if urlsplit(found[0].action).scheme != "https" and urlsplit(self._url).scheme == "https":
-            raise Refused("{host} leads on to an address that is not safe; it was not followed", host=answer.host)
+        _demand_no_less_safe(answer, found[0].action)
         self._url = answer.url
         return found
 
@@ -273,7 +274,8 @@ class _Visit:
             answer = self._call("GET", url, b"", {})
             if not (300 <= answer.status < 400 and answer.headers.get("location")):
                 break
-            url = urljoin(url, answer.headers["location"])
+            url = joined(url, answer.headers["location"])
+            _demand_no_less_safe(answer, url)
         return answer
 
     def send(self, form: PageForm, given: list[tuple[str, str]], files: list[Part], seed: str) -> Reply:
@@ -305,6 +307,12 @@ class _Visit:
         if answer.status >= 400:
             raise sort_out(answer)
         return answer
+
+
+def _demand_no_less_safe(answer: Reply, target: str) -> None:
+    """Raises: Refused for what leads from a page that came sealed to one in the clear, or to no address."""
+    if urlsplit(target).scheme != "https" and (urlsplit(answer.url).scheme == "https" or not target):
+        raise Refused("{host} leads on to an address that is not safe; it was not followed", host=answer.host)
 
 
 def _options(form: PageForm, names: Mapping[str, str], role: str) -> list[tuple[str, str]]:

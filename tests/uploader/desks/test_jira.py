@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.servers.jsm import CLOSES, MAIL, OPENS, TOKEN, JsmServer, shown
+from tests.servers.jsm import CLOSES, MAIL, OPENS, TOKEN, JsmServer, Request, shown
 from tests.servers.openapi import call_of, judge
 from tests.uploader.desk_suite import attachment, make_ticket
+from tests.uploader.many_suite import LongTalkSuite, ManySuite
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.jira import JiraServiceManagement
 from uploader.errors import AuthFailed, FieldWanted, FileRefused, InvalidField, Refused
@@ -27,7 +28,7 @@ from uploader.wire import Wire
 DESCRIPTION = Path(os.environ.get("TESTIGO_JSM_OPENAPI", ""))
 
 
-class TestJiraServiceManagement(RemoteDeskSuite, InboxSuite):
+class TestJiraServiceManagement(RemoteDeskSuite, InboxSuite, ManySuite, LongTalkSuite):
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = JsmServer()
@@ -60,6 +61,11 @@ class TestJiraServiceManagement(RemoteDeskSuite, InboxSuite):
 
     def count_replies(self, key: str) -> int:
         return len(self.server.requests[key].comments)
+
+    def filed(self, *, mine: bool = True) -> str:
+        made = Request(f"HELP-{len(self.server.requests) + 1}", {"summary": "Caso", "description": "x"}, "25")
+        self.server.requests[made.key] = made
+        return made.key
 
     def test_a_required_field_is_named_before_anything_is_sent_and_once_given_it_goes(
         self, desk: JiraServiceManagement, tmp_path: Path

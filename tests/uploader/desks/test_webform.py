@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.servers.certificate import self_signed
 from tests.servers.django_helpdesk import HelpdeskServer
 from tests.servers.fault_proxy import LOGIN_PAGE, FaultProxy
 from tests.servers.web_form import WebForm
@@ -104,6 +106,55 @@ class TestWebForm(RemoteDeskSuite):
         (asked,) = other.asked
         assert (asked.method, asked.headers.get("cookie")) == ("POST", None)
         other.stop()
+
+    @pytest.fixture
+    def sealed(self, server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+        """The same form by TLS, whose authority is trusted."""
+        certificate = self_signed(tmp_path)
+        self.server.seal(certificate)
+        trust = ssl.create_default_context(cafile=str(certificate))
+        monkeypatch.setattr("uploader.connections.trust", lambda: trust)
+        return server_url.replace("http:", "https:")
+
+    @pytest.mark.parametrize("way", ["action", "page"])
+    def test_what_a_sealed_page_leads_to_in_the_clear_is_not_sent(self, sealed: str, tmp_path: Path, way: str) -> None:
+        clear = WebForm()
+        if way == "action":
+            self.server.action = f"{clear.url}/soporte/enviar"
+        else:
+            self.server.leads_to = f"{clear.url}/soporte/nuevo"
+        desk = self.at(sealed)
+        for act in (desk.check, lambda: desk.submit(fresh(tmp_path), MemoryJournal(), quiet)):
+            with pytest.raises(Refused, match="not safe"):
+                act()
+        assert clear.asked == []
+        assert self.server.tickets == []
+        clear.stop()
+
+    def test_an_open_page_that_leads_to_a_sealed_one_is_followed_and_what_that_leads_to_in_the_clear_is_not(
+        self, sealed: str, tmp_path: Path
+    ) -> None:
+        gate = WebForm()
+        gate.leads_to, desk = sealed, self.at(f"{gate.url}/soporte/nuevo")
+        assert desk.submit(fresh(tmp_path), MemoryJournal(), quiet).id
+        self.server.action = f"{gate.url}/soporte/enviar"
+        with pytest.raises(Refused, match="not safe"):
+            desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
+        assert {asked.method for asked in gate.asked} == {"GET"}
+        assert len(self.server.tickets) == 1
+        gate.stop()
+
+    @pytest.mark.parametrize("success", ["", SUCCESS])
+    def test_thanks_in_the_clear_are_not_read(self, sealed: str, tmp_path: Path, success: str) -> None:
+        clear = WebForm()
+        self.server.thanks = f"{clear.url}/soporte/gracias"
+        desk, ticket, journal = self.at(sealed, success=success), fresh(tmp_path), MemoryJournal()
+        for again in (OutcomeUnknown, MaybeSent):
+            with pytest.raises(again):
+                desk.submit(ticket, journal, quiet)
+        assert clear.asked == []
+        assert len(self.server.tickets) == 1
+        clear.stop()
 
     def test_what_it_looks_like_is_guessed_and_may_be_told(self, desk: WebFormDesk, tmp_path: Path) -> None:
         desk.submit(fresh(tmp_path, priority="high", fields={"Sede": "Cali"}), MemoryJournal(), quiet)
