@@ -31,7 +31,8 @@ _GUESSES = {
 
 @dataclass
 class Field:
-    """One control. ``words`` is what its label says; ``options`` are those of a list."""
+    """One control, or all radio buttons of one name. ``words`` is what its label or legend says; ``options`` are those
+    of a list or of the buttons; ``told_by`` names the labels of a control, or those of each button in turn."""
 
     name: str
     kind: str
@@ -43,7 +44,7 @@ class Field:
     invalid: bool = False
     words: str = ""
     options: list[tuple[str, str]] = field(default_factory=list)
-    id: str = ""
+    told_by: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -70,9 +71,9 @@ class PageForm:
                 found.setdefault("file", each.name)
             elif each.kind == "email":
                 found.setdefault("mail", each.name)
-            elif each.kind in ("text", "select", "search"):
+            elif each.kind in ("text", "select", "search", "radio"):
                 role = next((role for role, words in _GUESSES.items() if re.search(words, about)), "")
-                if role and each.name not in found.values():
+                if role and (each.kind != "radio" or role in ("priority", "kind")) and each.name not in found.values():
                     found.setdefault(role, each.name)
         return found
 
@@ -84,7 +85,11 @@ def read_forms(page: str, url: str) -> list[PageForm]:
     reader.close()
     for form in reader.forms:
         for each in form.fields:
-            each.words = reader.labels.get(each.id, each.words)
+            told = [reader.labels.get(id_) or reader.labels.get(around, "") for id_, around in each.told_by]
+            if each.kind == "radio":
+                each.options = [(value, words or value) for (value, _), words in zip(each.options, told)]
+            else:
+                each.words = told[0] or each.words
         form.wants_person = form.wants_person or bool(_PERSON.search(page) and "captcha" in page.lower())
         form.complaints = [words for words in map(tidy, reader.complaints) if words]
     return reader.forms
@@ -122,7 +127,8 @@ class _Reader(HTMLParser):
         self._select: Field | None = None
         self._text: Field | None = None
         self._option = (True, False)  # whether the last one has a value of its own, and is the chosen one
-        self._label = ""
+        self._label = self._around = self._legend = ""  # ids: of what is told now, and of the label that lies around
+        self._in_legend = False
         self._open, self._count = list[tuple[str, bool]](), Counter[str]()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -144,7 +150,10 @@ class _Reader(HTMLParser):
         if tag == "form":
             self._begin(has)
         elif tag == "label":
-            self._label = has.get("for", "")
+            self._around = f"\0{self.getpos()}"  # no id of a page
+            self._label = has.get("for", "") or self._around
+        elif tag in ("fieldset", "legend"):
+            self._legend, self._in_legend = "", tag == "legend"
         elif tag == "option" and self._select is not None:
             self._end_option()
             self._select.options.append((has.get("value", ""), ""))
@@ -165,16 +174,22 @@ class _Reader(HTMLParser):
         made = Field(
             has.get("name", ""), kind, has.get("value", ""), "required" in has, "multiple" in has,
             has.get("accept", ""), int(longest) if re.fullmatch("[0-9]{1,9}", longest) else None,
-            has.get("aria-invalid") == "true" or "is-invalid" in has.get("class", ""), id=has.get("id", ""),
+            has.get("aria-invalid") == "true" or "is-invalid" in has.get("class", ""),
+            told_by=[(has.get("id", ""), self._around)],
         )  # fmt: skip
         made.words = has.get("aria-label", "") or has.get("placeholder", "")
         if kind in ("checkbox", "radio"):
             made.value = has.get("value", "on") if "checked" in has else ""
+        if kind == "radio":
+            made.words, made.options = tidy(self._legend), [(has.get("value", "on"), "")]
         if not made.name or kind in ("submit", "button", "reset", "image") or "disabled" in has:
             return
         known = self._form.find(made.name) if kind == "radio" else None
         if known is not None:
-            known.value = made.value or known.value
+            known.value, known.required = made.value or known.value, made.required or known.required
+            if len(known.options) < MOST_FIELDS:
+                known.options += made.options
+                known.told_by += made.told_by
             return
         self._form.fields.append(made)
         if tag == "select":
@@ -194,7 +209,11 @@ class _Reader(HTMLParser):
         elif tag == "textarea":
             self._text = None
         elif tag == "label":
-            self._label = ""
+            self._label = self._around = ""
+        elif tag == "fieldset":
+            self._legend = ""
+        elif tag == "legend":
+            self._in_legend = False
         name = "" if self._count[tag] else tag
         while name != tag:
             name, _ = self._open.pop()
@@ -217,6 +236,8 @@ class _Reader(HTMLParser):
             if self._select.options:
                 value, words = self._select.options[-1]
                 self._select.options[-1] = (value, (words + data)[:MOST_WORDS].strip())
+        elif self._in_legend:
+            self._legend = (self._legend + data)[:MOST_WORDS]
         elif self._label:
             self.labels[self._label] = tidy((self.labels.get(self._label, "") + " " + data)[:MOST_WORDS])
         if self._open and self._open[-1][1] and self.complaints and len(self.complaints[-1]) < 300:

@@ -159,7 +159,7 @@ class WebFormDesk(RemoteDesk):
                 continue
             value = values.get(each.name, each.value)
             for name in {each.name, each.words} & own.keys():
-                value = own[name]
+                value = next((value for value, words in each.options if words == own[name]), own[name])
             if each.name == names.get("description") and each.longest and len(value) > each.longest:
                 value = _shortened(ticket, each.longest)
             elif each.longest and len(value) > each.longest:

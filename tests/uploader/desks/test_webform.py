@@ -27,6 +27,7 @@ from uploader.errors import (
     Refused,
     UploaderError,
 )
+from uploader.html_form import read_forms
 from uploader.journal import MemoryJournal
 from uploader.option_words import kinds_in, priorities_in
 from uploader.seen import Seen
@@ -184,6 +185,29 @@ class TestWebForm(RemoteDeskSuite):
     def test_a_list_of_priorities_is_understood_in_six_languages(self, list_of: str) -> None:
         options = [(value, words) for words, _, value in (each.strip().partition("=") for each in list_of.split(","))]
         assert priorities_in(options) == {"high": "h", "medium": "m", "low": "l"}
+
+    def test_radio_buttons_are_a_list_whose_labels_lie_around_or_beside_them(self) -> None:
+        page = """<form method="post"><label>Asunto <input name="a" required></label>
+        <label>Detalle<textarea name="d">x</textarea></label><label>Correo <input type="email" name="m"></label>
+        <fieldset><legend>Prioridad <b>*</b></legend>
+        <label><input type="radio" name="p" value="3" required> Baja</label>
+        <label><input type="radio" name="p" value="2" checked>Media</label><label>Alta <input type="radio" name="p"
+        value="1"></label></fieldset><input type="radio" name="tipo" value="i" id="i"><label for="i">Incidencia</label>
+        <input type="radio" name="tipo" value="q" id="q"><label for="q">Queja</label>
+        <label>Sede <select name="s"><option value="7">Cali</option></select></label></form>"""
+        (form,) = read_forms(page, "https://desk.example.org/")
+        told = {each.name: (each.kind, each.words, each.value, each.required) for each in form.fields}
+        assert told == {
+            "a": ("text", "Asunto", "", True), "d": ("textarea", "Detalle", "x", False),
+            "m": ("email", "Correo", "", False), "p": ("radio", "Prioridad *", "2", True),
+            "tipo": ("radio", "", "", False), "s": ("select", "Sede", "7", False),
+        }  # fmt: skip
+        guessed = {"subject": "a", "description": "d", "mail": "m", "priority": "p", "kind": "tipo"}
+        assert form.guess() == guessed
+        rank, kind = form.find("p"), form.find("tipo")
+        assert rank and kind
+        assert priorities_in(rank.options) == {"high": "1", "medium": "2", "low": "3"}
+        assert kinds_in(kind.options) == {"incident": "i", "complaint": "q"}
 
     def test_a_list_that_says_nothing_stays_as_the_form_has_it(self) -> None:
         assert priorities_in([("1", "Cali"), ("2", "Sin prioridad"), ("3", "")]) == {}
