@@ -75,6 +75,22 @@ class RedmineServer:
                 held.execute(f"DELETE FROM {rows}")
             held.commit()
 
+    def file(self, count: int, author: str = "ana") -> list[str]:
+        """So many issues of the last hours, as they lie in its tables: their numbers, oldest first."""
+        with closing(sqlite3.connect(self.process.log.parent / "rm.db", timeout=60)) as held:
+            columns = [row[1] for row in held.execute("PRAGMA table_info(issues)") if row[1] not in ("id", "root_id")]
+            begun = held.execute("SELECT max(id) FROM issues").fetchone()[0]
+            user = held.execute("SELECT id FROM users WHERE login = ?", (author,)).fetchone()[0]
+            made, names = range(begun + 1, begun + 1 + count), ", ".join(columns)
+            own = {"author_id": str(user), "subject": "'Caso'", "description": "'x'"}
+            values = ", ".join(own.get(name, name) for name in columns)
+            copy = f"INSERT INTO issues (id, root_id, {names}) SELECT ?, ?, {values} FROM issues WHERE id = ?"
+            held.executemany(copy, [(number, number, begun) for number in made])
+            held.executemany("UPDATE issues SET updated_on = datetime('now', ?) WHERE id = ?",
+                             [(f"-{3600 + count - place} seconds", number) for place, number in enumerate(made)])  # fmt: skip
+            held.commit()
+        return [str(number) for number in made]
+
     def restart(self, *, kill: bool = False) -> None:
         self.process.restart(kill=kill)
 

@@ -210,7 +210,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
 
     def _find(self, rest: Rest, report_id: str, newest: str) -> str | None:
         """Among what came after it."""
-        query = {"query": f"{OWN} AND id > {newest}", "orderby": "id", "per_page": "100"}
+        query = {"query": f"{OWN} AND id > {newest}", "orderby": "id", "per_page": str(PAGE)}
         for item in pages(rest, "tickets", query):
             number = text_in(item, "id")
             if self._text_with(rest, self._first_parts(rest, number), mark(report_id)):
@@ -257,14 +257,14 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         since = f" AND LastUpdated >= '{moment(mark) - BEHIND:%Y-%m-%d %H:%M:%S}'" if mark else ""
         mine = f"(Creator = '__CurrentUser__' OR Requestor.id = '__CurrentUser__'){since}"
         fields = {"fields": "Subject,Status,Priority,Created,LastUpdated,Due,Queue", "fields[Queue]": "Name"}
-        query = fields | {"query": mine, "orderby": "LastUpdated", "order": "DESC", "per_page": "100"}
+        query = fields | {"query": mine, "orderby": "LastUpdated", "order": "DESC", "per_page": str(PAGE)}
         with self.open_wire() as wire:
             rest, tickets = self._rest(wire), list[OwnTicket]()
-            for page in range(1, most_of(mark) // 100 + 1):
+            for page in range(1, most_of(mark) // PAGE + 1):
                 items = objects_in(rest.read("GET", "tickets", query={**query, "page": str(page)}), "items")
                 found = [self._own(item) for item in items]
                 tickets += [ticket for ticket in found if not mark or ticket.updated_at >= moment(mark)]
-                if len(items) < 100 or len(tickets) < 100 * page:
+                if len(items) < PAGE or len(tickets) < PAGE * page:
                     break
         newest = max((ticket.updated_at for ticket in tickets), default=None)
         return News(f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else mark, tuple(tickets), len(tickets) >= most_of(mark))

@@ -14,7 +14,8 @@ from tests.servers.redmine import LIMIT_BYTES, RedmineServer
 from tests.uploader.desk_suite import FallibleJournal, Killed, attachment, contents, make_ticket
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.redmine import Redmine
-from uploader.errors import FieldWanted, FileRefused, InvalidField, Temporary
+from uploader.errors import FieldWanted, FileRefused, InvalidField, OutcomeUnknown, Temporary
+from uploader.inbox import MOST_TICKETS
 from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
@@ -83,6 +84,29 @@ class TestRedmine(RemoteDeskSuite, InboxSuite):
     def count_replies(self, key: str) -> int:
         entries = self.redmine.ask("GET", f"issues/{key}.json?include=journals")["issue"]["journals"]
         return sum(bool(entry["notes"]) for entry in entries)
+
+    def test_of_many_the_newest_come_and_all_that_changed_comes_however_many(
+        self, desk: Redmine, tmp_path: Path
+    ) -> None:
+        mine = desk.submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet).id
+        keys = self.redmine.file(MOST_TICKETS + 70)
+        first = desk.news("")
+        assert [ticket.key for ticket in first.tickets] == [mine, *keys[:-MOST_TICKETS:-1]]
+        assert first.more
+        later = desk.news("2020-01-01T00:00:00Z")
+        assert {ticket.key for ticket in later.tickets} == {mine, *keys}
+        assert not later.more
+
+    def test_one_whose_answer_got_lost_is_found_among_all_that_came_since(
+        self, desk: Redmine, proxy: FaultProxy, tmp_path: Path
+    ) -> None:
+        ticket, journal = fresh(tmp_path, attachments=()), MemoryJournal()
+        proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST")
+        with pytest.raises(OutcomeUnknown):
+            self.at(proxy.url).submit(ticket, journal, quiet)
+        (made,) = self.tickets(desk)
+        self.redmine.file(330)
+        assert desk.submit(ticket, journal, quiet).id == made["id"]
 
     def test_a_required_field_is_named_and_once_given_it_goes(self, tmp_path: Path) -> None:
         desk = Redmine(url=self.redmine.url, key=Secret(self.redmine.keys["ana"]), project="estricto")

@@ -18,7 +18,7 @@ from tests.servers.rt import RtServer
 from tests.uploader.desk_suite import attachment, make_ticket
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.rt import RequestTracker
-from uploader.errors import Gone, InvalidField, Refused, TooLarge
+from uploader.errors import Gone, InvalidField, OutcomeUnknown, Refused, TooLarge
 from uploader.journal import MemoryJournal
 from uploader.seen import Seen
 from uploader.setting import Secret
@@ -204,6 +204,24 @@ class TestRequestTracker(RemoteDeskSuite, InboxSuite):
         ref = desk.submit(fresh(tmp_path, requester="Lucía <lucia@elsewhere.org>"), MemoryJournal(), quiet)
         assert ref.id in [ticket.id for ticket in desk.news("").tickets]
         assert [user["id"] for user in self.rt.ask("GET", f"ticket/{ref.id}")["Requestor"]] == ["ana"]
+
+    def test_many_tickets_are_read_page_by_page_and_a_lost_one_is_found_among_them(
+        self, desk: RequestTracker, proxy: FaultProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("uploader.desks.rt.PAGE", 3)
+        mark, (ticket, journal) = desk.news("").mark, (fresh(tmp_path, attachments=()), MemoryJournal())
+        proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST")
+        others = [desk.submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet).id for _ in range(4)]
+        with pytest.raises(OutcomeUnknown):
+            self.at(proxy.url).submit(ticket, journal, quiet)
+        others += [desk.submit(fresh(tmp_path, attachments=()), MemoryJournal(), quiet).id for _ in range(4)]
+        ref = desk.submit(ticket, journal, quiet)
+        assert ref.id == str(int(others[3]) + 1), "the one that was made"
+        assert {each.key for each in desk.news(mark).tickets} >= {ref.id, *others}
+        monkeypatch.setattr("uploader.inbox.MOST_TICKETS", 6)
+        first = desk.news("")
+        assert {each.key for each in first.tickets} <= {ref.id, *others}
+        assert (len(first.tickets), first.more) == (6, True)
 
     def test_a_long_conversation_is_read_to_its_end(
         self, desk: RequestTracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
