@@ -86,8 +86,8 @@ class RedmineServer:
             values = ", ".join(own.get(name, name) for name in columns)
             copy = f"INSERT INTO issues (id, root_id, {names}) SELECT ?, ?, {values} FROM issues WHERE id = ?"
             held.executemany(copy, [(number, number, begun) for number in made])
-            held.executemany("UPDATE issues SET updated_on = datetime('now', ?) WHERE id = ?",
-                             [(f"-{3600 + count - place} seconds", number) for place, number in enumerate(made)])  # fmt: skip
+            times = [(f"-{3600 + begun + count - number} seconds", number) for number in made]
+            held.executemany("UPDATE issues SET updated_on = datetime('now', ?) WHERE id = ?", times)
             held.commit()
         return [str(number) for number in made]
 
