@@ -116,7 +116,7 @@ class TestServiceNow(RemoteDeskSuite, InboxSuite, ManySuite):
         ref = own.submit(fresh(tmp_path, priority="low"), MemoryJournal(), quiet)
         values = self.server.records[ref.key].values
         assert (values["urgency"], values["category"], values["u_centro"]) == ("3", "hardware", "42")
-        assert values["caller_id"] == "u1"
+        assert (values["caller_id"], values["correlation_id"]) == ("u1", self.every(desk)[-1]["report_id"])
 
     def test_somebody_elses_record_is_not_there(self, desk: ServiceNow, tmp_path: Path) -> None:
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)

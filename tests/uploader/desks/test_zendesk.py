@@ -133,6 +133,18 @@ class TestZendesk(RemoteDeskSuite, InboxSuite, ManySuite, LongTalkSuite):
         (found,) = self.tickets(desk)
         assert sorted(content for _, content in found["files"]) == contents(ticket)
 
+    def test_tokens_that_end_soon_are_not_handed_in(self, desk: Zendesk, tmp_path: Path, proxy: FaultProxy) -> None:
+        through, ticket, journal = self.at(proxy.url), fresh(tmp_path), FallibleJournal({}, 0, after=True)
+        proxy.next(Fault(answer=Answer(503)), lambda method, path: path.endswith("/requests"))
+        with pytest.raises(Temporary, match="busy"):
+            through.submit(ticket, journal, quiet)
+        old = {step: told and re.sub(r'"at": [\d.]+', '"at": 1.0', told) for step, told in journal.kept.items()}
+        assert old != journal.kept
+        begun = len(self.server.asked)
+        through.submit(ticket, FallibleJournal(old, 0, after=True), quiet)
+        sent = [asked.path for asked in self.server.asked[begun:] if "/uploads" in asked.path]
+        assert len(sent) == len(ticket.attachments)
+
     @pytest.mark.parametrize("ended", [0, 1])
     def test_a_token_that_has_ended_is_noticed_beside_a_file_of_the_same_size(
         self, tmp_path: Path, proxy: FaultProxy, desk: Zendesk, ended: int
