@@ -331,15 +331,6 @@ def test_kind_and_priority_choose_the_department(mail: MailServer, tmp_path: Pat
     assert read(found)["Delivered-To"] == to
 
 
-@pytest.mark.parametrize(("priority", "told"), [("high", "high"), ("medium", None)])
-def test_what_is_urgent_is_marked_as_mail_programs_show_it(
-    mail: MailServer, tmp_path: Path, priority: str, told: str | None
-) -> None:
-    desk_at(mail.ports).submit(fresh(tmp_path, attachments=(), priority=priority), MemoryJournal(), quiet)
-    (found,) = mail.box("soporte")
-    assert read(found)["Importance"] == told
-
-
 def test_the_limit_is_the_servers_less_what_the_encoding_costs(mail: MailServer, tmp_path: Path) -> None:
     desk = desk_at(mail.ports)
     most = desk.limits.total_bytes
