@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QDesktopServices, QKeyEvent, QTextCharFormat, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QTextBrowser, QVBoxLayout, QWidget
 
 from client.ui import look
@@ -11,6 +11,9 @@ from client.ui.buttons import PlainButton
 from client.ui.pieces import Divider
 from client.words import say
 from uploader.inbox import Article
+
+SIZES: dict[int, look.Size] = {1: "title", 2: "large"}
+"""Of headings, by their level."""
 
 
 class ArticleWindow(QWidget):
@@ -23,9 +26,7 @@ class ArticleWindow(QWidget):
         self.setWindowTitle(article.title)
         self.text, self.solve = _Page(), PlainButton("check")
         self.text.setAccessibleName(article.title)
-        self.text.setFont(look.font())
-        self.text.document().setDefaultFont(look.font())
-        self.text.setMarkdown(f"# {article.title}\n\n{article.text}")
+        self.text.show_markdown(f"# {article.title}\n\n{article.text}")
         self.solve.setText(say("That solved it"))
         self.solve.clicked.connect(self.solved)
         foot = QHBoxLayout()
@@ -56,11 +57,39 @@ class _Page(QTextBrowser):
         super().__init__()
         self.setProperty("prose", True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setOpenExternalLinks(False)
+        self.setOpenLinks(False)
+        self.anchorClicked.connect(_follow)
+        self.highlighted.connect(lambda url: self.setToolTip(url.toString()))
         self.viewport().setAutoFillBackground(False)
         self.document().setDocumentMargin(0)
         self.setViewportMargins(0, 0, look.L, 0)
 
+    def show_markdown(self, text: str) -> None:
+        """As it was written, in the sizes of every window; HTML in it is shown as text."""
+        self.setFont(look.font())
+        document = self.document()
+        document.setDefaultFont(look.font())
+        plain = QTextDocument.MarkdownFeature.MarkdownNoHTML
+        document.setMarkdown(text, QTextDocument.MarkdownFeature.MarkdownDialectGitHub | plain)
+        cursor, block = QTextCursor(document), document.begin()
+        while block.isValid():
+            cursor.setPosition(block.position())
+            spaced = block.blockFormat()
+            spaced.setBottomMargin(look.S if block.textList() is None else look.XS)
+            cursor.setBlockFormat(spaced)
+            if level := spaced.headingLevel():
+                sized = QTextCharFormat()
+                sized.setFont(look.font(SIZES.get(level, "body"), strong=True))
+                cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock, QTextCursor.MoveMode.KeepAnchor)
+                cursor.setCharFormat(sized)
+            block = block.next()
+        self.moveCursor(QTextCursor.MoveOperation.Start)
+
     def loadResource(self, kind: int, name: QUrl | str) -> object:
         """No picture, no style from elsewhere."""
         return None
+
+
+def _follow(url: QUrl) -> None:
+    if url.scheme() in ("https", "http", "mailto"):
+        QDesktopServices.openUrl(url)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QTimer, QUrl, Signal
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -43,7 +43,8 @@ Found = tuple[Suggested, tuple[Mine, ...]]
 
 
 class HelpBefore(QWidget):
-    """``solved`` when an article was all that was needed; ``became_reply`` when the draft now answers a ticket."""
+    """``solved`` when an article was all that was needed; ``became_reply`` when the draft now answers a ticket, or none
+    again."""
 
     solved = Signal()
     became_reply = Signal()
@@ -58,20 +59,25 @@ class HelpBefore(QWidget):
         self.article: ArticleWindow | None = None
         self._title, self._own, self._away = Label("faint", "small"), Label("faint", "small"), Label("faint", "small")
         self.solve = QuietButton("check")
+        self._before: dict[str, object] = {}
+        self.back = FlushLink("undo-2")
         self._rows = QVBoxLayout()
         self._mine = QVBoxLayout()
         self._build()
         phrases.tell(self._title.setText, lambda: say("This may help"))
-        phrases.tell(self._own.setText, lambda: say("You have already reported"))
+        phrases.tell(self._own.setText, lambda: say("You have already reported. To answer there instead:"))
         phrases.tell(self._away.setText, lambda: say("The help articles cannot be reached now"))
         phrases.tell(self.solve.setText, lambda: say("That solved it"))
+        phrases.tell(self.back.setText, lambda: say("Make a new report of it"))
         self.solve.clicked.connect(self._solved)
+        self.back.clicked.connect(self._report_anew)
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._timer.timeout.connect(self._ask)
         self._later = QTimer(self, singleShot=True, interval=AGAIN_MS)
         self._later.timeout.connect(self._ask_again)
         if session.settings.articles.suggest and draft.report.reply_to is None:
             fields.subject.textChanged.connect(lambda _: self._timer.start())
+            self._timer.start()  # for words of a draft that is opened again
         self.hide()
 
     def _build(self) -> None:
@@ -94,7 +100,9 @@ class HelpBefore(QWidget):
         column.addWidget(self._away)
         column.addWidget(self._own)
         column.addLayout(self._mine)
+        column.addWidget(self.back, 0, Qt.AlignmentFlag.AlignLeft)
         self.solve.hide()
+        self.back.hide()
 
     def _ask(self) -> None:
         words = self._fields.subject.text().strip()
@@ -166,11 +174,24 @@ class HelpBefore(QWidget):
 
     def _answer_there(self, mine: Mine) -> None:
         """What was written becomes an answer to the ticket that is already open."""
-        values = self._fields.values()
+        values, report = self._fields.values(), self._draft.report
+        self._before = {**values, "desk": report.desk, "reply_to": None}
         text = "\n\n".join(part for part in (values["summary"].strip(), values["description"].strip()) if part)
         self._session.answers.turn(self._draft, mine, text)
         self._fields.become_reply(self._draft.report)
-        self.hide()
+        for part in (self._head, self._own, self._away, self.back):
+            part.setVisible(part is self.back)
+        for rows in (self._rows, self._mine):
+            _refill(rows, [])
+        self.became_reply.emit()
+
+    def _report_anew(self) -> None:
+        """It was another problem after all: what was written is as it was before."""
+        self._draft.set(**self._before)
+        self._fields.become_report(self._draft.report)
+        self.back.hide()
+        self._asked = ""
+        self._ask()
         self.became_reply.emit()
 
     def _open(self, article: Article) -> None:

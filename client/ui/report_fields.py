@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QShowEvent, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from client.report import KINDS, PRIORITIES, Report
@@ -49,16 +50,41 @@ class ReportFields(QWidget):
         for field in (self.subject, self.description):
             field.setAcceptDrops(False)  # a file dropped on a field is meant as an attachment, not as its name
 
+    def add_below_subject(self, part: QWidget) -> None:
+        self._column.insertWidget(1, part)
+
     def become_reply(self, report: Report) -> None:
         """An answer to a ticket has neither subject, kind nor priority of its own."""
         self.subject.setText(report.summary)
         self.subject.home(False)
         self.subject.setReadOnly(True)
         self.description.setPlainText(report.description)
+        self._begin_answer()
+        self._show_choices(shown=False)
+
+    def become_report(self, report: Report) -> None:
+        """A ticket of its own again."""
+        self.subject.setReadOnly(False)
+        self.subject.setText(report.summary)
+        self.description.setPlainText(report.description)
         self.description.setPlaceholderText(self._description_hint())
-        self.description.setFocus()
+        self._show_choices(shown=True)
+        self.subject.setFocus()
+
+    def _show_choices(self, *, shown: bool) -> None:
         for part in (self.kind, self.priority, self._kind_label, self._priority_label, self._criteria):
-            part.hide()
+            part.setVisible(shown)
+
+    def _begin_answer(self) -> None:
+        """Behind what is written already."""
+        self.description.setPlaceholderText(self._description_hint())
+        self.description.moveCursor(QTextCursor.MoveOperation.End)
+        self.description.setFocus()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self.subject.isReadOnly() and not event.spontaneous():  # a window that opens begins with its first field
+            self._begin_answer()
 
     def values(self) -> dict[str, Any]:
         """As ``Draft.set`` takes them."""
@@ -75,7 +101,7 @@ class ReportFields(QWidget):
     def _build(self) -> None:
         self.subject.setFont(look.font("large"))
         self.subject.setMaxLength(MOST_SIGNS)
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.M)
         column.addWidget(self.subject)

@@ -162,6 +162,13 @@ def test_articles_of_a_folder_are_found_without_accents_and_by_beginnings(
     assert session.articles.find("xy").articles == ()
     (help_folder / "vpn.md").unlink()
     assert not [a for a in session.articles.find("conexion vpn").articles if "VPN" in a.title]
+    (help_folder / "printer.md").write_text(
+        "# The printer prints nothing\n\nUse `my_host_name`, **not** _x_.\n", "utf-8"
+    )
+    (help_folder / "projector.md").write_text("# The projector does not start\n\nAgain and again.\n", "utf-8")
+    (found,) = session.articles.find("The printers do not print again").articles
+    assert (found.title, found.excerpt) == ("The printer prints nothing", "Use my_host_name, not x.")
+    assert session.articles.find("this does not work again").articles == ()
     assert command(["articles", "correo", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["articles"][0]["title"] == "Correo"
 

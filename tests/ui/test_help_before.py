@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
@@ -116,8 +116,61 @@ def test_an_open_ticket_about_the_same_takes_what_was_written_as_an_answer(world
     assert form.fields.subject.isReadOnly()
     assert form.windowTitle() == "Answer to ticket T-93"
     assert "Answer within" not in form._foot._target.text()
+    assert form.fields.description.hasFocus()
+    assert form.fields.description.textCursor().atEnd()
     QTest.qWait(PAUSE_MS + 300)
-    assert not form.help.isVisible(), "the ticket that is answered is not offered again"
+    assert rows(form) == [form.help.back], "the ticket that is answered is not offered again"
+    form.help.back.click()
+    report = form.draft.report
+    assert (report.reply_to, report.summary, report.description) == (
+        None, "otra vez la impresora no imprime", "Desde las ocho.",
+    )  # fmt: skip
+    assert not form.fields.subject.isReadOnly()
+    assert form.fields.kind.isVisible()
+    assert form.windowTitle() == "Report a problem"
+    until(lambda: any("T-93" in row.text() for row in rows(form)))
+
+
+def test_an_answer_begins_in_its_text_behind_what_is_written(world: tuple[Session, Bridge]) -> None:
+    session, bridge = world
+    known = OwnTicket("T-93", "93", "", "La impresora no imprime", "open", "", "high", NOW, NOW)
+    session.tickets._keep("folder", known, ())
+    draft = session.answers.new(session.tickets.find("T-93"), "Sigue así")
+    form = ReportForm(session, bridge, draft, tuple)
+    form.show()
+    form.activateWindow()
+    assert QTest.qWaitForWindowActive(form)
+    until(form.fields.description.hasFocus)
+    QTest.keyClicks(QApplication.focusWidget(), ".")
+    assert form.fields.description.toPlainText() == "Sigue así."
+
+
+def test_a_draft_that_is_opened_again_is_helped_too(world: tuple[Session, Bridge]) -> None:
+    session, bridge = world
+    form = ReportForm(session, bridge, session.new_draft(summary="la vpn se corta"), tuple)
+    form.show()
+    until(lambda: any("VPN" in row.text() for row in rows(form)))
+
+
+def test_an_article_is_shown_as_it_was_written_and_its_links_are_opened_outside(
+    world: tuple[Session, Bridge], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("client.ui.article_window.QDesktopServices.openUrl", lambda url: opened.append(url.toString()))
+    text = "Corre `ipconfig /all | findstr my_host_name`.\n\n1. Uno\n2. Dos\n\nVer la [guía](https://x.example/g_1_2)."
+    (tmp_path / "red.md").write_text(f"# Unidad de red\n\n{text}\n", "utf-8")
+    form = form_on(world, "unidad de red lenta")
+    until(lambda: any("Unidad" in row.text() for row in rows(form)))
+    next(row for row in rows(form) if "Unidad" in row.text()).click()
+    article = form.help.article
+    assert article is not None
+    assert "ipconfig /all | findstr my_host_name" in article.text.toPlainText()
+    assert article.text.toPlainText().splitlines()[-1] == "Ver la guía."
+    article.text.anchorClicked.emit(QUrl("https://x.example/g_1_2"))
+    article.text.anchorClicked.emit(QUrl("file:///etc/passwd"))
+    assert opened == ["https://x.example/g_1_2"]
+    assert "Unidad" in article.text.toPlainText()
+    assert 'href="https://x.example/g_1_2"' in article.text.toHtml()
 
 
 def test_whatsapp_is_opened_only_after_the_words_were_shown(
