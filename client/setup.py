@@ -12,7 +12,7 @@ from client.places import Places, enters_by_browser, from_user, secret_name, unk
 from client.settings import OPTIONS, Settings
 from client.words import detail, say, sentence, standing_alone
 from uploader.catalog import DESKS, desk_kind
-from uploader.errors import Cancelled, UploaderError
+from uploader.errors import Cancelled, NameUnknown, UploaderError
 from uploader.probe import Step, walk
 from uploader.remote import RemoteDesk
 from uploader.seen import MOST_S, PATIENCE_S, Seen
@@ -23,12 +23,14 @@ from uploader.wire import Wire
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """What lives at an address. ``kind`` empty: nobody we know; ``trouble`` then says why, if something failed."""
+    """What lives at an address. ``kind`` empty: nobody we know; ``trouble`` then says why, if something failed, and
+    ``is_nowhere`` that there is no such address."""
 
     kind: str
     values: Mapping[str, str]
     title: str
     trouble: str = ""
+    is_nowhere: bool = False
 
 
 class Search:
@@ -59,6 +61,8 @@ class Search:
                 return Recognised(kind, values, found.title)
             if seen.late or seen.stopped():
                 break
+        if isinstance(seen.trouble, NameUnknown):
+            return Recognised("", {}, "", sentence(seen.trouble), is_nowhere=True)
         trouble = ""
         if seen.trouble:
             trouble = sentence(seen.trouble)

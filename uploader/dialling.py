@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from uploader import connections
-from uploader.errors import InvalidField, Refused, Temporary, Unreachable, Untrusted, UploaderError
+from uploader.errors import InvalidField, NameUnknown, Refused, Temporary, Unreachable, Untrusted, UploaderError
 from uploader.tunnel import reach
 
 SECURITY = ("TLS", "STARTTLS", "none")
@@ -73,7 +73,7 @@ def sorted_out(host: str) -> Iterator[None]:
             "the certificate of {host} is not trusted; another computer may be answering in its name", host=host
         ) from error
     except socket.gaierror as error:
-        raise Unreachable("{host} is not known here; check the address and the network", host=host) from error
+        raise NameUnknown("{host} cannot be found; check the address and the network", host=host) from error
     except (ConnectionRefusedError, ConnectionAbortedError) as error:
         raise Unreachable("{host} does not answer", host=host) from error
     except ssl.SSLError as error:

@@ -54,6 +54,10 @@ class Unreachable(Temporary):
     code = "unreachable"
 
 
+class NameUnknown(Unreachable):
+    """Nobody here knows a host of this name: it is mistyped, or there is no network."""
+
+
 class Barred(Unreachable):
     """A proxy on the way does not let us through, or does not answer."""
 

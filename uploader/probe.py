@@ -76,7 +76,7 @@ def _to_the_door(url: str) -> Iterator[Step]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        yield Step("dns", False, "{host} is not known here; check the address and the network", (("host", host),))
+        yield Step("dns", False, "{host} cannot be found; check the address and the network", (("host", host),))
         return
     yield Step("dns", True, "{host} is {address}", (("host", host), ("address", str(found[0][4][0]))))
     place = (("host", f"{host}:{port}"),)

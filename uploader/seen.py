@@ -86,6 +86,10 @@ class Seen:
         found.url = self.root + (path[: begin.start()] if begin else path)
         return found
 
+    def is_page(self, page: str) -> bool:
+        """Whether the very address that was typed ends with this path."""
+        return urlsplit(self.page_url).path.rstrip("/").endswith(page)
+
     def get(self, path: str = "") -> Reply | None:
         """What stands at ``path`` below the address, whatever its status; None when nothing answers.
 

@@ -16,7 +16,7 @@ import time
 from urllib.parse import urlsplit
 
 from uploader import connections
-from uploader.errors import Barred, Unreachable, Untrusted, UploaderError
+from uploader.errors import Barred, NameUnknown, Untrusted, UploaderError
 from uploader.proxy import Way, authorization, demand_http, place_of, way_to
 
 CONNECT_S = 15.0
@@ -109,12 +109,12 @@ def _is_page(head: bytes) -> bool:
 
 
 def _place(host: str, port: int) -> str:
-    """As addresses write it. Raises: Unreachable when it is no host's name."""
+    """As addresses write it. Raises: NameUnknown when it is no host's name."""
     with contextlib.suppress(UnicodeError):
         name = host if host.isascii() else host.encode("idna").decode()
         if re.fullmatch(r"[\w.:%-]{1,255}", name, re.ASCII):
             return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
-    raise Unreachable("{host} is not known here; check the address and the network", host=host[:80])
+    raise NameUnknown("{host} cannot be found; check the address and the network", host=host[:80])
 
 
 def _unwrapped(far: ssl.SSLSocket) -> socket.socket:

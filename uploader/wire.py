@@ -25,6 +25,7 @@ from uploader.errors import (
     Barred,
     Gone,
     Intercepted,
+    NameUnknown,
     NoSpace,
     OutcomeUnknown,
     Refused,
@@ -43,8 +44,7 @@ CONNECT_S = 15.0
 STALL_S = 60.0
 """No byte either way for so long is a stall."""
 MOST_BYTES = 1024 * 1024  # of an answer, unless the caller wants more
-MOST_WAIT_S = 24 * 3600.0
-"""A service that asks to wait longer is asked again after a day."""
+MOST_WAIT_S = 24 * 3600.0  # a service that asks to wait longer is asked again after a day
 AGENT = "Testigo"
 DONE = range(200, 300)
 TOO_MUCH = "{host} answers with more than it should; check the address"
@@ -276,7 +276,7 @@ class Wire:
             if isinstance(cause, known.ProxyError):
                 return Barred("the proxy on the way to {host} does not let us through", host=host)
             if isinstance(cause, known.NameResolutionError):
-                return Unreachable("{host} is not known here; check the address and the network", host=host)
+                return NameUnknown("{host} cannot be found; check the address and the network", host=host)
             if isinstance(cause, known.NewConnectionError | known.ConnectTimeoutError):
                 return Unreachable("{host} does not answer", host=host)
         if flow.ended:

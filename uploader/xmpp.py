@@ -26,7 +26,16 @@ from xml.etree import ElementTree as ET
 
 from uploader import connections
 from uploader.dialling import no_encryption
-from uploader.errors import AuthFailed, OutcomeUnknown, Refused, Temporary, Unreachable, Untrusted, UploaderError
+from uploader.errors import (
+    AuthFailed,
+    NameUnknown,
+    OutcomeUnknown,
+    Refused,
+    Temporary,
+    Unreachable,
+    Untrusted,
+    UploaderError,
+)
 from uploader.rest import moment
 from uploader.tunnel import reach, way_by
 
@@ -369,7 +378,7 @@ def _unreached(why: object, host: str) -> UploaderError:
     if isinstance(why, ssl.SSLCertVerificationError):
         return _untrusted(host)
     if isinstance(why, str):
-        return Unreachable("{host} is not known here; check the address and the network", host=host)
+        return NameUnknown("{host} cannot be found; check the address and the network", host=host)
     return Unreachable("{host} does not answer", host=host)
 
 

@@ -17,7 +17,7 @@ from client.setup import Recognised, Search, next_words, step_words
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
-from client.ui.buttons import PlainButton, PrimaryButton, QuietButton
+from client.ui.buttons import FlushLink, PlainButton, PrimaryButton, QuietButton
 from client.ui.desk_fields import MINE, DeskFields, emptied
 from client.ui.pieces import Choice, Divider, Label, StateLabel, Tick
 from client.ui.placing import grow
@@ -42,7 +42,7 @@ class DeskWizard(QWidget):
         self._kind, self._values = "", dict[str, object]()
         self._works, self._walked = False, tuple[Step, ...]()
         self.address, self.look_up = QLineEdit(), PlainButton()
-        self.found, self.kind = Label(wrap=True), Choice()
+        self.found, self.other, self.kind = Label(wrap=True), FlushLink(), Choice()
         self._panel, self._steps = DeskFields(session, bridge, self._phrases), QVBoxLayout()
         self.more, self.sign_in, self.unkept = self._panel.more, self._panel.sign_in, self._panel.unkept
         self.note, self.usual = Label("quiet", wrap=True), Tick()
@@ -54,6 +54,7 @@ class DeskWizard(QWidget):
         self.look_up.clicked.connect(self._find_or_stop)
         self.address.returnPressed.connect(self._recognise)
         self.address.textEdited.connect(lambda _: self._typed_anew())
+        self.other.clicked.connect(self._choose_anew)
         self.kind.activated.connect(lambda _: self._choose(str(self.kind.currentData())))
         self.sign_in.clicked.connect(self._sign_in)
         self._panel.changed.connect(self._take)
@@ -77,8 +78,9 @@ class DeskWizard(QWidget):
         column.setSpacing(look.M)
         self._intro, self._address_label = Label("quiet", wrap=True), Label()
         self._address_label.setBuddy(self.address)
-        row, typed = QHBoxLayout(), QVBoxLayout()
-        row.setSpacing(look.S)
+        row, typed, known = QHBoxLayout(), QVBoxLayout(), QHBoxLayout()
+        for each in (row, known):
+            each.setSpacing(look.S)
         row.addWidget(self.address, 1)
         row.addWidget(self.look_up)
         typed.setSpacing(look.XS)
@@ -86,7 +88,9 @@ class DeskWizard(QWidget):
         typed.addLayout(row)
         column.addWidget(self._intro)
         column.addLayout(typed)
-        column.addWidget(self.found)
+        known.addWidget(self.found, 1)
+        known.addWidget(self.other)
+        column.addLayout(known)
         column.addWidget(self.kind, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self._panel)
         self._steps.setSpacing(look.XS)
@@ -124,6 +128,7 @@ class DeskWizard(QWidget):
         tell(self._address_label.setText, lambda: say("Address"))
         name(self.address, lambda: say("Address"))
         tell(self.look_up.setText, lambda: say("Stop") if self._search else say("Find"))
+        tell(self.other.setText, lambda: say("It is something else…"))
         tell(self.kind.setAccessibleName, lambda: say("Kind of service"))
         tell(self.usual.setText, lambda: say("Send new reports here"))
         tell(self.cancel.setText, lambda: say("Cancel"))
@@ -139,11 +144,13 @@ class DeskWizard(QWidget):
         self.go.setText(say("Use this help desk") if self._works else say("Check"))
         self.go.setEnabled(known)
         self.sign_in.setVisible(known and self._signs_in())
-        self.kind.setVisible(bool(self.found.text()) and not self._recognised and self._search is None)
+        self.other.setVisible(known and not self._chooses)
+        self.kind.setVisible(self._chooses)
         self.usual.setVisible(self._works and not self._session.settings.lock("report.desk"))
         QTimer.singleShot(0, while_alive(self, self._grow))
 
-    _recognised = _has_typed = False
+    _chooses = _has_typed = False
+    """Whether the kind is the user's to choose; whether there is something to lose."""
     _search: Search | None = None
 
     def _signs_in(self) -> bool:
@@ -187,23 +194,38 @@ class DeskWizard(QWidget):
     def _typed_anew(self) -> None:
         """Another address: what was found for the old one is gone."""
         self._stop()
-        self._kind, self._recognised = "", False
+        self._kind, self._chooses = "", False
+        self.found.set_tone("text")
         self.found.setText("")
         emptied(self._steps)
         self.note.setText("")
         self._show_state()
 
     def _show_found(self, found: Recognised) -> None:
-        self._recognised = bool(found.kind)
         if found.kind:
             self.found.setText(say("Recognised: {title}.", title=detail(found.title, {})))
             self._fill(found.kind, found.values)
             return
+        if found.is_nowhere:
+            self.found.set_tone("bad")
+            self.found.setText(found.trouble)
+            self.address.setFocus()
+            self.address.selectAll()
+            self._show_state()
+            return
         why = f"{found.trouble.rstrip('.')}. " if found.trouble else ""
         self.found.setText(why + say("It was not recognised. If you know what it is, choose it."))
-        self._kind = ""
+        self._kind, self._chooses = "", True
         self.kind.setCurrentIndex(0)
         self._show_state()
+
+    def _choose_anew(self) -> None:
+        """What was recognised is not what is meant."""
+        self._chooses = True
+        self.kind.setCurrentIndex(self.kind.findData(self._kind))
+        self.found.setText(say("Choose what it is."))
+        self._show_state()
+        self.kind.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _choose(self, kind: str) -> None:
         typed = self.address.text().strip()
@@ -226,7 +248,8 @@ class DeskWizard(QWidget):
 
     def _put_in_order(self) -> None:
         """The Tab key goes as the eye does, and to the buttons last."""
-        steps = (self.address, self.look_up, self.kind, *self._panel.steps_by_key(), self.usual, self.cancel, self.go)
+        head, foot = (self.address, self.look_up, self.other, self.kind), (self.usual, self.cancel, self.go)
+        steps = (*head, *self._panel.steps_by_key(), *foot)
         for before, after in pairwise(steps):
             QWidget.setTabOrder(before, after)
 

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QMessa
 
 from client import words
 from client.session import Session
+from client.setup import Recognised
 from client.ui import look
 from client.ui.attachment_tile import Tile
 from client.ui.bridge import Bridge
@@ -219,6 +220,31 @@ def test_the_kind_is_chosen_and_the_fields_are_walked_by_keys(world: tuple[Sessi
     order = walked(wizard)
     assert order[order.index("general.mail") + 1 :][:2] == ["tracker", "markup"]
     assert order[-2:] == ["cancel", "check"]
+
+
+def test_what_was_recognised_can_be_changed(world: tuple[Session, Bridge]) -> None:
+    wizard = DeskWizard(*world)
+    wizard.show()
+    QTest.keyClicks(wizard.address, "help.example.org/tickets/")
+    wizard._show_found(Recognised("django-helpdesk", {"url": "https://help.example.org"}, "django-helpdesk"))
+    assert not wizard.kind.isVisible()
+    wizard.other.click()
+    assert wizard.focusWidget() is wizard.kind
+    assert wizard.kind.currentData() == "django-helpdesk"
+    choose_kind(wizard, "webform")
+    assert control_of(wizard, "url").text() == "https://help.example.org/tickets/"
+    assert wizard.kind.isVisible(), "and once more"
+
+
+def test_an_address_that_is_not_there_offers_no_kinds(world: tuple[Session, Bridge]) -> None:
+    wizard = DeskWizard(*world)
+    wizard.show()
+    QTest.keyClicks(wizard.address, "mesa.no-existe.invalid")
+    QTest.keyClick(wizard.address, Qt.Key.Key_Return)
+    until(lambda: "cannot be found" in wizard.found.text())
+    assert not wizard.kind.isVisible()
+    assert wizard.focusWidget() is wizard.address
+    assert wizard.address.selectedText() == "mesa.no-existe.invalid"
 
 
 def test_escape_asks_before_what_was_typed_is_lost(world: tuple[Session, Bridge]) -> None:

@@ -108,6 +108,12 @@ def test_nobody_there_is_told_with_what_was_tried() -> None:
     assert f"http://{address}" in found.trouble
 
 
+def test_a_name_that_nobody_knows_is_no_address() -> None:
+    found = Search("mesa.no-existe.invalid").run()
+    assert found.is_nowhere
+    assert found.trouble == "mesa.no-existe.invalid cannot be found; check the address and the network."
+
+
 def test_the_whole_search_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("client.setup.MOST_S", 1.5)
 

@@ -49,6 +49,8 @@ SUBJECT_CHARACTERS = 200
 """Source: models.py, Ticket.title."""
 TYPES = ".txt .asc .pdf .doc .docx .odt .jpg .png .eml"
 """Source: settings.py, HELPDESK_VALID_EXTENSIONS; a name without an ending is taken too."""
+PUBLIC_FORM = "/tickets/submit"
+"""Source: urls.py, "submit"."""
 PAGE = 50
 MOST_SEEN = 1000
 """Tickets, mostly of others, among which one's own are looked for: the list is not asked for anybody's, nor for what
@@ -76,6 +78,8 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, str] | None:
+        if seen.is_page(PUBLIC_FORM):  # who was given that one is no staff
+            return None
         seen = seen.cut("/tickets", "/view", "/kb", "/login", "/dashboard", "/reports", "/my-tickets", "/rss", "/api",
                         "/settings")  # fmt: skip
         answer = seen.get("api/user_tickets/")

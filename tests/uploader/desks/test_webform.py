@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from client.setup import Search
 from tests.servers.certificate import self_signed
 from tests.servers.django_helpdesk import HelpdeskServer
 from tests.servers.fault_proxy import LOGIN_PAGE, FaultProxy
@@ -271,6 +272,10 @@ class TestPublicForm:
     def desk(self, django_helpdesk: HelpdeskServer) -> WebFormDesk:
         self.helpdesk = django_helpdesk
         return WebFormDesk(url=f"{django_helpdesk.url}/tickets/submit/")
+
+    def test_its_address_is_recognised_as_a_form_that_wants_no_token(self, desk: WebFormDesk) -> None:
+        found = Search(desk.url).run()
+        assert (found.kind, found.values) == ("webform", {"url": desk.url.rstrip("/")})
 
     def test_a_ticket_arrives_with_its_number_and_address(self, desk: WebFormDesk, tmp_path: Path) -> None:
         desk.check()
