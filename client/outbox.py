@@ -139,6 +139,8 @@ class Outbox:
         folder = self._shelf.find(report_id, "outbox")
         if folder is not None:
             with self.held(report_id) as state:
+                if state.asks:  # it runs no more, and the question must stay
+                    return
                 state.needs_you, state.not_before, state.last_error = True, None, Trouble("cancelled", "stopped")
                 folder.write_log(state)
             self._tell(folder)

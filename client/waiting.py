@@ -13,14 +13,15 @@ from client.report import DeliveryChanged, Event, Report
 from client.settings import SettingsFault
 from client.shared import Shared
 from client.sweeping import Sweeping
-from uploader.errors import Refused
+from uploader.errors import MaybeSent, Refused
 from uploader.journal import Journal
 from uploader.remote import it_arrived, send_again
 from uploader.ticket import Attachment
 
 
 class Waiting:
-    """Each verb raises KeyError when the report does not wait (any more), and Busy when it is being sent."""
+    """Each verb raises KeyError when the report does not wait (any more), and Busy when it is being sent; those that
+    change a report, MaybeSent while somebody is asked whether it arrived: the desk may have it as it is."""
 
     def __init__(
         self,
@@ -74,14 +75,15 @@ class Waiting:
         self._answer(report_id, send_again)
 
     def _answer(self, report_id: str, answer: Callable[[Journal, Mapping[str, str]], None]) -> None:
-        with self._amended(report_id) as (draft, state):
+        with self._amended(report_id, answering=True) as (draft, state):
             if not (state.asks and state.last_error):
                 raise Refused("nobody asks whether this report arrived; it waits for something else")
             answer(draft.folder.journal(state), state.last_error.values)
 
     def take_back(self, report_id: str) -> Draft:
         """A report that waits becomes a draft again."""
-        with self._outbox.held(report_id):
+        with self._outbox.held(report_id) as state:
+            _leave_what_may_be_there(state)
             return Draft(self._shelf.move(ReportFolder(self._shelf.root / "outbox" / report_id), "drafts"))
 
     def discard(self, report_id: str) -> None:
@@ -105,8 +107,16 @@ class Waiting:
         self._sweeping.wake()
 
     @contextmanager
-    def _amended(self, report_id: str) -> Iterator[tuple[Draft, Log]]:
+    def _amended(self, report_id: str, *, answering: bool = False) -> Iterator[tuple[Draft, Log]]:
         """A report that waits, to be changed; it is due afterwards."""
         with self._outbox.held(report_id) as state:
+            if not answering:
+                _leave_what_may_be_there(state)
             yield Draft(ReportFolder(self._shelf.root / "outbox" / report_id)), state
         self._outbox.make_due(report_id)
+
+
+def _leave_what_may_be_there(state: Log) -> None:
+    """Raises: MaybeSent. Changed and then found to have arrived, a report would say here what nobody wrote there."""
+    if state.asks:
+        raise MaybeSent("say first whether the report arrived; until then it stays as it is")

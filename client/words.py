@@ -166,7 +166,7 @@ def _of_reports() -> dict[str, tuple[str, str]]:
         ),
         "refused": (say("The help desk refused the report"), say("Your report is saved. Change it and send it again.")),
         "maybe_sent": (
-            say("It may have arrived; send it again?"),
+            say("It may have arrived"),
             say("Look whether the help desk has it (it may have confirmed by e-mail), and say so here."),
         ),
         "auth_failed": (

@@ -173,9 +173,8 @@ def ask_the_person(journal: Journal, step: str, service: str) -> str | None:
     """
     if (told := journal.result(f"{step}/answer")) is None:
         raise MaybeSent(
-            "the answer of {service} got lost, and nothing there tells whether it arrived; if no confirmation comes by "
-            "e-mail, send it again", service=service, step=step,
-        )  # fmt: skip
+            "the answer of {service} got lost, and nothing there tells whether it arrived", service=service, step=step
+        )
     journal.forget(f"{step}/answer")
     return "" if told == ARRIVED else None
 

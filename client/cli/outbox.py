@@ -9,7 +9,7 @@ from typing import Any
 
 from client.cli import outcome
 from client.cli.outcome import SAVED, Failure, Result, rfc3339, say_aloud, usage
-from client.cli.reports import EXIT_OF, field_of, show_progress, trouble
+from client.cli.reports import EXIT_OF, answers_of, field_of, show_progress, trouble
 from client.lock import Busy
 from client.paths import Paths
 from client.report import STANDINGS, Delivery
@@ -113,6 +113,8 @@ def _listed(arguments: argparse.Namespace, deliveries: list[Delivery]) -> dict[s
             error = trouble(d)
             if error:
                 print(f"    {error['title']}: {error['detail']}")
+            if d.asks:
+                print(f"    {answers_of(d.report_id)}")
         if not deliveries:
             say_aloud(say("Nothing is waiting."))
     return {"deliveries": [delivery_json(d) for d in deliveries]}

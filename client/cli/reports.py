@@ -142,7 +142,14 @@ def told(arguments: argparse.Namespace, document: dict[str, Any]) -> dict[str, A
             say_aloud(say("Your report is saved. It goes out by itself while Testigo runs."))
         else:
             say_aloud(f"{error['title']}: {error['detail']}\n{error['advice']}")
+            if error["code"] == "maybe_sent":
+                say_aloud(answers_of(document["report_id"]))
     return document
+
+
+def answers_of(report_id: str) -> str:
+    """How the command line is told whether a report arrived."""
+    return say("It arrived: testigo outbox arrived {id} · send it again: testigo outbox retry {id}", id=report_id)
 
 
 def _code_of(problem: Problem) -> str:

@@ -267,7 +267,8 @@ class OutboxWindow(ActionWindow):
             for share in self._session.places.share_names() if error.code in ("share_refused", "file_unwanted") else ():
                 other = partial(self._try, self._session.waiting.choose_share, key, share)
                 found.append((say("Share by “{name}”", name=desk_word(share)), "", other))
-        found.append((say("Change"), "F2", partial(self._take_back, key)))
+        if not delivery.asks:  # the desk may have it as it is
+            found.append((say("Change"), "F2", partial(self._take_back, key)))
         found.append((say("Discard"), "Delete", partial(self._discard, key)))
         return found
 

@@ -340,6 +340,9 @@ def test_a_report_that_may_have_arrived_goes_again_only_when_that_is_said_of_it(
         assert code == 4
         assert [(d["state"], d["last_error"]["code"]) for d in found["deliveries"]] == [("needs_you", "maybe_sent")] * 2
     assert len(web_form.tickets) == 2, "“send” says nothing of one report"
+    code, found = answer("outbox", "retry", queued[1], "--field", "Activo=7")
+    assert (code, found["error"]["code"]) == (4, "maybe_sent"), "what may be there is not changed here"
+    assert f"testigo outbox arrived {queued[0]}" in call("outbox")[1]
     code, found = answer("outbox", "arrived", queued[0])
     assert (code, [d["state"] for d in found["deliveries"]], len(web_form.tickets)) == (0, ["sent"], 2)
     assert answer("outbox", "arrived", queued[0])[0] == 2

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.delivery import split
-from client.report import Section
+from client.folder import ReportFolder
+from client.report import Section, Trouble
 from client.session import NotReady, Session
 from tests.servers.web_form import WebForm
+from uploader.errors import MaybeSent
 from uploader.ticket import LINK_ABOVE_BYTES, Attachment, Limits
 
 
@@ -131,6 +133,23 @@ def test_a_report_that_waits_can_be_taken_back_and_sent_changed(session: Session
     draft = session.waiting.take_back(report_id)
     draft.set(summary="second")
     assert session.send_now(session.submit(draft)).summary == "second"
+
+
+def test_what_may_have_arrived_stays_as_it_is_until_somebody_says_whether_it_did(session: Session) -> None:
+    report_id = session.submit(session.new_draft(summary="first"))
+    with session.outbox.held(report_id) as state:
+        state.steps, state.needs_you = {"send": None}, True
+        state.last_error = Trouble("maybe_sent", "lost", values={"step": "send", "service": "desk"})
+        ReportFolder(session.shelf.root / "outbox" / report_id).write_log(state)
+    session.pause(report_id)
+    waiting = session.waiting
+    for change in (
+        lambda: waiting.take_back(report_id), lambda: waiting.fill_in(report_id, "Asset", "7"),
+        lambda: waiting.leave_out(report_id, "x.png"), lambda: waiting.choose_share(report_id, "folder"),
+    ):  # fmt: skip
+        with pytest.raises(MaybeSent, match="say first"):
+            change()
+    assert session.delivery(report_id).asks, "a pause would have hidden the question, and let the words be changed"
 
 
 def test_a_lost_or_broken_history_is_built_anew(session: Session) -> None:
