@@ -9,7 +9,7 @@ import re
 import sqlite3
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from itertools import islice
@@ -60,6 +60,11 @@ class Mine(msgspec.Struct, frozen=True):
     priority: str = ""
     answers: int | None = None
 
+    def holds(self, words: Iterable[str]) -> bool:
+        """Whether number or subject holds all of these words; a number also as it is shown, behind a "#"."""
+        text = f"#{self.ticket.id} {self.ticket.subject}".casefold()
+        return all(word in text for word in words)
+
 
 class KnownTickets:
     """Any thread; asks no desk.
@@ -76,7 +81,7 @@ class KnownTickets:
         whose number or subject holds its words."""
         words = query.casefold().split()
         if words:
-            found = (m for m in self._each() if all(w in f"{m.ticket.id} {m.ticket.subject}".casefold() for w in words))
+            found = (m for m in self._each() if m.holds(words))
             return tuple(islice(found, limit))
         return tuple(self._each(_LISTED, limit))
 
@@ -112,7 +117,9 @@ class KnownTickets:
 
     def all_of(self, wanted: str, desk: str = "") -> tuple[Mine, ...]:
         """Those of this number or else key, one per desk: every desk counts for itself, so that they share numbers."""
-        found = dict[str, Mine]()
+        found, wanted = dict[str, Mine](), wanted.strip()
+        if wanted.startswith("#") and wanted[1:].isdecimal():  # as it is shown
+            wanted = wanted[1:]
         for mine in self._each():
             if desk in ("", mine.desk) and wanted in (mine.ticket.id, mine.ticket.key):
                 first = found.setdefault(mine.desk, mine)

@@ -392,6 +392,6 @@ def read_delivery(folder: ReportFolder, *, busy: bool = False) -> Delivery:
         where = "sending"
     return Delivery(
         report.id, report.summary, where, report.created_at, state.attempts, state.not_before, state.last_error,
-        state.ticket, sum(a.size_bytes for a in report.attachments), state.sent, state.sent_at, report.desk,
+        state.ticket, report.size_bytes, state.sent, state.sent_at, report.desk,
         report.reply_to,
     )  # fmt: skip

@@ -52,6 +52,14 @@ class Places:
     def desk_names(self) -> tuple[str, ...]:
         return tuple(self._settings().desks) or (DEFAULT,)
 
+    def kind_of(self, desk: str) -> str:
+        """What kind of desk has this name; empty: the settings have none (any more)."""
+        return str(self._settings().desks.get(desk, {}).get("kind", DEFAULT if desk == DEFAULT else ""))
+
+    def is_embedded(self, desk: str) -> bool:
+        """Whether it is the folder on this computer that works with nothing configured."""
+        return desk == DEFAULT and desk not in self._settings().desks
+
     def share_names(self) -> tuple[str, ...]:
         return tuple(self._settings().shares) or (DEFAULT,)
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from client.power import is_low
+from client.report import DeskAsked, Event
 from client.tickets import Looked, Tickets
 from uploader.errors import Refused, Temporary, UploaderError
 
@@ -42,15 +43,21 @@ class Polling:
     nobody is asked by itself."""
 
     def __init__(
-        self, tickets: Tickets, desks: Callable[[], tuple[str, ...]], resting: Callable[[], bool] = is_low
+        self,
+        tickets: Tickets,
+        desks: Callable[[], tuple[str, ...]],
+        resting: Callable[[], bool] = is_low,
+        tell: Callable[[Event], None] = lambda event: None,
     ) -> None:
-        self._tickets, self._desks, self._resting = tickets, desks, resting
+        self._tickets, self._desks, self._resting, self._tell = tickets, desks, resting, tell
         self._wake = threading.Condition()
         self._nudged: set[str] = set()
         self._closing = False
         self._threads: dict[str, threading.Thread] = {}
         self.faults: dict[str, UploaderError] = {}
         """Why a desk could not be asked the last time; empty: it could."""
+        self.asking: set[str] = set()
+        """The desks that are being asked at this moment."""
 
     def start(self) -> None:
         """Begins, and begins again for desks that were added since. Harmless to repeat."""
@@ -85,9 +92,20 @@ class Polling:
 
     def _look(self, name: str) -> tuple[Looked | None, float]:
         """What was found, and how long the desk wants to be left alone."""
+        before = self.faults.get(name)
+        try:
+            return self._ask(name)
+        finally:
+            if name in self.asking or self.faults.get(name) is not before:
+                self.asking.discard(name)
+                self._tell(DeskAsked(name, fault=self.faults.get(name)))
+
+    def _ask(self, name: str) -> tuple[Looked | None, float]:
         try:
             if not self._tickets.reads_back(name):
                 return None, LONGEST_S
+            self.asking.add(name)
+            self._tell(DeskAsked(name, begun=True))
             looked = self._tickets.look(name)
         except Refused as error:  # a person must act; asking again and again would lock the account
             self.faults[name] = error

@@ -59,6 +59,11 @@ class Report:
     reply_to: TicketRef | None = None
     """The ticket that this is a reply to; None: it becomes a ticket of its own."""
 
+    @property
+    def size_bytes(self) -> int:
+        """Of its files and diagnostics."""
+        return sum(a.size_bytes for a in self.attachments) + sum(len(s.text.encode()) for s in self.sections)
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -187,4 +192,13 @@ class TicketsChanged:
     desk: str
 
 
-Event = DeliveryChanged | DeliveryProgress | ReportDamaged | TicketNews | TicketsChanged
+@dataclass(frozen=True, slots=True)
+class DeskAsked:
+    """Event: this desk is asked for news (``begun``), or was. ``fault``: why it could not be."""
+
+    desk: str
+    begun: bool = False
+    fault: Exception | None = None
+
+
+Event = DeliveryChanged | DeliveryProgress | ReportDamaged | TicketNews | TicketsChanged | DeskAsked

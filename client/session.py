@@ -80,7 +80,7 @@ class Session:
             self.tickets, self.new_draft, self.recall, self.remember, self.drafts,
             lambda sent: self.deliveries(sent=sent), self.report,
         )  # fmt: skip
-        self.polling = Polling(self.tickets, self.places.desk_names)
+        self.polling = Polling(self.tickets, self.places.desk_names, tell=self._tell)
 
     # -- life -------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from client.coverage import Cover, CoverageFault, covers_of, this_device
 from client.settings import Settings
 from client.sla import Promise, SlaFault, calendar, promise
 from client.tickets import OVER, Mine
-from client.words import day, moment, say, say_n
+from client.words import day, lasting, moment, say, say_n
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,11 @@ class Due:
     at: datetime | None = None
     words: str = ""
     late: bool = False
+
+    @property
+    def whole(self) -> str:
+        """The words with the moment."""
+        return f"{self.words} ({moment(self.at)})" if self.at is not None else ""
 
 
 NOT_DUE = Due()
@@ -73,11 +78,12 @@ class Support:
         at = answer or solution
         if at is None:
             return NOT_DUE
-        late, when = at < datetime.now(UTC), moment(at)
+        left = at - datetime.now(UTC)
+        late, time = left < timedelta(), lasting(abs(left))
         if answer is not None:
-            words = say("answer overdue since {when}", when=when) if late else say("answer due {when}", when=when)
+            words = say("answer overdue by {time}", time=time) if late else say("answer in {time}", time=time)
         else:
-            words = say("solution overdue since {when}", when=when) if late else say("solution due {when}", when=when)
+            words = say("solution overdue by {time}", time=time) if late else say("solution in {time}", time=time)
         return Due(at, words, late)
 
     def covers(self) -> tuple[Cover, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 from client.words import LANGUAGES, catalog, say
 from uploader.inbox import OwnTicket, State
@@ -24,6 +25,9 @@ NO_MORE: dict[State, str] = {
     "closed": "closed · closed complete · cerrado · cerrada · geschlossen",
 }
 """Names of states that say no more than ours do."""
+WayBack = Literal["here", "own", "folder", "elsewhere", "gone"]
+"""How a desk's answers come: here; "own": never, it is the folder on this computer; "folder": it is another one, that
+an agent reads; "elsewhere": by mail or another way; "gone": the settings do not know it any more."""
 OUR_MARK = re.compile(r"\d{8}-\d{6}-[0-9a-f]+")
 """The id of a report, as ``client.folder`` makes it."""
 
@@ -98,6 +102,25 @@ def ticket_word(state: State) -> str:
     }[state]
 
 
+def standing_word(state: State, way: WayBack) -> str:
+    """The same for a ticket of a desk whose answers come this ``way``: of many nobody here knows more than that it went
+    out."""
+    if state == "open" and way == "own":
+        return say("On this computer")
+    return say("Sent") if state == "open" and way in ("folder", "elsewhere") else ticket_word(state)
+
+
+def way_words(way: WayBack) -> str:
+    """Where a ticket lies of which nothing comes back here, and who answers."""
+    return {
+        "here": "",
+        "own": say("It lies in a folder on this computer; nobody has received it."),
+        "folder": say("It lies in the help desk's folder, where an agent reads it. Nothing comes back here."),
+        "elsewhere": say("The help desk has it. It tells nothing back here: its answer comes by mail or another way."),
+        "gone": say("Its help desk is no longer in the settings; nothing comes back here."),
+    }[way]
+
+
 def more_words(ticket: OwnTicket) -> str:
     """What the desk's own name of the state says beyond ``ticket_word``; empty: nothing."""
     name = " ".join(ticket.state_title.replace("_", " ").split())
@@ -127,8 +150,13 @@ def more_words(ticket: OwnTicket) -> str:
 
 
 def ticket_number(ticket: OwnTicket | TicketRef) -> str:
-    """The desk's number; empty where it has told none, and our own mark of the report stands in its place."""
-    return "" if OUR_MARK.fullmatch(ticket.id) else ticket.id
+    """The desk's number as it is told to people; empty where it has told none."""
+    return number_word(ticket.id)
+
+
+def number_word(id_: str) -> str:
+    """The same of the id alone: digits are marked as a number; our own mark of a report, in its place, is none."""
+    return "" if OUR_MARK.fullmatch(id_) else f"#{id_}" if id_.isdecimal() else id_
 
 
 def ticket_priority(ticket: OwnTicket) -> str:

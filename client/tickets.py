@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from pathlib import Path
 from client.known_tickets import LISTED, OVER, KnownTickets, Mine
 from client.places import Places
 from client.report import Event, Report, TicketNews, TicketsChanged
+from client.terms import WayBack
 from uploader.errors import Gone, Refused, UploaderError
 from uploader.inbox import Inbox, OwnTicket, RemoteFile, Reply
 from uploader.names import clean_name
@@ -53,7 +54,23 @@ class Tickets(KnownTickets):
 
     def reads_back(self, desk: str) -> bool:
         """Whether this desk can be asked at all. Raises: UploaderError when it is not set up."""
-        return isinstance(self._places.desk(desk), Inbox)
+        found = self._places.desk(desk)
+        return isinstance(found, Inbox) and found.tells
+
+    def way_back(self, desk: str) -> WayBack:
+        """How a desk's answers come. Asks no desk, but perhaps the keychain: not to be called on Qt's thread."""
+        if self._places.is_embedded(desk):
+            return "own"
+        if not (kind := self._places.kind_of(desk)):
+            return "gone"
+        with suppress(UploaderError):  # why it cannot be asked is told where it is asked
+            if not self.reads_back(desk):
+                return "folder" if kind == "folder" else "elsewhere"
+        return "here"
+
+    def ways_back(self, tickets: Iterable[Mine]) -> dict[str, WayBack]:
+        """The same of all desks of these."""
+        return {desk: self.way_back(desk) for desk in {mine.desk for mine in tickets}}
 
     def rating_of(self, desk: str) -> str | None:
         """How this desk wants to be rated ("stars", "thumbs", or ""); None when it tells nothing back."""

@@ -101,6 +101,16 @@ def span(hours: float) -> str:
     return f"{number(hours)}\u00a0h" if hours >= 1 else f"{max(1, round(hours * 60))}\u00a0min"
 
 
+def lasting(time: timedelta) -> str:
+    """``20 min``, ``1 h 50 min``, ``30 h``, ``3 days``: never more than it is."""
+    minutes = max(1, int(time.total_seconds() // 60))
+    hours, rest = divmod(minutes, 60)
+    if hours >= 48:
+        return say_n("{n} day", "{n} days", hours // 24)
+    shown = (f"{hours}\u00a0h" if hours else "", f"{rest}\u00a0min" if hours < 10 and rest else "")
+    return "\u00a0".join(filter(None, shown))
+
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS_ES = ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic")
 

@@ -112,6 +112,7 @@ class InboxAbilities:
     """``rating``: "stars" (1 to 5), "thumbs" (1 or 5), or "" where the desk keeps none.
 
     ``waits``: ``wait`` is told of news by the desk; otherwise it is asked now and then.
+    ``tells_if``: a setting that must be filled in, or ``setting=value``, for anything to come back.
     """
 
     rating: str = ""
@@ -119,6 +120,7 @@ class InboxAbilities:
     reopens: bool = False
     waits: bool = False
     sends_files: bool = True
+    tells_if: str = ""
 
 
 class Inbox(ABC):
@@ -126,6 +128,13 @@ class Inbox(ABC):
 
     title: ClassVar[str]
     inbox: ClassVar[InboxAbilities] = InboxAbilities()
+
+    @property
+    def tells(self) -> bool:
+        """Whether anything comes back with these settings; else its answers come by mail alone."""
+        name, _, wanted = self.inbox.tells_if.partition("=")
+        value = getattr(self, name) if name else True
+        return bool(value == wanted if wanted else value)
 
     @abstractmethod
     def news(self, mark: str) -> News:

@@ -14,7 +14,7 @@ from client.lock import Busy
 from client.paths import Paths
 from client.report import STANDINGS, Delivery
 from client.session import Session
-from client.terms import delivery_word
+from client.terms import delivery_word, number_word
 from client.ui.instance import ask
 from client.words import moment, say, say_n, size
 
@@ -108,8 +108,10 @@ def _send(arguments: argparse.Namespace, session: Session, waiting: list[Deliver
 def _listed(arguments: argparse.Namespace, deliveries: list[Delivery]) -> dict[str, Any]:
     if not arguments.json:
         for d in deliveries:
-            ticket = d.ticket.id if d.ticket else ""
-            print(f"{d.report_id}  {delivery_word(d.standing):<15}  {size(d.size_bytes):>8}  {ticket:<9} {d.summary}")
+            ticket = number_word(d.ticket.id) or d.ticket.id if d.ticket else ""
+            heavy, about = size(d.size_bytes) if d.size_bytes else "", d.summary
+            about = f"{say('Answer')} · {about}" if d.reply_to else about
+            print(f"{d.report_id}  {delivery_word(d.standing):<15}  {heavy:>8}  {ticket:<9} {about}")
             error = trouble(d)
             if error:
                 print(f"    {error['title']}: {error['detail']}")
@@ -143,7 +145,7 @@ def history(arguments: argparse.Namespace, paths: Paths) -> Result:
     if not arguments.json:
         for item in items:
             state, when = delivery_word(item.state), moment(item.created_at)
-            print(f"{item.ticket_id or item.report_id:<10}  {state:<15} {when:<14}  {item.summary}")
+            print(f"{number_word(item.ticket_id) or item.report_id:<10}  {state:<15} {when:<14}  {item.summary}")
         say_aloud(say_n("{n} report", "{n} reports", len(items)))
     listed = [
         {"report_id": i.report_id, "state": i.state, "created_at": rfc3339(i.created_at), "summary": i.summary,

@@ -14,6 +14,7 @@ from client.lock import Busy
 from client.paths import Paths
 from client.report import KINDS, PRIORITIES, Delivery, DeliveryProgress, Event, Problem, Sent
 from client.session import NotReady, Session
+from client.terms import number_word
 from client.ui.instance import ask
 from client.words import detail, explain, explain_problem, say, size
 
@@ -135,7 +136,7 @@ def told(arguments: argparse.Namespace, document: dict[str, Any]) -> dict[str, A
     if not arguments.json:
         state, ticket, error = document["state"], document["ticket"], document["error"]
         if state == "sent":
-            print(f"{ticket['id']}  {ticket['url']}")
+            print(f"{number_word(ticket['id']) or ticket['id']}  {ticket['url']}")
         elif state == "draft":
             print(document["report_id"])
         elif error is None:

@@ -14,7 +14,8 @@ from client.cli import outcome
 from client.cli.outcome import Failure, Result, rfc3339, say_aloud, usage
 from client.paths import Paths
 from client.session import Session
-from client.terms import more_words, ticket_priority, ticket_word
+from client.support import NOT_DUE
+from client.terms import more_words, number_word, standing_word, ticket_priority, way_words
 from client.tickets import OVER, Mine
 from client.words import explain_ticket, moment, reason, say
 from uploader.body import apart
@@ -61,7 +62,7 @@ def _tickets(arguments: argparse.Namespace, paths: Paths) -> Result:
         if arguments.score is None:
             raise usage(say("say how good it was: --score 1 to 5"))
         if mine.ticket.state not in OVER:
-            raise usage(say("{id} is not solved yet", id=mine.ticket.id))
+            raise usage(say("{id} is not solved yet", id=_named(mine.ticket.id)))
         told = session.tickets.rate(mine, arguments.score, arguments.comment)
         detail = say("The help desk has it.") if told else say("It is kept here; this help desk takes no ratings.")
         return _done(arguments, detail)
@@ -112,15 +113,15 @@ def _found(session: Session, arguments: argparse.Namespace) -> Mine:
         found = session.tickets.all_of(arguments.id, arguments.desk)
     if len(found) > 1:
         desks = ", ".join(sorted(mine.desk for mine in found))
-        words = say("several help desks have a ticket {id}: {desks}", id=arguments.id, desks=desks)
+        words = say("several help desks have a ticket {id}: {desks}", id=_named(arguments.id), desks=desks)
         raise Failure("usage", words, outcome.USAGE, say("Nothing was done. Say which one is meant: --desk NAME."))
     if found:
         return found[0]
     if away and not arguments.offline:
         title, advice = explain_ticket("unreachable")
-        words = say("{id} is not known here yet", id=arguments.id)
+        words = say("{id} is not known here yet", id=_named(arguments.id))
         raise Failure("unreachable", words, outcome.REFUSED, advice, title)
-    raise Failure("not_found", say("none of your tickets is {id}", id=arguments.id), outcome.USAGE)
+    raise Failure("not_found", say("none of your tickets is {id}", id=_named(arguments.id)), outcome.USAGE)
 
 
 def _list(arguments: argparse.Namespace, session: Session) -> Result:
@@ -144,22 +145,32 @@ def _print_rows(found: list[Mine], session: Session) -> None:
     """One line per ticket, as wide as its longest number; with the desk's name where there are several."""
     desks = {mine.desk for mine in found}
     at_desk = max((len(name) for name in desks), default=0) + 2 if len(desks) > 1 else 0
-    number = max(10, *(len(mine.ticket.id) for mine in found), 0) + 2
+    number = max(10, *(len(_named(mine.ticket.id)) for mine in found), 0) + 2
+    ways = session.tickets.ways_back(found)
     for mine in found:
         ticket, unread = mine.ticket, "●" if mine.unread else " "
         where = f"{mine.desk:<{at_desk}}" if at_desk else ""
-        stands = f"{ticket_word(ticket.state):<20}{moment(ticket.updated_at):<14}"
-        due = session.support.due(mine).words
-        print(f"{unread} {where}{ticket.id:<{number}}{stands}{ticket.subject}" + (f" · {due}" if due else ""))
+        way = ways[mine.desk]
+        stands = f"{standing_word(ticket.state, way):<20}{moment(ticket.updated_at):<14}"
+        due = session.support.due(mine).words if way == "here" else ""
+        print(f"{unread} {where}{_named(ticket.id):<{number}}{stands}{ticket.subject}" + (f" · {due}" if due else ""))
+    for way in dict.fromkeys(way for mine in found if (way := ways[mine.desk]) == "own"):
+        say_aloud(f"{standing_word('open', way)}: {way_words(way)}")
+
+
+def _named(id_: str) -> str:
+    """As people read it, though a desk has told no number."""
+    return number_word(id_) or id_
 
 
 def _document(mine: Mine, session: Session) -> dict[str, Any]:
-    ticket, due = mine.ticket, session.support.due(mine)
+    ticket, way = mine.ticket, session.tickets.way_back(mine.desk)
+    due = session.support.due(mine) if way == "here" else NOT_DUE
     return {
         "id": ticket.id, "url": ticket.url, "subject": ticket.subject, "state": ticket.state,
         "state_title": ticket.state_title, "priority": ticket.priority, "created_at": rfc3339(ticket.created_at),
         "updated_at": rfc3339(ticket.updated_at), "due_at": rfc3339(due.at), "due": due.words,
-        "late": due.late, "replies": mine.answers,
+        "late": due.late, "replies": mine.answers, "way_back": way,
         "unread": mine.unread, "desk": mine.desk, "score": mine.score,
         "comment": mine.comment, "may": list(ticket.may),
     }  # fmt: skip
@@ -178,9 +189,12 @@ def _show(arguments: argparse.Namespace, session: Session, mine: Mine) -> Result
     session.tickets.mark_read(mine)
     if not arguments.json:
         ticket = mine.ticket
-        due = session.support.due(mine).words
-        stands = (ticket_word(ticket.state), more_words(ticket), ticket_priority(ticket), due)
-        print(f"{ticket.id}  {ticket.subject}\n{' · '.join(filter(None, stands))}\n{ticket.url}\n")
+        way = session.tickets.way_back(mine.desk)
+        due = session.support.due(mine).whole if way == "here" else ""
+        stands = (standing_word(ticket.state, way), more_words(ticket), ticket_priority(ticket), due)
+        print(f"{_named(ticket.id)}  {ticket.subject}\n{' · '.join(filter(None, stands))}\n{ticket.url}\n")
+        if way != "here" and not replies:
+            say_aloud(way_words(way))
         for each in replies:
             files = "".join(f"\n  📎 {file.name}" for file in each.files)
             print(f"— {each.author or say('You')}, {moment(each.written_at)}\n{apart(each.text)[0]}{files}\n")
@@ -237,7 +251,7 @@ def _stats(arguments: argparse.Namespace, session: Session) -> Result:
             print(f"{name:<34}{'–' if value is None else value}")
         for each in found.ratings:
             if each.comment:
-                print(f"{each.id}  {say('Your rating: {score} of 5', score=each.score)} · {each.comment}")
+                print(f"{_named(each.id)}  {say('Your rating: {score} of 5', score=each.score)} · {each.comment}")
     ratings = [{**msgspec.to_builtins(each), "solved_at": rfc3339(each.solved_at)} for each in found.ratings]
     return {**msgspec.to_builtins(found), "ratings": ratings}, outcome.DONE
 

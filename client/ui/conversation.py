@@ -10,14 +10,15 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from client.answers import OnItsWay
-from client.terms import delivery_word, more_words, ticket_number, ticket_priority, ticket_word
+from client.terms import WayBack, delivery_word, more_words, standing_word, ticket_number, ticket_priority
 from client.tickets import OVER, Mine, file_name
 from client.ui import look
 from client.ui.alive import while_alive
-from client.ui.buttons import FlushLink, LinkButton, PrimaryButton, QuietButton
+from client.ui.buttons import FlushLink, PrimaryButton, QuietButton
 from client.ui.growing_text import GrowingText
+from client.ui.no_way_back import NoWayBack
 from client.ui.outbox_window import shortened
-from client.ui.pieces import Divider, Label, OneLine, Panel, StateLabel, Tone
+from client.ui.pieces import Divider, Label, OneLine, Panel, StateLabel, Tone, flush_px, flush_row
 from client.ui.prose import Prose
 from client.ui.rating import Rating
 from client.words import explain, moment, say, size
@@ -29,10 +30,10 @@ RING = 2
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
-def state_words(mine: Mine) -> tuple[str, Tone]:
+def state_words(mine: Mine, way: WayBack = "here") -> tuple[str, Tone]:
     """How a ticket stands, in our words, and their tone."""
     tones: dict[str, Tone] = {"open": "quiet", "waiting": "warn", "solved": "ok", "closed": "faint"}
-    return ticket_word(mine.ticket.state), tones[mine.ticket.state]
+    return standing_word(mine.ticket.state, way), tones[mine.ticket.state]
 
 
 class Conversation(QWidget):
@@ -48,6 +49,7 @@ class Conversation(QWidget):
     page_wanted = Signal()
     outbox_wanted = Signal()
     draft_wanted = Signal(str)
+    connect_wanted = Signal()
 
     def __init__(self, phrases: look.Phrases) -> None:
         super().__init__()
@@ -59,9 +61,10 @@ class Conversation(QWidget):
         self._unfolded = set[str]()
         self._shown: tuple[Mine, tuple[Reply, ...], str, str] | None = None
         self._going: tuple[OnItsWay, ...] = ()
+        self._way: WayBack = "here"
         self.subject, self.state = Label(size="large", strong=True, wrap=True), StateLabel()
-        self._about, self.note = OneLine("faint", "small"), OneLine("faint", "small")
-        self._page, self._solve, self._reopen = LinkButton("external-link"), QuietButton("check"), QuietButton("undo-2")
+        self._about, self.note = OneLine("faint", "small"), Label("faint", "small", wrap=True)
+        self._page, self._solve, self._reopen = FlushLink("external-link"), QuietButton("check"), QuietButton("undo-2")
         self.text, self.send = GrowingText(2, 8), PrimaryButton()
         self.attach = QuietButton("paperclip")
         self.rating = Rating(phrases)
@@ -89,17 +92,20 @@ class Conversation(QWidget):
         self.text.textChanged.connect(self._show_buttons)
 
     def show_ticket(
-        self, mine: Mine, replies: tuple[Reply, ...], due: str, rating: str, going: tuple[OnItsWay, ...] = ()
-    ) -> None:
+        self, mine: Mine, replies: tuple[Reply, ...], due: str, rating: str, going: tuple[OnItsWay, ...] = (),
+        way: WayBack = "here",
+    ) -> None:  # fmt: skip
         """``due``: when an answer is due, in words. ``rating``: as ``InboxAbilities`` says it. ``going``: one's own
-        answers that the desk does not have yet."""
+        answers that the desk does not have yet. ``way``: how its desk's answers come."""
         other, bar = not self.shows(mine), self._scroll.verticalScrollBar()
-        same = not other and self._shown is not None and (self._shown[1], self._going) == (replies, going)
+        same = (
+            not other and self._shown is not None and (self._shown[1], self._going, self._way) == (replies, going, way)
+        )
         if other or bar.value() >= bar.maximum() - look.S:
             self._to_end.start()  # who reads the end goes on to: a rating that comes must not hide the last words
-        self._mine, self._shown, self._going = mine, (mine, replies, due, rating), going
+        self._mine, self._shown, self._going, self._way = mine, (mine, replies, due, rating), going, way
         self.subject.setText(mine.ticket.subject)
-        words, tone = state_words(mine)
+        words, tone = state_words(mine, way)
         self.state.setText(words)
         self.state.set_tone(tone)
         parts = (ticket_number(mine.ticket), more_words(mine.ticket), ticket_priority(mine.ticket), due)
@@ -144,7 +150,7 @@ class Conversation(QWidget):
         """In the language of this moment."""
         if self._shown is not None:
             shown, self._shown = self._shown, None
-            self.show_ticket(*shown, self._going)
+            self.show_ticket(*shown, self._going, self._way)
 
     def take_text(self) -> str:
         """What was written, and the field is empty again."""
@@ -165,6 +171,7 @@ class Conversation(QWidget):
         second = QHBoxLayout()
         second.addWidget(self._about, 1)
         second.addWidget(self._page)
+        second.addSpacing(-flush_px())
         head.addLayout(first)
         head.addLayout(second)
         inner = self._inner = _Inner()
@@ -216,6 +223,8 @@ class Conversation(QWidget):
             self._messages.addWidget(_Message(reply, self.file_wanted.emit, self._unfolded))
         for answer in going:
             self._messages.addWidget(_Going(answer, self._go_to))
+        if self._way != "here" and not replies and self._mine is not None:
+            self._messages.addWidget(NoWayBack(self._mine, self._way, self.connect_wanted.emit))
         before: QWidget = self._scroll
         for part in self._inner.findChildren(QWidget):  # by keys they come where the eye meets them, not at the end
             if part.focusPolicy() & Qt.FocusPolicy.TabFocus and part.parent() is not None:
@@ -275,7 +284,7 @@ class Folded(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.XS)
-        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addLayout(flush_row(self.button))
         column.addWidget(self.words)
         self.words.hide()
         self.button.toggled.connect(self._fold)
@@ -314,7 +323,7 @@ class _Message(QWidget):
             button.setText(f"{name}  {size(file.size_bytes)}" if file.size_bytes else name)
             button.setToolTip(whole_name)
             button.clicked.connect(partial(fetch, file))
-            column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+            column.addLayout(flush_row(button))
         if "\n" in carried:  # our mark alone tells a reader nothing
             column.addWidget(Folded(reply.key, carried, unfolded))
 
@@ -346,4 +355,4 @@ class _Going(QWidget):
             way = FlushLink()
             way.setText(say("Continue") if answer.state == "draft" else say("Show in “On their way”"))
             way.clicked.connect(partial(go_to, answer))
-            column.addWidget(way, 0, Qt.AlignmentFlag.AlignLeft)
+            column.addLayout(flush_row(way))

@@ -10,13 +10,14 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QListWidgetItem, QStackedL
 
 from client.history import Item
 from client.session import Session
+from client.terms import number_word
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.icons import icon
-from client.ui.outbox_window import files_word, joined, state_words
+from client.ui.outbox_window import files_word, state_words
 from client.ui.pieces import Divider, EmptyState, OneLine
-from client.ui.report_words import trouble_words
+from client.ui.report_words import joined, trouble_words
 from client.ui.rows import ROW, Row, RowList
 from client.words import moment, say, say_n
 
@@ -87,7 +88,7 @@ class HistoryWindow(QWidget):
         rows = []
         for item in self._items:
             words, tone = state_words(item.state)
-            detail = joined(moment(item.created_at), files_word(len(item.attachments)), item.ticket_id)
+            detail = joined(moment(item.created_at), files_word(len(item.attachments)), number_word(item.ticket_id))
             rows.append(Row(item.report_id, item.summary, detail, words, tone))
         self.list.show_rows(rows)
         self._stack.setCurrentWidget(self.list if rows else self.empty)

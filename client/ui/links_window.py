@@ -14,10 +14,9 @@ from client.ui import look
 from client.ui.action_bar import Action, ActionBar, ActionWindow
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
-from client.ui.outbox_window import joined
 from client.ui.pieces import Divider, EmptyState, OneLine
 from client.ui.question import ask_once
-from client.ui.report_words import desk_word, trouble_words
+from client.ui.report_words import desk_word, joined, trouble_words
 from client.ui.rows import Row, RowList
 from client.words import moment, say, say_n, size, until
 

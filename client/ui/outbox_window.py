@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QStackedLayout, QVBoxLa
 from client.draft import Draft
 from client.folder import Damaged
 from client.lock import Busy
-from client.report import STANDINGS, Delivery, DeliveryChanged, DeliveryProgress, Event
+from client.report import STANDINGS, Delivery, DeliveryChanged, DeliveryProgress, Event, Report
 from client.session import Session
 from client.terms import delivery_word, ticket_number
 from client.ui import look
@@ -26,7 +26,7 @@ from client.ui.buttons import LinkButton
 from client.ui.hand_over import words_about
 from client.ui.pieces import Divider, EmptyState, OneLine, Tone
 from client.ui.question import ask_once
-from client.ui.report_words import desk_word, trouble_words
+from client.ui.report_words import desk_word, joined, trouble_words
 from client.ui.rows import Row, RowList
 from client.ui.speed import Speed
 from client.ui.support_row import SupportRow
@@ -158,14 +158,15 @@ class OutboxWindow(ActionWindow):
     def _draft_row(self, draft: Draft) -> Row:
         report = draft.report
         title = report.summary.strip() or say("Report without a subject")
-        detail = joined(moment(report.created_at), files_word(len(report.attachments)))
+        detail = joined(_answer_word(report), moment(report.created_at), files_word(len(report.attachments)))
         return Row(report.id, title, detail, say("Draft"), "quiet")
 
     def _row(self, delivery: Delivery) -> Row:
         progress = self._progress.get(delivery.report_id) if delivery.state == "sending" else None
         words, tone = state_words(delivery.standing)
         share = progress.done_bytes / progress.total_bytes if progress and progress.total_bytes else None
-        return Row(delivery.report_id, delivery.summary, self._detail(delivery, progress), words, tone, share)
+        told = joined(_answer_word(delivery), self._detail(delivery, progress))
+        return Row(delivery.report_id, delivery.summary, told, words, tone, share)
 
     def _detail(self, delivery: Delivery, progress: DeliveryProgress | None) -> str:
         if progress is not None and progress.total_bytes:
@@ -356,6 +357,11 @@ class OutboxWindow(ActionWindow):
         self._paint_late.stop()
 
 
+def _answer_word(report: Report | Delivery) -> str:
+    """Where it is no ticket of its own."""
+    return say("Answer") if report.reply_to is not None else ""
+
+
 def files_word(n: int) -> str:
     """How many files, in words; empty for none."""
     return say_n("{n} file", "{n} files", n) if n else ""
@@ -369,10 +375,6 @@ def _links_end(delivery: Delivery) -> str:
     if min(ends) <= datetime.now(UTC):
         return say("the link has ended")
     return say("the link works until {day}", day=day(min(ends)))
-
-
-def joined(*parts: str) -> str:
-    return " · ".join(part for part in parts if part)
 
 
 def shortened(name: str, most: int = 24) -> str:

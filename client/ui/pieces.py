@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from client.ui import look
-from client.ui.buttons import LinkButton, draw_ring
+from client.ui.buttons import FlushLink, LinkButton, draw_ring
 from client.ui.icons import draw_icon
 
 MOVING = (
@@ -281,3 +281,18 @@ class Menu(QMenu):
     def sizeHint(self) -> QSize:
         """Qt places the menu by this alone: without what was added it would stand beyond the edge of the screen."""
         return super().sizeHint().expandedTo(QSize(self.minimumWidth(), 0))
+
+
+def flush_px() -> int:
+    """How far the words of a ``FlushLink`` stand in from its edge: the mark of focus is around them."""
+    return look.sized(FlushLink.padding_px) + 1
+
+
+def flush_row(link: FlushLink) -> QHBoxLayout:
+    """A row in which the words of a link begin exactly where those above and below it do."""
+    row = QHBoxLayout()
+    row.setSpacing(0)
+    row.addSpacing(-flush_px())  # margins below 0 would be taken for none
+    row.addWidget(link)
+    row.addStretch()
+    return row

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 
 from client.report import Problem, Report, TicketNews
-from client.terms import OUR_MARK, ticket_number
+from client.terms import ticket_number
 from client.words import explain, explain_problem, say, say_n, sentence
 
 MOST_TOLD = 4
 TITLE_SIGNS = 60
 """Of a subject in the title of a notification."""
+BODY_SIGNS = 140
 
 
 def desk_word(name: str) -> str:
@@ -19,24 +20,38 @@ def desk_word(name: str) -> str:
 
 def form_title(report: Report) -> str:
     """What the form is for."""
-    ref = report.reply_to
-    return (
-        say("Report a problem")
-        if ref is None
-        else say("Answer to ticket {id}", id=ref.id)
-        if not OUR_MARK.fullmatch(ref.id)
-        else say("Your answer")
-    )
+    if report.reply_to is None:
+        return say("Report a problem")
+    number = ticket_number(report.reply_to)
+    return say("Answer to ticket {id}", id=number) if number else say("Your answer")
 
 
 def news_words(news: TicketNews) -> tuple[str, str]:
     """Title and words of a notification: the subject leads, for a number alone tells nobody what it is about."""
     subject = news.ticket.subject
-    subject = subject if len(subject) <= TITLE_SIGNS else subject[: TITLE_SIGNS - 1] + "…"
-    said = " ".join(news.replies[-1].text.split())[:140] if news.replies else ""
-    answered = say("“{subject}”: there is an answer", subject=subject)
-    title = answered if news.replies else say("“{subject}”: it is solved", subject=subject)
-    return title, " · ".join(part for part in (ticket_number(news.ticket), said) if part)
+    subject = cut_at_word(subject, TITLE_SIGNS)
+    number, last = ticket_number(news.ticket), news.replies[-1] if news.replies else None
+    if last is None:
+        title = say("“{subject}”: it is solved", subject=subject)
+        return title, joined(number, say("Click to read it, or to say that it is not."))
+    title = say("“{subject}”: there is an answer", subject=subject)
+    said = cut_at_word(" ".join(last.text.split()), BODY_SIGNS)
+    if not said and last.files:
+        said = say_n("{n} file came with it. Click to see it.", "{n} files came with it. Click to see them.",
+                     len(last.files))  # fmt: skip
+    return title, joined(number, said or say("Click to read it."))
+
+
+def joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
+
+
+def cut_at_word(text: str, most: int) -> str:
+    """So much of it, in whole words where there are any; then an ellipsis."""
+    if len(text) <= most:
+        return text
+    whole = text[: most - 1]
+    return (whole.rsplit(" ", 1)[0] if " " in whole[most // 2 :] else whole).rstrip(" ,;:.") + "…"
 
 
 def trouble_words(error: Exception) -> str:

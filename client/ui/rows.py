@@ -49,7 +49,8 @@ _LEFT = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one entry shows. ``progress`` is 0 to 1; ``key`` is for whoever made it; ``muted`` steps back."""
+    """What one entry shows. ``progress`` is 0 to 1; ``key`` is for whoever made it; ``muted`` steps back, a detail that
+    ``warns`` stands out."""
 
     key: str
     title: str
@@ -59,6 +60,7 @@ class Row:
     progress: float | None = None
     ticked: bool | None = None
     muted: bool = False
+    warns: bool = False
 
 
 class RowList(QListWidget):
@@ -237,7 +239,8 @@ class _Painter(QStyledItemDelegate):
         painter.drawText(place, _LEFT, title.elidedText(row.title, elide, inner.width()))
         if row.detail:
             painter.setFont(look.font("small"))
-            painter.setPen(look.color("quiet" if chosen else "faint"))  # faint is too faint on the chosen one's ground
+            tone: Tone = "warn" if row.warns else "quiet" if chosen else "faint"
+            painter.setPen(look.color(tone))  # faint is too faint on the chosen one's ground
             place = QRect(inner.left(), place.bottom() + 2, inner.width(), detail.height())
             painter.drawText(place, _LEFT, detail.elidedText(row.detail, elide, inner.width()))
         if row.progress is not None:

@@ -15,25 +15,29 @@ from client.draft import Draft
 from client.figures import Figures
 from client.report import Delivery, DeliveryChanged, Event, TicketNews, TicketsChanged
 from client.session import Session
+from client.support import NOT_DUE, Due
+from client.terms import WayBack
 from client.tickets import Mine
 from client.ui import look
 from client.ui.action_bar import ListWindow
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.conversation import Conversation
+from client.ui.desk_standing import DeskStanding
 from client.ui.fetching import READ_MS, fetch_and_open
 from client.ui.hand_over import words_about
-from client.ui.outbox_window import joined
 from client.ui.pieces import EmptyState, Label, Menu
-from client.ui.report_words import desk_word, trouble_words
+from client.ui.report_words import joined, trouble_words
 from client.ui.rows import Row, RowList
 from client.ui.support_row import SupportRow
 from client.ui.ticket_rows import figure_words, holds, key_of, row_of
 from client.words import say, say_n
-from uploader.errors import Unreachable, UploaderError
+from uploader.errors import Gone
 from uploader.inbox import RemoteFile, Reply
 
 BY_SHORTCUT = Qt.FocusReason.ShortcutFocusReason
+REPAINT_MS = 30_000
+"""What is told as left is no more than this behind."""
 PASSING_MS = 6000
 """How long “Sent.” stands."""
 
@@ -43,6 +47,7 @@ class TicketsWindow(ListWindow):
     report_wanted = Signal()
     draft_wanted = Signal(str)
     outbox_wanted = Signal()
+    connect_wanted = Signal()
 
     def __init__(self, session: Session, bridge: Bridge) -> None:
         super().__init__(None)
@@ -89,8 +94,8 @@ class TicketsWindow(ListWindow):
         self._asked = set[tuple[str, str, datetime]]()
         self._figures: Figures | None = None
         self._cut_off = False
-        self._looking = 0
-        self._away = dict[str, str]()
+        self._ways = dict[str, WayBack]()
+        self._desks = DeskStanding(self._session, self._bridge, self)
         left = QWidget()
         left.setMinimumWidth(look.sized(210))
         column = QVBoxLayout(left)
@@ -131,6 +136,9 @@ class TicketsWindow(ListWindow):
         self._refresh_soon = QTimer(self, singleShot=True, interval=100)
         self._refresh_soon.timeout.connect(self.refresh)
         self.search.textChanged.connect(lambda _: self._search_soon.start())
+        self._clock = QTimer(self, interval=REPAINT_MS)
+        self._clock.timeout.connect(lambda: self._show_rows() if self.isVisible() else None)
+        self._clock.start()
         self.talk.replied.connect(self._reply)
         self.talk.reply_with_files.connect(self._reply_with_files)
         self.talk.file_wanted.connect(self._fetch)
@@ -141,6 +149,8 @@ class TicketsWindow(ListWindow):
         self.talk.page_wanted.connect(self._open_page)
         self.talk.outbox_wanted.connect(self.outbox_wanted)
         self.talk.draft_wanted.connect(self.draft_wanted)
+        self.talk.connect_wanted.connect(self.connect_wanted)
+        self._desks.changed.connect(self._stand)
         self._bridge.happened.connect(self._on_event)
         QShortcut(QKeySequence.StandardKey.Find, self, self._to_search)
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -158,7 +168,7 @@ class TicketsWindow(ListWindow):
         menu, may = Menu(self), mine.ticket.may
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for words, there, act in (
-            (say("Your answer"), self.talk.can_answer, lambda: self.talk.text.setFocus(BY_SHORTCUT)),
+            (say("Reply"), self.talk.can_answer, lambda: self.talk.text.setFocus(BY_SHORTCUT)),
             (say("Open in the browser"), bool(mine.ticket.url), self._open_page),
             (say("It is solved"), "solve" in may, self.talk.solved.emit),
             (say("It is not solved"), "reopen" in may, self.talk.reopened.emit),
@@ -178,11 +188,18 @@ class TicketsWindow(ListWindow):
             if self._wanted in keys:
                 self.list.setCurrentRow(keys.index(self._wanted))
             self._wanted = ""
+        ways = partial(self._session.tickets.ways_back, tickets)  # builds the desks: the list is there before
+        self._bridge.background(ways, while_alive(self, self._take_ways))
+
+    def _take_ways(self, ways: dict[str, WayBack]) -> None:
+        if ways != self._ways:
+            self._ways = ways
+            self._show_rows()
 
     def _rows(self) -> list[Row]:
         wanted, several = self.search.text(), len({mine.desk for mine in self._tickets.values()}) > 1
         return [
-            row_of(mine, self._session.support.due(mine), several=several)
+            row_of(mine, self._due(mine), self._way(mine), several=several)
             for mine in self._tickets.values() if holds(mine, wanted)
         ]  # fmt: skip
 
@@ -197,7 +214,7 @@ class TicketsWindow(ListWindow):
         open_ones = sum(mine.ticket.state in ("open", "waiting") for mine in self._tickets.values())
         older = say("older ones at the help desk only") if self._cut_off else ""
         words = joined(say_n("{n} open ticket", "{n} open tickets", open_ones), older, figure_words(self._figures))
-        if self._looking:
+        if self._desks.asking:
             words = say("Asking the help desk…")
         self._foot.setText("" if self._figures is None else words)  # not read yet is not none
 
@@ -211,22 +228,20 @@ class TicketsWindow(ListWindow):
             return
         key = (mine.desk, mine.ticket.key)
         if not self.talk.shows(mine):  # what the list knows already, until the words are read
-            self.talk.show_ticket(mine, (), "", "")
-            self.talk.stand(self._away.get(mine.desk, ""))
+            self.talk.show_ticket(mine, (), "", "", way=self._way(mine))
+            self._stand(mine.desk)
             self.talk.rating.hide()
 
         def known() -> tuple[tuple[Reply, ...], str | None, tuple[OnItsWay, ...]]:
             replies = self._session.tickets.replies(mine)
-            return replies, self._way_back(mine), self._session.answers.on_their_way(mine, replies)
+            rating = self._session.tickets.rating_of(mine.desk)
+            return replies, rating, self._session.answers.on_their_way(mine, replies)
 
         def show(found: tuple[tuple[Reply, ...], str | None, tuple[OnItsWay, ...]]) -> None:
             now = self._chosen()
             if now is not None and (now.desk, now.ticket.key) == key:
                 replies, rating, going = found
-                due = self._session.support.due(now).words
-                self.talk.show_ticket(now, replies, due, rating or "", going)
-                if not replies and rating is None:
-                    self.talk.stand(say("This help desk tells nothing back here; its answers come by mail."))
+                self.talk.show_ticket(now, replies, self._due(now).whole, rating or "", going, self._way(now))
 
         self._bridge.background(known, while_alive(self, show), self._failed)
         asked = (*key, mine.ticket.updated_at)
@@ -234,9 +249,13 @@ class TicketsWindow(ListWindow):
             self._asked.add(asked)  # once: a conversation that is empty stays so
             self._open(mine)
 
-    def _way_back(self, mine: Mine) -> str | None:
-        """How the ticket's desk wants to be rated; None when it cannot be read back."""
-        return self._session.tickets.rating_of(mine.desk)
+    def _way(self, mine: Mine) -> WayBack:
+        embedded = self._session.places.is_embedded(mine.desk)
+        return self._ways.get(mine.desk, "own" if embedded else "here")
+
+    def _due(self, mine: Mine) -> Due:
+        """Of what nobody tells anything about here, nobody can say that it is late."""
+        return self._session.support.due(mine) if self._way(mine) == "here" else NOT_DUE
 
     def _open(self, mine: Mine) -> None:
         """Asks the desk for the conversation, and marks it as read."""
@@ -247,37 +266,40 @@ class TicketsWindow(ListWindow):
                 self._session.tickets.open(mine)
 
         def done(_: object) -> None:
-            self._reached(mine.desk)
+            self._desks.reached(mine.desk)
             self.refresh()
 
-        self._bridge.background(ask, while_alive(self, done), while_alive(self, partial(self._reached, mine.desk)))
+        def failed(error: Exception) -> None:
+            self._stand(mine.desk)
+            self._failed(error) if isinstance(error, Gone) else self._desks.reached(mine.desk, error)
+
+        if not mine.replies and self._way(mine) == "here" and not self._desks.words(mine.desk):
+            self.talk.stand(say("Asking the help desk…"))
+        self._bridge.background(ask, while_alive(self, done), while_alive(self, failed))
 
     def _look(self) -> None:
         """Shows what is on disk at once, asks the desks now, and shows what they said."""
-        self._looking += 1
-        self._show_foot()
         self.refresh()
-
-        def ask() -> dict[str, Exception | None]:
-            found = dict[str, Exception | None]()
-            for name in self._session.places.desk_names():
-                try:
-                    if self._session.tickets.reads_back(name):
-                        self._session.tickets.look(name)
-                        found[name] = None
-                except UploaderError as error:  # the others are asked all the same
-                    found[name] = error
-            return found
-
-        def over(found: dict[str, Exception | None]) -> None:
-            self._looking -= 1
-            for name, error in found.items():
-                self._reached(name, error)
-            self.refresh()
-
-        self._bridge.background(ask, while_alive(self, over))
+        for name in self._session.places.desk_names():  # none of them waits for another
+            self._desks.begin(name)
+            over = partial(self._looked, name)
+            self._bridge.background(partial(self._ask, name), while_alive(self, over), while_alive(self, over))
         if (mine := self._chosen()) is not None:
             self._open(mine)
+
+    def _ask(self, desk: str) -> None:
+        if self._session.tickets.reads_back(desk):
+            self._session.tickets.look(desk)
+
+    def _looked(self, desk: str, error: Exception | None) -> None:
+        self._desks.end(desk, error)
+        self.refresh()
+
+    def _stand(self, desk: str) -> None:
+        """What is so of a desk stands at each of its tickets while it is so."""
+        self._show_foot()
+        if (mine := self._chosen()) is not None and mine.desk == desk:
+            self.talk.stand(self._desks.words(desk))
 
     def _act(self, verb: Callable[[Mine], object]) -> None:
         mine = self._chosen()
@@ -335,17 +357,6 @@ class TicketsWindow(ListWindow):
     def _failed(self, error: Exception) -> None:
         self.talk.tell(say("{why}. Shown is what was last seen.", why=trouble_words(error).rstrip(".")), READ_MS)
 
-    def _reached(self, desk: str, error: Exception | None = None) -> None:
-        """That a desk cannot be reached is said at each of its tickets, by the name that the user knows it by, while it
-        is so."""
-        self._away.pop(desk, None)
-        if isinstance(error, Unreachable):
-            self._away[desk] = say("“{desk}” cannot be reached. Shown is what was last seen.", desk=desk_word(desk))
-        elif error is not None:
-            self._failed(error)
-        if (mine := self._chosen()) is not None and mine.desk == desk:
-            self.talk.stand(self._away.get(desk, ""))
-
     def _on_event(self, event: Event) -> None:
         mine = self._chosen()
         if isinstance(event, DeliveryChanged):
@@ -375,6 +386,7 @@ class TicketsWindow(ListWindow):
         self.list.setFocus()
         self._asked.clear()
         super().showEvent(event)
+        self._desks.read()
         self._session.polling.nudge()
 
     def pop_at_row(self) -> None:

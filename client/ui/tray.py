@@ -22,6 +22,7 @@ from client import words
 from client.paths import Paths
 from client.report import Delivery, DeliveryChanged, Event, ReportDamaged, TicketNews
 from client.session import Session
+from client.terms import number_word
 from client.ui import icons, look
 from client.ui.bridge import Bridge
 from client.ui.calls import Calls
@@ -301,7 +302,11 @@ class Tray(QObject):
             opens = partial(self.journey.windows.tickets, delivery.desk, ticket.key or ticket.id)
             self.tell(say("Answer sent"), delivery.summary, opens)
             return
-        title = say("Handed to the help desk") if ticket.unconfirmed else say("Sent as {ticket}", ticket=ticket.id)
+        title = (
+            say("Handed to the help desk")
+            if ticket.unconfirmed
+            else say("Sent as {ticket}", ticket=number_word(ticket.id) or ticket.id)
+        )
         words = say("{summary}. Click to open the ticket.", summary=delivery.summary.rstrip("."))
         if not ticket.url:
             words = say("{summary}. Its number comes by mail.", summary=delivery.summary.rstrip("."))

@@ -55,6 +55,7 @@ class Windows(QObject):
             window.form_wanted.connect(self.form_wanted)
             window.draft_wanted.connect(self.draft_wanted)
             window.outbox_wanted.connect(self.outbox)
+            window.connect_wanted.connect(self.connect_desk)
             window.report_wanted.connect(partial(self.form_wanted.emit, None))
             return window
 

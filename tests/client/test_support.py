@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,13 +64,15 @@ def ticket(**changes: object) -> OwnTicket:
 
 def test_what_the_desk_says_of_its_due_date_wins_and_what_is_over_is_late() -> None:
     support = session_with('[sla]\nanswer = "*=4h"\nsolution = "*=8h"\n').support
-    assert support.due(Mine("d", ticket())).late  # 4 h were promised 5 h ago
+    late = support.due(Mine("d", ticket()))  # 4 h were promised 5 h ago
+    assert late.late
+    assert re.fullmatch(r"answer overdue by 1\sh(\s\d+\smin)?", late.words)
     answered = support.due(Mine("d", ticket(), first_answer_at=NOW))  # the solution is due in 3 h
     assert not answered.late
-    assert answered.words.startswith("solution due")
+    assert re.fullmatch(r"solution in 2\sh\s\d+\smin", answered.words), "never more than is left"
     soon = NOW + timedelta(hours=1)
-    assert support.due(Mine("d", ticket(due_at=soon))).words.startswith("solution due")
-    assert support.due(Mine("d", ticket(due_at=soon + HOUR, first_answer_due_at=soon))).words.startswith("answer due")
+    assert support.due(Mine("d", ticket(due_at=soon))).words.startswith("solution in")
+    assert support.due(Mine("d", ticket(due_at=soon + HOUR, first_answer_due_at=soon))).words.startswith("answer in")
     assert support.due(Mine("d", ticket(state="solved", due_at=NOW - HOUR))) == NOT_DUE
 
 

@@ -116,7 +116,7 @@ def test_the_command_line_lists_shows_replies_and_counts(
     session.change({"sla.answer": "petition=4h", "sla.solution": "petition=8h"})
     (listed,) = [ticket for ticket in run("tickets", "list")["tickets"] if ticket["id"] == ref.id]
     assert listed["due_at"]
-    assert listed["due"].startswith("solution due")
+    assert listed["due"].startswith("solution in")
     assert {"id", "url", "subject", "state", "priority", "updated_at", "due_at", "replies"} <= set(listed)
     assert [reply["mine"] for reply in run("tickets", "show", ref.id)["conversation"]] == [True, False]
     assert run("tickets", "reply", ref.id, "--text", "gracias")["state"] == "sent"

@@ -12,17 +12,19 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from client.draft import Draft
-from client.report import TicketNews
+from client.report import DeskAsked, TicketNews
 from client.session import Session
 from client.ui.buttons import FlushLink
-from client.ui.pieces import Menu, StateLabel
+from client.ui.pieces import Label, Menu, StateLabel
 from client.ui.prose import Prose
 from client.ui.report_form import ReportForm
 from client.ui.report_words import news_words
+from client.ui.rows import ROW
 from client.ui.tickets_window import TicketsWindow
 from tests.client.story_desk import StoryDesk, tickets_of
 from tests.ui.every_window import running_session, until
-from uploader.inbox import MOST_TICKETS, OwnTicket, Reply
+from uploader.errors import Temporary
+from uploader.inbox import MOST_TICKETS, OwnTicket, RemoteFile, Reply
 
 
 def test_the_window_says_that_there_are_older_ones(app: QApplication) -> None:
@@ -55,6 +57,40 @@ def away(app: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S
         window.close()
 
 
+def test_what_lies_in_the_folder_on_this_computer_is_not_said_to_be_with_a_help_desk(app: QApplication) -> None:
+    with running_session() as (session, bridge):
+        session.change({"sla.answer": "*=1h"})
+        session.send_now(session.submit(session.new_draft(summary="No imprime")))
+        window = TicketsWindow(session, bridge)
+        wanted: list[bool] = []
+        window.connect_wanted.connect(lambda: wanted.append(True))
+        window.show()
+        until(lambda: window.talk.state.text() == "On this computer")
+        until(lambda: "Connect a help desk…" in links(window))
+        assert "Open its folder" in links(window)
+        said = " ".join(label.text() for label in window.talk._scroll.findChildren(Label))
+        assert "nobody has received it" in said
+        assert "mail" not in said + window.talk.note.text()
+        row = window.list.item(0).data(ROW)
+        assert row.detail.startswith("On this computer · T-000001"), "and nobody owes an answer"
+        link(window, "Connect a help desk…").click()
+        assert wanted
+        window.close()
+
+
+def test_why_a_desk_could_not_be_asked_stands_there_whatever_it_was(away: tuple[Session, TicketsWindow]) -> None:
+    _, window = away
+    tell = window._bridge.tell
+    tell(DeskAsked("mesa", begun=True))
+    until(lambda: "Asking the help desk…" in window._foot.text())
+    tell(DeskAsked("mesa", fault=Temporary("the help desk answered “503”", status="503")))
+    until(lambda: window.talk.note.text().startswith("“mesa” could not be asked: The help desk answered “503”."))
+    assert "Asking" not in window._foot.text()
+    tell(DeskAsked("mesa", begun=True))
+    tell(DeskAsked("mesa"))
+    until(lambda: window.talk.note.text() == "")
+
+
 def shown(window: TicketsWindow) -> list[str]:
     return [prose.toPlainText() for prose in window.talk.findChildren(Prose) if prose.isVisible()]
 
@@ -62,6 +98,10 @@ def shown(window: TicketsWindow) -> list[str]:
 def states(window: TicketsWindow) -> str:
     labels = window.talk._scroll.findChildren(StateLabel)
     return " ".join(label.text() for label in labels if label.isVisible())
+
+
+def links(window: TicketsWindow) -> list[str]:
+    return [one.text() for one in window.talk.findChildren(FlushLink) if one.isVisible()]
 
 
 def link(window: TicketsWindow, words: str) -> FlushLink:
@@ -134,7 +174,7 @@ def test_ctrl_f_goes_to_the_search_and_the_menu_of_a_row_is_had_by_keys(away: tu
     window.list.setFocus()
     QTest.keyClick(window.list, Qt.Key.Key_F10, Qt.KeyboardModifier.ShiftModifier)
     (menu,) = window.findChildren(Menu)
-    assert [action.text() for action in menu.actions()] == ["Your answer"]
+    assert [action.text() for action in menu.actions()] == ["Reply"]
     menu.actions()[0].trigger()
     assert window.talk.text.hasFocus()
     menu.close()
@@ -145,10 +185,16 @@ def test_news_say_what_they_are_about_and_a_mark_of_ours_is_no_number() -> None:
     ticket = OwnTicket("77", "77", "", "La pantalla parpadea", "open", "", "", now, now)
     reply = Reply("1", "Marta", False, now, "¿Desde\ncuándo?")
     assert news_words(TicketNews("mesa", ticket, (reply,))) == (
-        "“La pantalla parpadea”: there is an answer", "77 · ¿Desde cuándo?",
+        "“La pantalla parpadea”: there is an answer", "#77 · ¿Desde cuándo?",
     )  # fmt: skip
+    long = news_words(TicketNews("mesa", ticket, (replace(reply, text="palabra " * 40),)))[1]
+    assert long.endswith(" palabra…"), "cut behind a whole word, and that it was cut is seen"
+    pictures = replace(reply, text="", files=(RemoteFile("1", "a.png"), RemoteFile("2", "b.png")))
+    assert news_words(TicketNews("mesa", ticket, (pictures,)))[1] == "#77 · 2 files came with it. Click to see them."
     marked = replace(ticket, id="20261129-230608-113e7b2fa", state="solved")
-    assert news_words(TicketNews("mesa", marked, (), solved=True)) == ("“La pantalla parpadea”: it is solved", "")
+    assert news_words(TicketNews("mesa", marked, (), solved=True)) == (
+        "“La pantalla parpadea”: it is solved", "Click to read it, or to say that it is not.",
+    )  # fmt: skip
 
 
 def test_a_row_without_a_number_of_the_desks_shows_the_day_and_no_mark_of_ours(app: QApplication) -> None:
@@ -171,9 +217,14 @@ def test_that_a_desk_is_away_is_said_by_its_name_at_each_of_its_tickets(away: tu
     session.tickets._keep("mesa", OwnTicket("4712", "4712", "", "Ratón", "open", "", "", now, now), ())
     QTest.keyClick(window.list, Qt.Key.Key_F5)
     assert "Asking" in window._foot.text()
-    until(lambda: window.list.count() == 2 and "“mesa” cannot be reached" in window.talk.note.text())
+    until(
+        lambda: (
+            window.list.count() == 2
+            and "“mesa” could not be asked: The help desk does not answer." in window.talk.note.text()
+        )
+    )
     until(lambda: "Asking" not in window._foot.text())
     for row in (1, 0):
         window.list.setCurrentRow(row)
-        until(lambda: "“mesa” cannot be reached" in window.talk.note.text())
+        until(lambda: "“mesa” could not be asked: The help desk does not answer." in window.talk.note.text())
         assert "127.0.0.1" not in window.talk.note.text()

@@ -57,7 +57,7 @@ TOKENS = ("google", "microsoft")
 class MailDesk(RemoteDesk, Inbox):
     title: ClassVar[str] = "E-mail"
     abilities: ClassVar[DeskAbilities] = DeskAbilities(order="inside", markup="plain", entry=("mail",), signs_in=True)
-    inbox: ClassVar[InboxAbilities] = InboxAbilities(waits=True)
+    inbox: ClassVar[InboxAbilities] = InboxAbilities(waits=True, tells_if="imap")
 
     address: str = setting("Address of the help desk", help="soporte@example.org")
     departments: str = setting(

@@ -78,7 +78,7 @@ PAGE = 50
 class FreeScout(RemoteDesk, Inbox):
     title: ClassVar[str] = "FreeScout"
     abilities: ClassVar[DeskAbilities] = DeskAbilities(order="inside", markup="html", entry=("relay",))
-    inbox: ClassVar[InboxAbilities] = InboxAbilities()
+    inbox: ClassVar[InboxAbilities] = InboxAbilities(tells_if="mail")
 
     url: str = setting("Address of the relay", help="https://desk-relay.example.org", kind="url")
     mailbox: str = setting("Mailbox", help="Its number, as in the address of its page.")

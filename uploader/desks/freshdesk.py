@@ -62,7 +62,7 @@ PAGE = 100
 class Freshdesk(RemoteDesk, Inbox, Library):
     title: ClassVar[str] = "Freshdesk"
     abilities: ClassVar[DeskAbilities] = DeskAbilities(order="inside", markup="html", entry=("relay", "token"))
-    inbox: ClassVar[InboxAbilities] = InboxAbilities(rating="stars", solves=True, reopens=True)
+    inbox: ClassVar[InboxAbilities] = InboxAbilities(rating="stars", solves=True, reopens=True, tells_if="mail")
 
     url: str = setting("Address of the relay, or of Freshdesk", help="https://desk-relay.example.org", kind="url")
     mail: str = setting("Your e-mail address at the help desk", help="Empty: answers come by e-mail only.", default="")

@@ -61,7 +61,7 @@ class Salesforce(SignedInDesk, Inbox):
     abilities: ClassVar[DeskAbilities] = DeskAbilities(
         order="after", markup="plain", entry=("oauth", "anonymous"), signs_in=True, mail_modes=("web",)
     )
-    inbox: ClassVar[InboxAbilities] = InboxAbilities()
+    inbox: ClassVar[InboxAbilities] = InboxAbilities(tells_if="mode=account")
 
     url: str = setting("Address of Salesforce", help="https://company.my.salesforce.com", kind="url")
     mode: str = setting(
