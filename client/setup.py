@@ -198,10 +198,13 @@ def step_words(step: Step) -> str:
         "service": say("The help desk cannot be used now"),
     }
     name = (good if step.ok else bad)[step.name]
+    door = {"smtp": say("Outgoing mail"), "imap": say("Incoming mail")}.get(step.door)
+    if door:
+        name = f"{door}: {name[:1].lower()}{name[1:]}"
     values = dict(step.values)
     if not step.text or (step.ok and values.get("host") == values.get("address")):
         return name
-    return f"{name}: {detail(step.text, values)}"
+    return f"{name} ({detail(step.text, values)})" if door else f"{name}: {detail(step.text, values)}"
 
 
 def next_words(step: Step) -> str:

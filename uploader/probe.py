@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedRWPair
 from urllib.parse import urlsplit
 
@@ -31,7 +31,7 @@ class Step:
     """One part of the way. ``name``: proxy, dns, connection, certificate, login, right, settings, service.
 
     ``text`` and ``values`` say more, as an error does; ``text`` is empty where there is nothing to say. ``field`` is
-    the setting that is wrong, as far as it is known.
+    the setting that is wrong, as far as it is known. ``door`` is what kind of door it leads to: https, smtp, imap.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Step:
     text: str = ""
     values: tuple[tuple[str, str], ...] = ()
     field: str = ""
+    door: str = ""
 
 
 def walk(doors: Sequence[str], check: Callable[[], None]) -> Iterator[Step]:
@@ -48,8 +49,9 @@ def walk(doors: Sequence[str], check: Callable[[], None]) -> Iterator[Step]:
     """
     passed = list[Step]()
     for door in doors:
+        kind = urlsplit(door).scheme.partition("+")[0]
         for step in _to_the_door(door):
-            passed.append(step)
+            passed.append(replace(step, door=kind))
             if not step.ok:
                 yield from passed
                 return
@@ -79,15 +81,13 @@ def _to_the_door(url: str) -> Iterator[Step]:
         yield Step("dns", False, "{host} cannot be found; check the address and the network", (("host", host),))
         return
     yield Step("dns", True, "{host} is {address}", (("host", host), ("address", str(found[0][4][0]))))
-    place = (("host", f"{host}:{port}"),)
     try:
         with socket.create_connection((host, port), CONNECT_S):
             pass
     except OSError:
-        yield Step("connection", False, "{host} does not answer", place)
+        yield Step("connection", False, "{host} does not answer", (("host", f"{host}:{port}"),))
         return
-    is_web = parts.scheme in ("http", "https")
-    yield Step("connection", True) if is_web else Step("connection", True, "{host} answers", place)
+    yield Step("connection", True)
     if secured:
         yield _certificate(parts.scheme, host, port)
 

@@ -47,8 +47,9 @@ class Setting:
     """One declared field as a form shows it. ``kind`` is text, folder, url, number, flag, choice, keys or secret.
 
     ``choices`` are the allowed values of a choice; ``least`` and ``most`` bound a number. ``rare``: few need it, so a
-    form keeps it out of the way. ``policy_only``: the user cannot set it. ``strict`` holds while a machine policy that
-    may speak of it cannot be read; None: what would hold without it.
+    form keeps it out of the way; ``guessed``: so does one for what was found out by itself. ``policy_only``: the user
+    cannot set it. ``strict`` holds while a machine policy that may speak of it cannot be read; None: what would hold
+    without it.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Setting:
     least: float | None = None
     most: float | None = None
     rare: bool = False
+    guessed: bool = False
     policy_only: bool = False
     strict: Any = None
 
@@ -104,6 +106,7 @@ def setting(
     least: float | None = None,
     most: float | None = None,
     rare: bool = False,
+    guessed: bool = False,
     policy_only: bool = False,
     strict: Any = None,
 ) -> Any:
@@ -111,7 +114,7 @@ def setting(
     about = {"title": title, "help": help, "kind": "choice" if choices else kind}
     return dataclasses.field(
         **({} if default is dataclasses.MISSING else {"default": default}),
-        metadata=about | {"choices": choices, "least": least, "most": most, "rare": rare,
+        metadata=about | {"choices": choices, "least": least, "most": most, "rare": rare, "guessed": guessed,
                           "policy_only": policy_only, "strict": strict},
     )  # fmt: skip
 

@@ -66,23 +66,25 @@ class DeskFields(Panel):
         self._hidden.hide()
         self.all = []
         mine = self._session.settings.general
+        unknown = [key for key, known in zip(MINE, (mine.name, mine.mail), strict=True) if not known]
         for declared in self._session.setup.declared(kind):
             default = "" if declared.default is None or declared.kind == "secret" else declared.default
-            rare = declared.rare
+            rare = declared.rare or (declared.guessed and bool(values.get(declared.name)))
             if declared.name == SENDER:  # asked for once: as the user's own, or with that already in it
                 default, rare = mine.mail, not mine.mail
+                while rare and unknown:
+                    self._add(key := unknown.pop(0), OPTIONS[key], "", self._form)
             self._add(declared.name, declared, values.get(declared.name, default), self._rare if rare else self._form)
         self.more.setVisible(self._rare.count() > 0)
-        for key, known in zip(MINE, (mine.name, mine.mail), strict=True):
-            if not known:
-                self._add(key, OPTIONS[key], "", self._form)
+        for key in unknown:
+            self._add(key, OPTIONS[key], "", self._form)
         self._warn_of_what_is_not_kept()
 
     def begin(self) -> None:
         """The keyboard is in the first empty field that cannot do without, a secret among them."""
         shown = [field for field in self._in_order() if not self._is_rare(field)]
         empty = [field for field in shown if isinstance(field.control, QLineEdit) and not field.control.text()]
-        wanted = [field for field in empty if field.setting.required or field.setting.kind == "secret"]
+        wanted = [each for each in empty if each.setting.required or each.setting.kind == "secret" or each.key in MINE]
         for field in (wanted or empty or shown)[:1]:
             field.control.setFocus(Qt.FocusReason.TabFocusReason)
 
@@ -117,10 +119,13 @@ class DeskFields(Panel):
         if not found and step.name in ("login", "right"):
             found = [field for field in self.all if field.setting.kind == "secret" and not field.setting.rare]
         if not found and step.name in ("dns", "connection"):
-            found = [field for name in ("url", "server", "address") for field in self.all if field.key == name]
+            names = ("imap",) if step.door == "imap" else ("url", "server", "address")
+            found = [field for name in names for field in self.all if field.key == name]
+        for field in self.all:  # perhaps nobody stands between, and the other way of encrypting is the right one
+            if step.name == "certificate" and field.key == {"smtp": "security", "imap": "imap_security"}.get(step.door):
+                self._bring_out(field)
         for field in found[:1]:
-            if self._is_rare(field):
-                self.show_rare()
+            self._bring_out(field)
             field.control.setFocus(Qt.FocusReason.TabFocusReason)
             if isinstance(field.control, QLineEdit):
                 field.control.selectAll()
@@ -155,6 +160,13 @@ class DeskFields(Panel):
                 if item is not None and isinstance(field := item.widget(), SettingField):
                     found.append(field)
         return found
+
+    def _bring_out(self, field: SettingField) -> None:
+        """This one alone: the other rare ones are well enough."""
+        if self._is_rare(field):
+            self._rare.removeWidget(field)
+            self._form.addWidget(field)
+            field.show()
 
     def _is_rare(self, field: SettingField) -> bool:
         return self._rare.indexOf(field) >= 0

@@ -113,6 +113,7 @@ class DeskWizard(QWidget):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.verticalScrollBar().rangeChanged.connect(lambda *_: self._look())
         self._foot = QWidget()
         foot = QHBoxLayout(self._foot)
         foot.setContentsMargins(look.XL, look.M, look.XL, look.M)
@@ -152,6 +153,7 @@ class DeskWizard(QWidget):
     _chooses = _has_typed = False
     """Whether the kind is the user's to choose; whether there is something to lose."""
     _search: Search | None = None
+    _looked_at: tuple[QWidget, ...] = ()
 
     def _signs_in(self) -> bool:
         return self._session.setup.signs_in(self._kind, self._values)
@@ -194,7 +196,7 @@ class DeskWizard(QWidget):
     def _typed_anew(self) -> None:
         """Another address: what was found for the old one is gone."""
         self._stop()
-        self._kind, self._chooses = "", False
+        self._kind, self._chooses, self._looked_at = "", False, ()
         self.found.set_tone("text")
         self.found.setText("")
         emptied(self._steps)
@@ -235,7 +237,7 @@ class DeskWizard(QWidget):
 
     def _fill(self, kind: str, values: Mapping[str, str]) -> None:
         self._kind, self._values, self._works, self._walked = kind, dict(values), False, ()
-        self._has_typed = False
+        self._has_typed, self._looked_at = False, ()
         emptied(self._steps)
         self.note.setText("")
         if kind:
@@ -256,7 +258,7 @@ class DeskWizard(QWidget):
     def _take(self, key: str, value: object) -> None:
         field = next(field for field in self.fields if field.key == key)
         self._values[key] = Secret(str(value)) if field.setting.kind == "secret" else value
-        self._works, self._has_typed = False, True
+        self._works, self._has_typed, self._looked_at = False, True, ()
         self._show_state()
         if key == "mode" and self._signs_in():
             self._panel.show_rare()  # the app that is signed in by
@@ -293,9 +295,16 @@ class DeskWizard(QWidget):
         self._panel.offer_lists(self._kind, self._wanted())
         self._show_state()
         led = None if self._works else self._panel.lead_to(steps[-1])
+        self._put_in_order()
         if self._works:
             self.go.setFocus()
-        QTimer.singleShot(50, while_alive(self, lambda: self._scroll.ensureWidgetVisible(led or self.note)))
+        self._looked_at = (self.note, *([led] if led else []))  # just above the note the step that failed
+        self._look()
+
+    def _look(self) -> None:
+        """Also whenever the page gets its height, which it does bit by bit."""
+        for widget in self._looked_at:
+            self._scroll.ensureWidgetVisible(widget)
 
     def _sign_in(self) -> None:
         self.note.setText(say("Go on in the browser…"))

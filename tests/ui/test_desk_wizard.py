@@ -23,6 +23,7 @@ from client.ui import look
 from client.ui.attachment_tile import Tile
 from client.ui.bridge import Bridge
 from client.ui.desk_wizard import DeskWizard
+from client.ui.pieces import StateLabel
 from client.ui.prose import Prose
 from client.ui.report_form import ReportForm
 from client.ui.tickets_window import TicketsWindow
@@ -34,6 +35,7 @@ from tests.servers.web_form import WebForm
 from tests.ui.every_window import running_session, until
 from tests.uploader.desks.test_email import answer
 from tests.uploader.desks.test_email import read as read_mail
+from uploader.probe import Step
 from uploader.ticket import TicketRef
 
 
@@ -245,6 +247,33 @@ def test_an_address_that_is_not_there_offers_no_kinds(world: tuple[Session, Brid
     assert not wizard.kind.isVisible()
     assert wizard.focusWidget() is wizard.address
     assert wizard.address.selectedText() == "mesa.no-existe.invalid"
+
+
+MAIL = {"address": "soporte@desk.test", "server": "smtp.desk.test:587", "imap": "imap.desk.test:993"}
+WAY = (Step("dns", True, door="smtp"), Step("connection", True, door="smtp"), Step("dns", True, door="imap"))
+
+
+def test_mail_asks_for_ones_own_first_and_shows_a_server_that_was_found_only_when_it_is_wrong(
+    world: tuple[Session, Bridge],
+) -> None:
+    wizard = DeskWizard(*world)
+    wizard.show()
+    until(wizard.isActiveWindow)
+    wizard._show_found(Recognised("email", MAIL, "E-mail"))
+    assert focus_of(wizard) == "general.name"
+    usual = ["address", "general.name", "general.mail", "mode", "password"]
+    assert [key for key in walked(wizard) if key not in ("find", "?", "more", "cancel", "check")] == usual
+    why = Step("connection", False, "{host} does not answer", (("host", "imap.desk.test:993"),), door="imap")
+    wizard._show_steps((*WAY, why))
+    assert focus_of(wizard) == "imap"
+    assert [key for key in walked(wizard) if key not in ("find", "?", "more", "cancel", "check")] == [*usual, "imap"]
+    lines = [line.text() for line in wizard.findChildren(StateLabel)]
+    assert lines[1:] == ["Outgoing mail: it answers", "Incoming mail: address found",
+                         "Incoming mail: no answer (imap.desk.test:993 does not answer)"]  # fmt: skip
+    wizard._show_steps((*WAY, Step("certificate", False, "{host} does not answer", (("host", "x"),), door="smtp")))
+    assert [key for key in walked(wizard) if key not in ("find", "?", "more", "cancel", "check")][5:] == [
+        "imap", "security"]  # fmt: skip
+    until(lambda: not wizard.note.visibleRegion().isEmpty(), "what failed lies below the fold")
 
 
 def test_escape_asks_before_what_was_typed_is_lost(world: tuple[Session, Bridge]) -> None:

@@ -67,19 +67,19 @@ class MailDesk(RemoteDesk, Inbox):
         default="",
         rare=True,
     )
-    server: str = setting("Outgoing mail server", help="smtp.example.org:587")
-    security: str = setting("Encryption", choices=SECURITY, default="STARTTLS")
-    imap: str = setting(
-        "Incoming mail server", help="imap.example.org:993. Empty: answers are read in your mail program.", default=""
-    )
-    imap_security: str = setting("Encryption of the incoming mail", choices=SECURITY, default="TLS")
     sender: str = setting("Your mail address", help="Empty: the one in the settings of your name.", default="")
-    user: str = setting("User name", help="Empty: your mail address.", default="", rare=True)
-    password: Secret = setting("Password", kind="secret", default=Secret(""))
     mode: str = setting(
         "Sign-in", help="Google and Microsoft let programs in by the browser.", choices=("password", *TOKENS),
         default="password",
     )  # fmt: skip
+    password: Secret = setting("Password", kind="secret", default=Secret(""))
+    server: str = setting("Outgoing mail server", help="smtp.example.org:587", guessed=True)
+    imap: str = setting(
+        "Incoming mail server", help="imap.example.org:993. Empty: answers are read in your mail program.",
+        default="", guessed=True)  # fmt: skip
+    security: str = setting("Encryption", choices=SECURITY, default="STARTTLS", rare=True)
+    imap_security: str = setting("Encryption of the incoming mail", choices=SECURITY, default="TLS", rare=True)
+    user: str = setting("User name", help="Empty: your mail address.", default="", rare=True)
     client_id: str = setting(
         "Client ID", help="Of the app that your company has registered at the service.", default="", rare=True
     )
