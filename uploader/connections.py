@@ -8,6 +8,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from uploader.errors import (
+    Barred,
+    NameUnknown,
+    OutcomeUnknown,
+    Refused,
+    Temporary,
+    Unreachable,
+    Untrusted,
+    UploaderError,
+)
 from uploader.proxy import authorization, demand_http
 
 if TYPE_CHECKING:
@@ -18,6 +28,10 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 256 * 1024
 """What is written to a connection at once. A block that does not go within the wire's stall time is a stall: 4 kB/s is
 enough."""
+
+
+class Forbidden(OSError):
+    """The address of a connection that policy does not allow."""
 
 
 def open_pools(proxy: str, admit: Callable[[socket.socket], None], stall_s: float) -> PoolManager:
@@ -74,3 +88,37 @@ def joined(base: str, link: str) -> str:
         return found if urlsplit(found).port != 0 else ""
     except ValueError:
         return ""
+
+
+def why_lost(error: Exception, host: str, *, all_out: bool, some: bool) -> UploaderError:
+    """Why there is no answer. Once the whole request is out (``all_out``, ``some``: it has a body) it may have been
+    carried out, whatever the error says: behind a proxy a lost answer looks like the proxy's."""
+    from urllib3 import exceptions as known
+
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        reason = getattr(cause, "reason", None)
+        cause = reason if isinstance(reason, BaseException) else cause.__cause__ or cause.__context__
+    if all_out and some:
+        return OutcomeUnknown("the answer of {host} got lost", host=host)
+    for cause in causes:
+        if isinstance(cause, Forbidden):
+            return Refused("{host} lies in a private network, which this service may not reach", host=host)
+        if isinstance(cause, known.LocationParseError):
+            return Refused("“{host}” is no web address; it begins with https://", host=host)
+        if isinstance(cause, known.SSLError) or "CERTIFICATE_VERIFY" in str(cause):
+            return Untrusted(
+                "the certificate of {host} is not trusted; another computer may be answering in its name", host=host
+            )
+    for cause in causes:
+        if isinstance(cause, known.ProxyError):
+            return Barred("the proxy on the way to {host} does not let us through", host=host)
+        if isinstance(cause, known.NameResolutionError):
+            return NameUnknown("{host} cannot be found; check the address and the network", host=host)
+        if isinstance(cause, known.NewConnectionError | known.ConnectTimeoutError):
+            return Unreachable("{host} does not answer", host=host)
+    if all_out:
+        return OutcomeUnknown("the answer of {host} got lost", host=host)
+    return Temporary("the connection to {host} broke off", host=host)

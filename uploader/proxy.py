@@ -15,7 +15,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener, getproxies, proxy_bypass
 
 from uploader.errors import Barred
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 KEEP_S = 600.0
 """How long the file, and what it said of an address, holds."""
+SILENT_S = 300.0
+"""How long a proxy that did not answer is passed over for the next one."""
 MOST_BYTES = 1024 * 1024
 FETCH_S = 10.0
 
@@ -52,7 +54,8 @@ class _Pac:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._source, self._file, self._read_s = "", None, 0.0
-        self._answers: dict[str, tuple[float, Way]] = {}
+        self._answers: dict[str, tuple[float, tuple[Way, ...]]] = {}
+        self._silent: dict[str, float] = {}
 
     def use(self, source: str) -> None:
         """``source``: an address (http, https, file) or a path; empty: none."""
@@ -69,17 +72,29 @@ class _Pac:
                 return None
             known = self._answers.get(asked)
             if known is not None and time.monotonic() - known[0] < KEEP_S:
-                return known[1]
+                return self._best(known[1])
             file = self._loaded()
             if file is None:
                 return None
             try:
-                found = _first(str(file.find_proxy_for_url(asked, host)))
+                found = _ways(str(file.find_proxy_for_url(asked, host)))
             except Exception as error:  # noqa: BLE001  # whatever a stranger's script does
                 log.warning("the proxy script failed: %s", type(error).__name__)
                 return None
             self._answers[asked] = (time.monotonic(), found)
-            return found
+            return self._best(found)
+
+    def _best(self, ways: tuple[Way, ...]) -> Way:
+        """The first that is not known to be silent, else the first."""
+        since = time.monotonic() - SILENT_S
+        return next((way for way in ways if self._silent.get(way.proxy, since) <= since), ways[0])
+
+    def pass_over(self, url: str, proxy: str) -> bool:
+        with self._guard:
+            _, ways = self._answers.get(_plain(url), (0.0, ()))
+            if proxy and len(ways) > 1:
+                self._silent[proxy] = time.monotonic()
+            return bool(ways) and self._best(ways).proxy != proxy
 
     def _loaded(self) -> PACFile | None:
         if self._read_s and time.monotonic() - self._read_s < KEEP_S:
@@ -108,6 +123,11 @@ def proxy_for(url: str) -> str:
     return way_to(url).proxy
 
 
+def pass_over(url: str, proxy: str) -> bool:
+    """This proxy does not let us through: for a while the next one is gone by that the script names. Is there one?"""
+    return _PAC.pass_over(url, proxy)
+
+
 def way_to(url: str) -> Way:
     """As curl does: ``<scheme>_proxy``, then ``all_proxy``; what is no HTTP goes by that of ``https`` at last.
 
@@ -132,7 +152,12 @@ def way_to(url: str) -> Way:
 
 
 def _written_out(proxy: str) -> str:
-    return proxy if "://" in proxy or not proxy else f"http://{proxy}"
+    """As an address, also where signs stand in the password that should have been encoded."""
+    if not proxy:
+        return ""
+    scheme, _, rest = proxy.rpartition("://") if "://" in proxy.partition("@")[0] else ("http", "", proxy)
+    login, at, place = rest.rpartition("@")
+    return f"{scheme}://{quote(login, safe='%:')}{at}{place}"
 
 
 def _speaks_http(proxy: str) -> bool:
@@ -144,7 +169,7 @@ def place_of(proxy: str) -> str:
     parts = urlsplit(proxy)
     with contextlib.suppress(ValueError):
         return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
-    return parts.netloc.rpartition("@")[2]
+    return "…"
 
 
 def authorization(proxy: str) -> str:
@@ -166,22 +191,22 @@ def demand_http(proxy: str) -> None:
         )  # fmt: skip
 
 
-def _first(answer: str) -> Way:
-    """The first way of ``PROXY a:1; DIRECT`` that we can go, else the first of SOCKS, which is then refused in words.
+def _ways(answer: str) -> tuple[Way, ...]:
+    """Those of ``PROXY a:1; PROXY b:1; DIRECT`` that we can go, in their order; else SOCKS, which is refused in words.
 
     Source: the Proxy Auto-Configuration format (MDN).
     """
-    by_web = by_socks = ""
+    ways, socks = list[Way](), list[Way]()
     for way in answer.split(";"):
         kind, _, place = way.strip().partition(" ")
         kind, place = kind.upper(), place.strip()
         if kind == "DIRECT":
-            return Way(by_web)
-        if kind in ("PROXY", "HTTP", "HTTPS") and place:
-            by_web = by_web or f"{'https' if kind == 'HTTPS' else 'http'}://{place}"
+            ways.append(Way())
+        elif kind in ("PROXY", "HTTP", "HTTPS") and place:
+            ways.append(Way(f"{'https' if kind == 'HTTPS' else 'http'}://{place}", only=True))
         elif kind.startswith("SOCKS") and place:
-            by_socks = by_socks or f"socks://{place}"
-    return Way(by_web or by_socks, only=bool(by_web or by_socks))
+            socks.append(Way(f"socks://{place}", only=True))
+    return tuple(ways or socks or [Way()])
 
 
 def _plain(url: str) -> str:

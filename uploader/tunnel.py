@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from uploader import connections
 from uploader.errors import Barred, NameUnknown, Untrusted, UploaderError
-from uploader.proxy import Way, authorization, demand_http, place_of, way_to
+from uploader.proxy import Way, authorization, demand_http, pass_over, place_of, way_to
 
 CONNECT_S = 15.0
 MOST_BYTES = 8 * 1024
@@ -40,6 +40,8 @@ def reach(scheme: str, host: str, port: int, connect_s: float = CONNECT_S) -> tu
     try:
         return through(way.proxy, host, port, connect_s), way.proxy
     except UploaderError as barred:
+        if pass_over(_url(scheme, host, port), way.proxy):
+            return reach(scheme, host, port, connect_s)
         if way.only:
             raise
         log.info("%s; trying without it", barred)
@@ -50,7 +52,11 @@ def reach(scheme: str, host: str, port: int, connect_s: float = CONNECT_S) -> tu
 
 
 def way_by(scheme: str, host: str, port: int) -> Way:
-    return way_to(f"{scheme}://{_place(host, port)}/")
+    return way_to(_url(scheme, host, port))
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://{_place(host, port)}/"
 
 
 def through(proxy: str, host: str, port: int, patience_s: float = CONNECT_S) -> socket.socket:
@@ -105,7 +111,8 @@ def ask(line: socket.socket, proxy: str, host: str, port: int, patience_s: float
 def _is_page(head: bytes) -> bool:
     """A page instead of a tunnel is what a network sends that wants people to sign in."""
     html, long = rb"(?im)^content-type:[ \t]*text/html", rb"(?im)^content-length:[ \t]*0*[1-9]"
-    return bool(re.search(html, head) and re.search(long, head))
+    agreed = re.match(rb"(?i)HTTP/1\.\d 200 connection established", head)
+    return bool(re.search(html, head) and (re.search(long, head) or not agreed))
 
 
 def _place(host: str, port: int) -> str:

@@ -19,23 +19,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from uploader.connections import BLOCK_BYTES, joined, open_pools
+from uploader.connections import BLOCK_BYTES, Forbidden, joined, open_pools, why_lost
 from uploader.errors import (
     AuthFailed,
     Barred,
     Gone,
     Intercepted,
-    NameUnknown,
     NoSpace,
     OutcomeUnknown,
     Refused,
     Temporary,
     TooLarge,
-    Unreachable,
-    Untrusted,
     UploaderError,
 )
-from uploader.proxy import proxy_for
+from uploader.proxy import pass_over, proxy_for
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -220,12 +217,20 @@ class Wire:
             if most == 0 and method != "HEAD":
                 answer.close()
                 return reply
-            content = b"".join(_limited(_sorted_blocks(answer, reply.host), most, reply.host))
+            content = bytearray()
+            for block in _sorted_blocks(answer, reply.host):
+                content += block
+                if len(content) > most:
+                    answer.close()
+                    if reply.status < 400:  # of a refusal the beginning is enough
+                        unsure = OutcomeUnknown if method not in ("GET", "HEAD") else Refused
+                        raise unsure(TOO_MUCH, host=reply.host)
+                    break
         except BaseException:
             answer.close()
             raise
         answer.release_conn()
-        return Reply(reply.status, reply.headers, content, reply.url)
+        return Reply(reply.status, reply.headers, bytes(content[:most]), reply.url)
 
     def _open(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | Body, answer_s: float | None
@@ -236,55 +241,27 @@ class Wire:
         host = urlsplit(url).hostname or ""
         if urlsplit(url).scheme not in ("http", "https") or not host:
             raise Refused("“{host}” is no web address; it begins with https://", host=host or url[:20])
-        flow = _Flow(body)
-        sent = dict(headers)
-        if method in ("POST", "PUT", "PATCH") or flow.size_bytes:
-            sent["Content-Length"] = str(flow.size_bytes)
-        patience = urllib3.Timeout(connect=CONNECT_S, read=answer_s or self._stall_s)
-        try:
-            answer = self._pool(url).request(
-                method, url, headers=sent, body=flow.blocks() if flow.size_bytes else None,  # type: ignore[arg-type]  # any buffer goes
-                preload_content=False, redirect=False, retries=False, timeout=patience, chunked=False,
-            )  # fmt: skip
-        except (HTTPError, OSError) as error:
-            raise self._lost(error, host, flow) from error
+        sent, answer = dict(headers), None
+        while answer is None:
+            flow, proxy = _Flow(body), proxy_for(url)
+            if method in ("POST", "PUT", "PATCH") or flow.size_bytes:
+                sent["Content-Length"] = str(flow.size_bytes)
+            patience = urllib3.Timeout(connect=CONNECT_S, read=answer_s or self._stall_s)
+            try:
+                answer = self._pool(proxy).request(
+                    method, url, headers=sent, body=flow.blocks() if flow.size_bytes else None,  # type: ignore[arg-type]  # any buffer goes
+                    preload_content=False, redirect=False, retries=False, timeout=patience, chunked=False,
+                )  # fmt: skip
+            except (HTTPError, OSError) as error:
+                lost = why_lost(error, host, all_out=flow.ended, some=flow.size_bytes > 0)
+                if not isinstance(lost, Barred) or flow.begun or not pass_over(url, proxy):
+                    raise lost from error
         found = {name.lower(): value for name, value in answer.headers.items()}
         if "set-cookie" in found:
             found["set-cookie"] = "\n".join(answer.headers.getlist("set-cookie"))  # the one that may not be joined
         return Reply(answer.status, found, b"", url), answer
 
-    def _lost(self, error: Exception, host: str, flow: _Flow) -> UploaderError:
-        """Why there is no answer. Once the whole request is out it may have been carried out."""
-        from urllib3 import exceptions as known
-
-        causes: list[BaseException] = []
-        cause: BaseException | None = error
-        while cause is not None and cause not in causes:
-            causes.append(cause)
-            reason = getattr(cause, "reason", None)
-            cause = reason if isinstance(reason, BaseException) else cause.__cause__ or cause.__context__
-        for cause in causes:
-            if isinstance(cause, Forbidden):
-                return Refused("{host} lies in a private network, which this service may not reach", host=host)
-            if isinstance(cause, known.LocationParseError):
-                return Refused("“{host}” is no web address; it begins with https://", host=host)
-            if isinstance(cause, known.SSLError) or "CERTIFICATE_VERIFY" in str(cause):
-                return Untrusted(
-                    "the certificate of {host} is not trusted; another computer may be answering in its name", host=host
-                )
-        for cause in causes:
-            if isinstance(cause, known.ProxyError):
-                return Barred("the proxy on the way to {host} does not let us through", host=host)
-            if isinstance(cause, known.NameResolutionError):
-                return NameUnknown("{host} cannot be found; check the address and the network", host=host)
-            if isinstance(cause, known.NewConnectionError | known.ConnectTimeoutError):
-                return Unreachable("{host} does not answer", host=host)
-        if flow.ended:
-            return OutcomeUnknown("the answer of {host} got lost", host=host)
-        return Temporary("the connection to {host} broke off", host=host)
-
-    def _pool(self, url: str) -> PoolManager:
-        proxy = proxy_for(url)
+    def _pool(self, proxy: str) -> PoolManager:
         with self._guard:
             if self.is_cut:
                 raise Temporary("stopped")
@@ -305,19 +282,16 @@ class Wire:
                 socket.socket.shutdown(line, socket.SHUT_RDWR)
 
 
-class Forbidden(OSError):
-    """The address of a connection that policy does not allow."""
-
-
 class _Flow:
-    """A body on its way; ``ended`` once its last byte was handed to the connection."""
+    """A body on its way; ``begun`` once its first byte was asked for, ``ended`` once its last one was handed over."""
 
     def __init__(self, body: bytes | Body) -> None:
         self._body = body
         self.size_bytes = len(body) if isinstance(body, bytes) else body.size_bytes
-        self.ended = self.size_bytes == 0
+        self.ended, self.begun = self.size_bytes == 0, False
 
     def blocks(self) -> Iterator[bytes | memoryview]:
+        self.begun = True
         if isinstance(self._body, bytes):
             view = memoryview(self._body)
             for at in range(0, len(view), BLOCK_BYTES):
@@ -349,6 +323,8 @@ def sort_out(reply: Reply) -> UploaderError:
                          host=host, status=status)  # fmt: skip
     if reply.status == 401:
         return AuthFailed("{host} does not accept the password or token", host=host)
+    if reply.status == 407:
+        return Barred("the proxy on the way to {host} does not let us through", host=host)
     if reply.status == 403:
         return Refused("{host} does not allow it ({status}); the account may lack a right", host=host, status=status)
     if reply.status in (404, 410):
@@ -381,14 +357,6 @@ def wanted_wait_s(reply: Reply) -> float | None:
         return min(max((asked - now).total_seconds(), 0), MOST_WAIT_S)
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-def _limited(blocks: Iterator[bytes], most: int, host: str) -> Iterator[bytes]:
-    for block in blocks:
-        most -= len(block)
-        if most < 0:
-            raise Refused(TOO_MUCH, host=host)
-        yield block
 
 
 def _sorted_blocks(answer: BaseHTTPResponse, host: str) -> Iterator[bytes]:

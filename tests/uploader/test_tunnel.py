@@ -30,7 +30,7 @@ from uploader.errors import Barred, Untrusted
 from uploader.journal import MemoryJournal
 from uploader.mail_servers import guess
 from uploader.probe import walk
-from uploader.proxy import proxy_for, use_pac, way_to
+from uploader.proxy import pass_over, proxy_for, use_pac, way_to
 from uploader.setting import Secret
 from uploader.shares.sftp import Sftp
 from uploader.ticket import Desk, quiet
@@ -206,6 +206,8 @@ ANSWERS: dict[str, tuple[list[bytes], str]] = {
     "302": ([b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n"], "ask your IT"),
     "a page": ([b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 20\r\n\r\n<html>Sign in</html>"],
                "ask your IT"),
+    "a page in pieces": ([b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"],
+                         "ask your IT"),
     "garbage": ([b"220 mail.example ESMTP\r\n"], "ask your IT"),
     "nothing": ([], "ask your IT"),
     "without end": ([b"HTTP/1.1 200 OK\r\n", *[b"X: " + b"y" * 997 + b"\r\n"] * 50_000], "ask your IT"),
@@ -311,7 +313,11 @@ def test_a_script_may_tell_mail_from_the_web_on_one_host_and_name_ways_one_after
     use_pac(str(tmp_path / "proxy.pac"))
     asked = ("smtp://mail.desk.test:587/", "imap://mail.desk.test:993/", "imap://mail.desk.test:143/")
     ways = [way_to(url) for url in asked]
-    assert [(way.proxy, way.only) for way in ways] == [("http://m:1", False), ("https://i:1", True), ("", False)]
+    assert [(way.proxy, way.only) for way in ways] == [("http://m:1", True), ("https://i:1", True), ("", False)]
+    assert pass_over(asked[0], "http://m:1")  # and DIRECT is the next one
+    assert way_to(asked[0]).proxy == ""
+    assert not pass_over(asked[1], "https://i:1")
+    assert way_to(asked[1]).proxy == "https://i:1"
     with Wire() as wire, pytest.raises(Barred, match="s:1080 speaks SOCKS"):
         wire.call("GET", "https://mail.desk.test/")
     with pytest.raises(Barred, match="s:1080 speaks SOCKS"):
@@ -320,8 +326,11 @@ def test_a_script_may_tell_mail_from_the_web_on_one_host_and_name_ways_one_after
     assert proxy_for("https://mail.desk.test/") == ""
 
 
-def test_the_wizard_finds_mail_servers_that_only_the_proxy_knows(opened: Open, mail: MailServer) -> None:
+def test_the_wizard_finds_mail_servers_that_only_the_proxy_knows(
+    opened: Open, mail: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     proxy = opened(mail_places(mail))
+    monkeypatch.setattr("uploader.mail_servers.TRY_S", 30)
     assert guess("desk.test") == {"server": MAIL_PLACES[0], "imap": MAIL_PLACES[1]}
     assert proxy.connects == ["smtp.desk.test:587", MAIL_PLACES[0], "imap.desk.test:993", MAIL_PLACES[1]]
 

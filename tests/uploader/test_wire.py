@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from tests.servers.certificate import self_signed
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from uploader.errors import (
     AuthFailed,
+    Barred,
     Gone,
     Intercepted,
     NoSpace,
@@ -24,6 +26,7 @@ from uploader.errors import (
     Unreachable,
     UploaderError,
 )
+from uploader.proxy import place_of, proxy_for, use_pac
 from uploader.wire import Wire
 
 
@@ -89,7 +92,7 @@ def wire() -> Iterator[Wire]:
 @pytest.mark.parametrize(("status", "error"), [
     (401, AuthFailed), (403, Refused), (404, Gone), (410, Gone), (413, TooLarge), (400, Refused), (507, NoSpace),
     (408, Temporary), (423, Temporary), (425, Temporary), (429, Temporary), (500, Temporary), (502, Temporary),
-    (503, Temporary), (504, Temporary), (501, Refused), (302, Refused),
+    (503, Temporary), (504, Temporary), (501, Refused), (302, Refused), (407, Barred),
 ])  # fmt: skip
 def test_every_status_says_what_to_do_now(site: Site, wire: Wire, status: int, error: type[UploaderError]) -> None:
     site.answers["/x"] = Answer(status)
@@ -176,18 +179,61 @@ def test_nobody_there_is_unreachable(wire: Wire) -> None:
         wire.call("GET", "http://no-such-host.invalid/x")
 
 
+@pytest.mark.parametrize("by_proxy", [False, True])
 def test_a_lost_answer_is_unknown_and_a_cut_request_is_not(
-    site: Site, wire: Wire, fault_proxy: Callable[[str], FaultProxy]
+    site: Site, wire: Wire, fault_proxy: Callable[[str], FaultProxy], monkeypatch: pytest.MonkeyPatch, by_proxy: bool
 ) -> None:
-    site.answers["/x"] = Answer(200)
     proxy = fault_proxy(site.url)
-    proxy.next(Fault(drop_reply=True))
-    with pytest.raises(OutcomeUnknown):
-        wire.call("POST", f"{proxy.url}/x", body=b"content")
+    url = "http://files.example.org/x" if by_proxy else f"{proxy.url}/x"
+    monkeypatch.setenv("http_proxy", proxy.url)
+    site.answers["/x"] = site.answers[url] = Answer(200, body=bytes(100))
+    for fault in (Fault(drop_reply=True), Fault(cut_reply_after_bytes=5)):
+        proxy.next(fault)
+        with pytest.raises(OutcomeUnknown):
+            wire.call("POST", url, body=b"content")
+    assert len(site.seen) == 2
     proxy.next(Fault(cut_request_after_bytes=1000))
-    with pytest.raises(Temporary) as raised:
-        wire.call("PUT", f"{proxy.url}/x", body=bytes(30_000_000))
+    with pytest.raises(UploaderError) as raised:
+        wire.call("PUT", url, body=bytes(30_000_000))
     assert not isinstance(raised.value, OutcomeUnknown)
+
+
+def test_too_long_an_answer_to_what_changes_something_says_nothing_of_what_was_done(site: Site, wire: Wire) -> None:
+    site.answers["/x"] = Answer(200, body=bytes(2 * 1024 * 1024))
+    with pytest.raises(OutcomeUnknown, match="more than it should"):
+        wire.call("POST", f"{site.url}/x", body=b"content")
+    site.answers["/x"] = Answer(503, body=bytes(2 * 1024 * 1024))
+    with pytest.raises(Temporary, match="503"):
+        wire.call("POST", f"{site.url}/x", body=b"content")
+
+
+def test_of_several_proxies_the_next_one_is_asked_and_the_silent_one_passed_over(
+    site: Site, wire: Wire, tmp_path: Path, fault_proxy: Callable[[str], FaultProxy]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        silent = gone.getsockname()[1]
+    by = fault_proxy(site.url)
+    places = f"PROXY 127.0.0.1:{silent}; PROXY {by.url.removeprefix('http://')}; DIRECT"
+    (tmp_path / "proxy.pac").write_text(f'function FindProxyForURL(url, host) {{ return "{places}"; }}', "utf-8")
+    site.answers["http://files.example.org/x"] = Answer(200, body=b"by the second")
+    use_pac(str(tmp_path / "proxy.pac"))
+    try:
+        assert wire.call("POST", "http://files.example.org/x", body=b"content").body == b"by the second"
+        assert proxy_for("http://files.example.org/x") == by.url
+        assert len(site.seen) == 1
+    finally:
+        use_pac("")
+
+
+@pytest.mark.parametrize("login", ["ana:Geh/eim#1?", "ana:p@ss:w/", "ana:a%2Fb"])
+def test_a_password_of_a_proxy_is_never_told_however_it_is_written(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, login: str
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://{login}@127.0.0.1:1")
+    with pytest.raises(Barred) as raised:
+        wire.call("GET", "http://files.example.org/x")
+    assert "ana" not in f"{raised.value} {raised.value.values}"
+    assert place_of(proxy_for("http://files.example.org/x")) == "127.0.0.1:1"
 
 
 def test_silence_is_a_stall(site: Site, fault_proxy: Callable[[str], FaultProxy]) -> None:
