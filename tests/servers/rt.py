@@ -88,23 +88,23 @@ class RtServer:
         self.process.stop()
 
 
-def start_rt(folder: Path) -> RtServer:
-    """Raises: NotInstalled."""
+def start_rt(folder: Path, more: str = "") -> RtServer:
+    """``more``: settings of its own. Raises: NotInstalled."""
     if not SERVER.exists():
         raise NotInstalled("request-tracker5")
     seed = seeded("rt", _make_seed, CONFIG, SEED)
     shutil.copy(seed / "rt.db", folder / "rt.db")
     port = free_port()
-    environment = _environment(folder, port)
+    environment = _environment(folder, port, more)
     tokens = dict(line.split() for line in (seed / "tokens.txt").read_text("utf-8").splitlines())
     command = [SERVER, "--server", "Starlet", "--host", "127.0.0.1", "--port", str(port), "--max-workers", "2",
                "--max-reqs-per-child", "100000"]  # each new one would have to warm up  # fmt: skip
     return RtServer(f"http://127.0.0.1:{port}", tokens, Process(command, folder, port, environment=environment))
 
 
-def _environment(folder: Path, port: int) -> dict[str, str]:
+def _environment(folder: Path, port: int, more: str = "") -> dict[str, str]:
     (folder / "more").mkdir(exist_ok=True)
-    (folder / "RT_SiteConfig.pm").write_text(CONFIG.format(folder=folder, port=port), "utf-8")
+    (folder / "RT_SiteConfig.pm").write_text(more + CONFIG.format(folder=folder, port=port), "utf-8")
     return {"RT_SITE_CONFIG": str(folder / "RT_SiteConfig.pm"), "RT_SITE_CONFIG_DIR": str(folder / "more")}
 
 

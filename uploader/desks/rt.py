@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from uploader.body import mark, render
 from uploader.cargo import Cargo
-from uploader.errors import AuthFailed, InvalidField, OutcomeUnknown, Refused, TooLarge, UploaderError
+from uploader.errors import AuthFailed, FileRefused, InvalidField, OutcomeUnknown, Refused, UploaderError
 from uploader.form import Form, Part
 from uploader.inbox import (
     Article,
@@ -36,12 +36,12 @@ from uploader.inbox import (
 )
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import RemoteDesk, demand_mail, http_address, number_in, subject_of
+from uploader.remote import RemoteDesk, demand_mail, http_address, late_links, number_in, subject_of, telling
 from uploader.rest import Rest, moment, objects_in, said, size_in, text_in, time_in
-from uploader.rt_words import PAGE, content_of, kept_type, pages
+from uploader.rt_words import PAGE, content_of, kept_type, pages, spoiled
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
-from uploader.ticket import Choice, DeskAbilities, Limits, Progress, Ticket, TicketRef
+from uploader.ticket import Choice, DeskAbilities, Limits, Progress, SharedFile, Ticket, TicketRef
 from uploader.wire import Reply as Answer
 from uploader.wire import Wire, sort_out
 
@@ -109,13 +109,14 @@ class RequestTracker(RemoteDesk, Inbox, Library):
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
+            late = late_links(ticket, journal)
             newest = journal.once("newest", partial(self._newest, rest))
             number = journal.once(
                 "create",
                 partial(self._create, rest, ticket, cargo),
                 partial(self._find, rest, ticket.report_id, newest),
             )
-            journal.once("whole", partial(self._look_whole, rest, number, cargo))
+            self._make_whole(rest, number, ticket, cargo, late, journal)
             cargo.arrived()
         return TicketRef(number, self._page(number))
 
@@ -213,7 +214,8 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         query = {"query": f"{OWN} AND id > {newest}", "orderby": "id", "per_page": str(PAGE)}
         for item in pages(rest, "tickets", query):
             number = text_in(item, "id")
-            if self._text_with(rest, self._first_parts(rest, number), mark(report_id)):
+            first = rest.read("GET", f"ticket/{number}/attachments", query=PARTS | {"per_page": "100"})
+            if self._text_with(rest, objects_in(first, "items"), mark(report_id)):
                 return number
         return None
 
@@ -226,26 +228,30 @@ class RequestTracker(RemoteDesk, Inbox, Library):
                 return text_in(part, "TransactionId") or text_in(part, "TransactionId", "id")
         return None
 
-    @staticmethod
-    def _first_parts(rest: Rest, number: str) -> list[dict[str, Any]]:
-        """The ticket's first message and its files."""
-        return objects_in(rest.read("GET", f"ticket/{number}/attachments", query=PARTS | {"per_page": "100"}), "items")
-
     def _parts(self, rest: Rest, number: str) -> list[dict[str, Any]]:
         return pages(rest, f"ticket/{number}/attachments", PARTS | {"per_page": str(PAGE)})
 
-    def _look_whole(self, rest: Rest, number: str, cargo: Cargo) -> str:
-        """RT may be set up to cut or drop large files, and answers 201 all the same."""
-        have = sorted(size_in(part, "ContentLength") or 0 for part in self._first_parts(rest, number))
-        for file in sorted(cargo.files, key=lambda file: -file.size_bytes):
-            if file.size_bytes and file.size_bytes not in have:
-                raise TooLarge(
-                    "{service} did not keep all of “{name}”; set a lower limit for this desk: then it goes as a link",
-                    limit_bytes=file.size_bytes - 1, service=self.title, name=file.name,
-                )  # fmt: skip
-            if file.size_bytes:
-                have.remove(file.size_bytes)
-        return "yes"
+    def _make_whole(
+        self, rest: Rest, key: str, ticket: Ticket, cargo: Cargo, late: Sequence[SharedFile], journal: Journal
+    ) -> None:
+        """Raises: FileRefused for a file that came and was not kept; as a link it is told in a message of its own."""
+        bad = spoiled(rest, key, cargo) if cargo.files and journal.result("whole") is None else None
+        if bad is not None:
+            raise FileRefused(bad.name, "{service} does not take “{name}”; it goes as a link", service=self.title,
+                              name=bad.name)  # fmt: skip
+        journal.once("whole", lambda: "yes")
+        for link in late:
+            words = render(telling(ticket, link, key), "plain")
+            send = partial(self._say, rest, key, words, Cargo((), lambda done, total: None), ticket.report_id)
+            journal.once(f"told/{link.name}", send, partial(self._said, rest, key, link.link.url))
+
+    def _say(self, rest: Rest, key: str, words: str, cargo: Cargo, seed: str) -> str:
+        asked = {"Content": words, "ContentType": "text/plain"}
+        self._send(rest, f"ticket/{key}/correspond", asked, cargo, seed)
+        return "sent"
+
+    def _said(self, rest: Rest, key: str, words: str) -> str | None:
+        return self._text_with(rest, self._parts(rest, key), words)
 
     # -- the way back -------------------------------------------------------------------------------------------
 
@@ -332,14 +338,11 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         key = ticket.reply_to
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
+            late = late_links(ticket, journal)
 
-            def send() -> str:
-                asked = {"Content": self._words(ticket, cargo), "ContentType": "text/plain"}
-                self._send(rest, f"ticket/{key}/correspond", asked, cargo, ticket.report_id)
-                return "sent"
-
-            said_by = mark(ticket.report_id)
-            done = journal.once("reply", send, lambda: self._text_with(rest, self._parts(rest, key), said_by))
+            send = partial(self._say, rest, key, self._words(ticket, cargo), cargo, ticket.report_id)
+            done = journal.once("reply", send, partial(self._said, rest, key, mark(ticket.report_id)))
+            self._make_whole(rest, key, ticket, cargo, late, journal)
             cargo.arrived()
         return done
 

@@ -9,20 +9,20 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
-from tests.servers.rt import RtServer
+from tests.servers.rt import RtServer, start_rt
 from tests.uploader.desk_suite import attachment, make_ticket
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.rt import RequestTracker
-from uploader.errors import Gone, InvalidField, OutcomeUnknown, Refused, TooLarge
+from uploader.errors import FileRefused, Gone, InvalidField, OutcomeUnknown, Refused
 from uploader.journal import MemoryJournal
 from uploader.seen import Seen
 from uploader.setting import Secret
-from uploader.ticket import Desk, quiet
+from uploader.ticket import Desk, Link, SharedFile, TicketRef, quiet
 from uploader.wire import Wire
 
 
@@ -87,15 +87,37 @@ class TestRequestTracker(RemoteDeskSuite, InboxSuite):
         with pytest.raises(Refused):
             other.conversation(ref.id)
 
-    def test_a_file_that_is_not_kept_whole_is_noticed(
-        self, desk: RequestTracker, proxy: FaultProxy, tmp_path: Path
+    def test_a_file_that_it_does_not_keep_whole_is_told_as_a_link_once(
+        self, request: pytest.FixtureRequest, tmp_path: Path
     ) -> None:
-        cut = {"items": [{"id": "1", "Filename": "captura-1.png", "ContentLength": "3", "ContentType": "image/png"}]}
+        """RT answers 201 and goes on telling the whole length."""
+        small = start_rt(tmp_path, "Set($MaxAttachmentSize, 2000); Set($DropLongAttachments, 1);")
+        request.addfinalizer(small.stop)
+        desk = RequestTracker(url=small.url, token=Secret(small.tokens["ana"]))
+        large = attachment(tmp_path, "año (1).txt", "ñandú\n".encode() * 500, "text/plain")
+        kept = attachment(tmp_path, "corto.txt", b"abc", "text/plain")
+        link = SharedFile(large.name, large.size_bytes, "", large.sha256, Link("https://files.example.org/L"))
+        first, key = fresh(tmp_path, attachments=(kept, large), links=()), ""
+        for told in (1, 2):
+            journal = MemoryJournal()
+            ticket = replace(self.answer(tmp_path, key, "Va el archivo"), attachments=(kept, large)) if key else first
+            send = desk.reply if key else desk.submit
+            with pytest.raises(FileRefused) as caught:
+                send(ticket, journal, quiet)
+            assert caught.value.attachment == large.name
+            for _ in range(2):
+                done = send(replace(ticket, attachments=(kept,), links=(link,)), journal, quiet)
+            key = key or cast(TicketRef, done).id
+            replies = desk.conversation(key).replies
+            assert [link.link.url in each.text for each in replies] == [False, True] * told
+
+    def test_a_file_that_it_cut_is_noticed(self, proxy: FaultProxy, tmp_path: Path) -> None:
+        """As a server of 5.0.3 that is set to TruncateLongAttachments notes it."""
+        cut = {"items": [{"Type": "AttachmentTruncate", "Data": "captura-1.png", "OldValue": "12"}]}
         proxy.next(Fault(answer=Answer(200, {"Content-Type": "application/json"}, json.dumps(cut).encode())),
-                   lambda method, path: path.partition("?")[0].endswith("/attachments"))  # fmt: skip
-        with pytest.raises(TooLarge) as caught:
+                   lambda method, path: path.partition("?")[0].endswith("/history"))  # fmt: skip
+        with pytest.raises(FileRefused, match="captura-1"):
             self.at(proxy.url).submit(fresh(tmp_path), MemoryJournal(), quiet)
-        assert caught.value.limit_bytes == 11
 
     def test_a_queue_that_is_not_there_is_named(self, tmp_path: Path) -> None:
         desk = RequestTracker(url=self.rt.url, token=Secret(self.rt.tokens["ana"]), user="ana", queue="Nope")
