@@ -5,6 +5,7 @@ file is no mere index.
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
 import time
@@ -33,7 +34,11 @@ CREATE TABLE IF NOT EXISTS to_read(
     desk TEXT, key TEXT, seen_at TEXT, was_over INTEGER NOT NULL, PRIMARY KEY(desk, key));
 CREATE TABLE IF NOT EXISTS turn(one INTEGER PRIMARY KEY CHECK(one = 1), number INTEGER NOT NULL);
 """
+log = logging.getLogger(__name__)
+
 OVER = ("solved", "closed")
+Note = tuple[str, datetime | None, bool]
+"""A conversation to read: its key, since when, and whether it was over."""
 LISTED = 500
 """Of those that are over; what is open is always in the list."""
 
@@ -191,7 +196,7 @@ class KnownTickets:
                 (desk, key, seen_at, was_over, _next_turn(database)),
             )
 
-    def _to_read(self, desk: str) -> tuple[tuple[str, datetime | None, bool], ...]:
+    def _to_read(self, desk: str) -> tuple[Note, ...]:
         """Key, what of it was seen, and whether it was over then: the last changed first."""
         with self._open() as database:
             rows = database.execute(
@@ -223,16 +228,39 @@ class KnownTickets:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """A connection of its own for every call: cheap, and no thread keeps another one waiting."""
+        try:
+            self._make()
+        except sqlite3.DatabaseError as error:
+            self._set_aside(error)
+            self._make()
+        try:
+            with closing(sqlite3.connect(self._file, timeout=10)) as database, database:
+                database.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is asked for again
+                yield database
+        except sqlite3.DatabaseError as error:
+            self._set_aside(error)
+            raise
+
+    def _make(self) -> None:
+        if self._made:
+            return
         with closing(sqlite3.connect(self._file, timeout=10)) as database, database:
-            if not self._made:
-                database.executescript("PRAGMA journal_mode = WAL;" + SCHEMA)
-                for table in ("ticket", "to_read"):
-                    with suppress(sqlite3.OperationalError):  # it has one already
-                        database.execute(f"ALTER TABLE {table} ADD COLUMN turn INTEGER NOT NULL DEFAULT 0")
-                self._file.chmod(0o600)
-                self._made = True
-            database.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is asked for again
-            yield database
+            database.executescript("PRAGMA journal_mode = WAL;" + SCHEMA)
+            for table in ("ticket", "to_read"):
+                with suppress(sqlite3.OperationalError):  # it has one already
+                    database.execute(f"ALTER TABLE {table} ADD COLUMN turn INTEGER NOT NULL DEFAULT 0")
+            self._file.chmod(0o600)
+            self._made = True
+
+    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
+        """A damaged file is kept beside, and the desks are asked again. Raises ``error`` when it is no damage."""
+        if type(error) is not sqlite3.DatabaseError:
+            raise error
+        self._made = False
+        for name in (self._file.name, f"{self._file.name}-wal", f"{self._file.name}-shm"):
+            with suppress(OSError):
+                self._file.with_name(name).replace(self._file.with_name(f"damaged-{name}"))
+        log.warning("what was known of tickets is damaged; it was moved to damaged-%s", self._file.name)
 
 
 def _next_turn(database: sqlite3.Connection) -> int:

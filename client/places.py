@@ -14,7 +14,7 @@ from client.paths import Paths
 from client.settings import OPTIONS, Settings
 from uploader.catalog import DESKS, SHARES, desk_kind, share_kind
 from uploader.errors import AuthFailed, InvalidField, Refused, UploaderError
-from uploader.remote import pairs
+from uploader.remote import escaped, pairs
 from uploader.setting import Secret, Setting, build, settings_of
 from uploader.ticket import Desk, Limits, Share, ShareAbilities
 
@@ -28,8 +28,6 @@ SENDER = "sender"
 """The setting of a desk that wants to know whose mail it sends: the user's own, if nothing else is said."""
 SIGN_IN_MODES = ("account", "google", "microsoft")
 """Of a desk that can be entered in several ways: those by browser."""
-
-
 HOLD_S, ASK_AGAIN_S = 300.0, 15.0
 
 
@@ -147,7 +145,7 @@ class Places:
     def with_field(self, desk: str, name: str, value: str) -> dict[str, object]:
         """What the settings shall hold so that every ticket of this desk fills in this field of the desk's."""
         known = str(self._settings().desks.get(desk, {}).get("fields", "")).strip().rstrip(";")
-        added = f"{name}={value.replace(';', ',')}"
+        added = f"{escaped(name)}={escaped(value)}"
         return {f"desks.{desk}.fields": f"{known}; {added}" if known else added}
 
     def desk_name(self, name: str = "") -> str:
@@ -320,7 +318,7 @@ class Places:
 
     def _built(self, place: str, kind: type[A], declared: tuple[Setting, ...], values: dict[str, object]) -> A:
         """The place with its secrets. Raises: InvalidField; KeychainShut."""
-        shut, held = None, False
+        shut, held, renewal = None, False, self._paths.data / ".renewal.lock"
         for part in declared:
             if part.name in values:
                 if part.kind == "secret" and isinstance(values[part.name], str) and self._plain() is None:
@@ -339,7 +337,14 @@ class Places:
                         raise
                     continue
                 if found is not None:
-                    held, values[part.name] = True, Secret(found.reveal(), partial(self._keep, name))
+                    held, values[part.name] = (
+                        True,
+                        Secret(
+                            found.reveal(),
+                            partial(self._keep, name),
+                            partial(secrets.locked, name, self._plain(), renewal),
+                        ),
+                    )
         self._without.pop(place, None)
         if shut is not None and not held:  # with one from the environment or the plain file it is well enough
             if not isinstance(shut, secrets.KeychainAbsent) and not issubclass(kind, Share):

@@ -10,13 +10,17 @@ import json
 import os
 import re
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from client.lock import Busy, ProcessLock
 from uploader.errors import Temporary
 from uploader.setting import Secret
 
 SERVICE = "testigo"
+RENEW_S = 60.0
+"""How long another one may take to renew a sign-in."""
 _writing = threading.Lock()
 
 
@@ -54,6 +58,16 @@ def kept(name: str, plain: Path | None = None) -> Secret | None:
     if not found and shut is not None and not (plain and isinstance(shut, KeychainAbsent)):
         raise shut
     return Secret(found) if found else None
+
+
+@contextmanager
+def locked(name: str, plain: Path | None, lock: Path) -> Iterator[str]:
+    """What is kept now; meanwhile nobody else who asks here replaces it, in no thread or process, unless one hangs."""
+    with ExitStack() as held:
+        with suppress(Busy, OSError):
+            held.enter_context(ProcessLock(lock).held(RENEW_S))
+        found = find(name, plain)
+        yield found.reveal() if found else ""
 
 
 def trouble() -> KeychainShut | None:

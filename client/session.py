@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -330,7 +331,10 @@ class Session:
         how = Sharing(opened, note, self._ruled(AS_SET), self._may_send, lambda: opener(self.paths.data))
         with self.places.keychain_told(self.places.desk_name(report.desk), name):
             done = deliver(report, who, desk, how, journal, progress, self.shelf.root / "outbox" / report.id)
-        self.tickets.note_sent(self.places.desk_name(report.desk), report, done.ticket)
+        try:
+            self.tickets.note_sent(self.places.desk_name(report.desk), report, done.ticket)
+        except (sqlite3.Error, OSError) as error:  # it is sent all the same, and the desk tells of it
+            log.warning("a sent ticket could not be noted: %s", error)
         self.polling.nudge()
         return done
 

@@ -6,6 +6,8 @@ for the conversations of what has changed, the newest first and as many as there
 
 from __future__ import annotations
 
+import logging
+import math
 import re
 import secrets
 import time
@@ -15,16 +17,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from client.known_tickets import LISTED, OVER, KnownTickets, Mine
+from client.known_tickets import LISTED, OVER, KnownTickets, Mine, Note
 from client.places import Places
 from client.report import Event, Report, TicketNews, TicketsChanged
 from client.terms import WayBack
-from uploader.errors import Gone, Refused, UploaderError
+from uploader.errors import AuthFailed, Gone, Refused, UploaderError
 from uploader.inbox import Inbox, OwnTicket, RemoteFile, Reply
 from uploader.names import clean_name
 from uploader.ticket import Progress, TicketRef, quiet
 
 __all__ = ["LISTED", "LOOKED_AFTER", "OVER", "Looked", "Mine", "Tickets", "file_name"]
+
+log = logging.getLogger(__name__)
 
 READING_S = 5.0
 """How long one look goes on to read conversations, once the list is whole."""
@@ -87,14 +91,29 @@ class Tickets(KnownTickets):
             changed, unseen = self._look(desk, inbox)
             if changed:
                 self._tell(TicketsChanged(desk))
-            fresh = list[Mine]()
-            for key, seen_at, was_over in self._to_read(desk):
-                if time.monotonic() >= end_s:
-                    break
-                added = self._read_in(desk, inbox, key, seen_at, was_over)
-                fresh += [added] if added is not None else []
-            left = len(self._to_read(desk))
+            fresh, failed = self._read_all(desk, inbox, self._to_read(desk), end_s)
+            left = max(len(self._to_read(desk)) - failed, 0)
             return Looked((*fresh, *self._look_after(desk, inbox, unseen)), changed, left)
+
+    def _read_all(self, desk: str, inbox: Inbox, notes: tuple[Note, ...], end_s: float) -> tuple[list[Mine], int]:
+        """Those with something new, and how many could not be read now. One that cannot be keeps nobody else's back."""
+        fresh, failed = list[Mine](), 0
+        for key, seen_at, was_over in notes:
+            if time.monotonic() >= end_s:
+                break
+            try:
+                added = self._read_in(desk, inbox, key, seen_at, was_over)
+            except AuthFailed:
+                raise
+            except UploaderError as error:
+                log.info("a ticket of %s could not be read: %s", desk, error)
+                if isinstance(error, Refused):  # it will be tomorrow, too; who opens it is told why
+                    self._forget_to_read(desk, key)
+                else:
+                    failed += 1
+            else:
+                fresh += [added] if added is not None else []
+        return fresh, failed
 
     def _look(self, desk: str, inbox: Inbox) -> tuple[bool, list[Mine]]:
         """Whether the list has changed, and the open tickets which a look that did not bring all has left out."""
@@ -146,10 +165,8 @@ class Tickets(KnownTickets):
         for mine in unseen[:LOOKED_AFTER]:
             asked[(desk, mine.ticket.key)] = time.monotonic()
             self._note_to_read(desk, mine.ticket.key, mine)
-            for note in self._to_read(desk):
-                if note[0] == mine.ticket.key:
-                    added = self._read_in(desk, inbox, *note)
-                    fresh += [added] if added is not None else []
+            notes = tuple(note for note in self._to_read(desk) if note[0] == mine.ticket.key)
+            fresh += self._read_all(desk, inbox, notes, math.inf)[0]
         return tuple(fresh)
 
     def wait(self, desk: str, seconds: float, stopped: Callable[[], bool]) -> bool:

@@ -99,10 +99,11 @@ class Login:
                 return self._token
             if not self._refresh:
                 raise AuthFailed("nobody has signed in at {service} yet", service=self._client.service)
-            form = {"grant_type": "refresh_token", "refresh_token": self._refresh.reveal()}
-            given = _ask_for_token(wire, self._client, form)
-            if new := str(given.get("refresh_token") or ""):
-                self._refresh = self._refresh.replace(new)
+            with self._refresh.locked() as kept:  # one that rotates is used up by whoever renews first
+                form = {"grant_type": "refresh_token", "refresh_token": kept.reveal()}
+                given = _ask_for_token(wire, self._client, form)
+                new = str(given.get("refresh_token") or "")
+                self._refresh = kept.replace(new) if new else kept
             with suppress(TypeError, ValueError):
                 lasts_s = max(float(given.get("expires_in") or SHORTEST_S) - EARLY_S, 0.0)
                 self._ends_s = time.monotonic() + lasts_s

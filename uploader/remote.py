@@ -80,10 +80,14 @@ class RemoteDesk(Desk):
 
 
 def pairs(text: str, name: str, title: str = "") -> dict[str, str]:
-    """``"a=1; b=2"`` as a mapping. Raises: InvalidField naming the setting, by its ``title`` where it is not ours."""
+    """``"a=1; b=2"`` as a mapping; a backslash before ``;`` or ``=`` makes it a sign as any other (``escaped``).
+
+    Raises: InvalidField naming the setting, by its ``title`` where it is not ours.
+    """
     found = {}
-    for pair in filter(None, (each.strip() for each in text.replace("\n", ";").split(";"))):
-        key, equals, value = pair.partition("=")
+    for pair in filter(None, (each.strip() for each in re.split(r"(?<!\\)[;\n]", text))):
+        parts = (*re.split(r"(?<!\\)(=)", pair, maxsplit=1), "", "")
+        key, equals, value = (re.sub(r"\\([;=])", r"\1", part) for part in parts[:3])
         if not equals or not key.strip():
             titles = {part.name: part.title for part in settings_of(RemoteDesk)}
             raise InvalidField(
@@ -91,6 +95,12 @@ def pairs(text: str, name: str, title: str = "") -> dict[str, str]:
             )
         found[key.strip()] = value.strip()
     return found
+
+
+def escaped(text: str) -> str:
+    """A name or value as ``pairs`` reads it, in one line."""
+    found = re.sub(r"([;=])", r"\\\1", " ".join(text.split()))
+    return f"{found} " if found.endswith("\\") else found
 
 
 def number_in(text: str, name: str, usual: str = "") -> int:

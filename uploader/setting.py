@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -15,17 +16,30 @@ A = TypeVar("A")
 class Secret:
     """A password or token. Printing it gives dots; only the wire and adapters call ``reveal``.
 
-    ``keep`` stores what a service gives in its place (a rotated refresh token).
+    ``keep`` stores what a service gives in its place (a rotated refresh token); ``lock`` gives what is stored now, and
+    nobody else in any process stores another one meanwhile.
     """
 
-    __slots__ = ("_keep", "_value")
+    __slots__ = ("_keep", "_lock", "_value")
 
-    def __init__(self, value: str, keep: Callable[[Secret], None] | None = None) -> None:
-        self._value, self._keep = value, keep
+    def __init__(
+        self, value: str, keep: Callable[[Secret], None] | None = None,
+        lock: Callable[[], AbstractContextManager[str]] | None = None,
+    ) -> None:  # fmt: skip
+        self._value, self._keep, self._lock = value, keep, lock
+
+    @contextmanager
+    def locked(self) -> Iterator[Secret]:
+        """The secret as it is stored now, to be replaced within."""
+        if self._lock is None:
+            yield self
+        else:
+            with self._lock() as value:
+                yield Secret(value or self._value, self._keep, self._lock)
 
     def replace(self, value: str) -> Secret:
         """The secret that holds from now on, kept where the old one came from."""
-        new = Secret(value, self._keep)
+        new = Secret(value, self._keep, self._lock)
         if self._keep is not None and value != self._value:
             self._keep(new)
         return new

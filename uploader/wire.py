@@ -347,16 +347,17 @@ def _leads_elsewhere(reply: Reply) -> bool:
 
 
 def wanted_wait_s(reply: Reply) -> float | None:
-    """What ``Retry-After`` asks for, in seconds or as a date, at most a day. Source: RFC 9110, 10.2.3."""
+    """What ``Retry-After`` asks for, in seconds or as a date, at most a day. Who says "at once" wishes nothing: asked
+    again without a pause, it would say so for ever. Source: RFC 9110, 10.2.3."""
     value = reply.headers.get("retry-after", "").strip()
+    wanted_s = 0.0
     if value.isdecimal():
-        return min(float(value[:9]), MOST_WAIT_S)
-    try:
-        asked = parsedate_to_datetime(value)
-        now = parsedate_to_datetime(reply.headers.get("date", ""))
-        return min(max((asked - now).total_seconds(), 0), MOST_WAIT_S)
-    except (ValueError, TypeError, OverflowError):
-        return None
+        wanted_s = float(value[:9])
+    else:
+        with contextlib.suppress(ValueError, TypeError, OverflowError):
+            asked = parsedate_to_datetime(value)
+            wanted_s = (asked - parsedate_to_datetime(reply.headers.get("date", ""))).total_seconds()
+    return min(wanted_s, MOST_WAIT_S) if wanted_s > 0 else None
 
 
 def _sorted_blocks(answer: BaseHTTPResponse, host: str) -> Iterator[bytes]:

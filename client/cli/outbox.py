@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from client.cli import outcome
-from client.cli.outcome import SAVED, Failure, Result, rfc3339, say_aloud, usage
+from client.cli.outcome import SAVED, Failure, Result, put, rfc3339, say_aloud, usage
 from client.cli.reports import EXIT_OF, answers_of, field_of, show_progress, trouble
 from client.lock import Busy
 from client.paths import Paths
@@ -111,12 +111,12 @@ def _listed(arguments: argparse.Namespace, deliveries: list[Delivery]) -> dict[s
             ticket = number_word(d.ticket.id) or d.ticket.id if d.ticket else ""
             heavy, about = size(d.size_bytes) if d.size_bytes else "", d.summary
             about = f"{say('Answer')} · {about}" if d.reply_to else about
-            print(f"{d.report_id}  {delivery_word(d.standing):<15}  {heavy:>8}  {ticket:<9} {about}")
+            put(f"{d.report_id}  {delivery_word(d.standing):<15}  {heavy:>8}  {ticket:<9} {about}")
             error = trouble(d)
             if error:
-                print(f"    {error['title']}: {error['detail']}")
+                put(f"    {error['title']}: {error['detail']}")
             if d.asks:
-                print(f"    {answers_of(d.report_id)}")
+                put(f"    {answers_of(d.report_id)}")
         if not deliveries:
             say_aloud(say("Nothing is waiting."))
     return {"deliveries": [delivery_json(d) for d in deliveries]}
@@ -145,7 +145,7 @@ def history(arguments: argparse.Namespace, paths: Paths) -> Result:
     if not arguments.json:
         for item in items:
             state, when = delivery_word(item.state), moment(item.created_at)
-            print(f"{number_word(item.ticket_id) or item.report_id:<10}  {state:<15} {when:<14}  {item.summary}")
+            put(f"{number_word(item.ticket_id) or item.report_id:<10}  {state:<15} {when:<14}  {item.summary}")
         say_aloud(say_n("{n} report", "{n} reports", len(items)))
     listed = [
         {"report_id": i.report_id, "state": i.state, "created_at": rfc3339(i.created_at), "summary": i.summary,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from client.words import explain, explain_ticket, hint, reason, say, size
 
 DONE, UNEXPECTED, USAGE, FORBIDDEN, REFUSED, SAVED, IMPOSSIBLE, CANCELLED = 0, 1, 2, 3, 4, 5, 6, 130
 """Exit codes, as the command line promises them."""
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 Result = tuple[dict[str, Any] | None, int]
 """What a verb gives: its JSON document (None: it wrote to standard output itself) and its exit code."""
@@ -105,6 +108,11 @@ def print_json(document: dict[str, Any]) -> None:
     json.dump(document, sys.stdout, ensure_ascii=False, default=_plain)
     sys.stdout.write("\n")
     sys.stdout.flush()
+
+
+def put(text: str) -> None:
+    """What others wrote, on a terminal: its control signs and those that turn the reading round do nothing there."""
+    print(_CONTROLS.sub("\ufffd", text), flush=True)
 
 
 def say_aloud(text: str) -> None:

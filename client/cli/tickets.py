@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from client.cli import outcome
-from client.cli.outcome import Failure, Result, rfc3339, say_aloud, usage
+from client.cli.outcome import Failure, Result, put, rfc3339, say_aloud, usage
 from client.paths import Paths
 from client.session import Session
 from client.support import NOT_DUE
@@ -153,7 +153,7 @@ def _print_rows(found: list[Mine], session: Session) -> None:
         way = ways[mine.desk]
         stands = f"{standing_word(ticket.state, way):<20}{moment(ticket.updated_at):<14}"
         due = session.support.due(mine).words if way == "here" else ""
-        print(f"{unread} {where}{_named(ticket.id):<{number}}{stands}{ticket.subject}" + (f" · {due}" if due else ""))
+        put(f"{unread} {where}{_named(ticket.id):<{number}}{stands}{ticket.subject}" + (f" · {due}" if due else ""))
     for way in dict.fromkeys(way for mine in found if (way := ways[mine.desk]) == "own"):
         say_aloud(f"{standing_word('open', way)}: {way_words(way)}")
 
@@ -192,15 +192,15 @@ def _show(arguments: argparse.Namespace, session: Session, mine: Mine) -> Result
         way = session.tickets.way_back(mine.desk)
         due = session.support.due(mine).whole if way == "here" else ""
         stands = (standing_word(ticket.state, way), more_words(ticket), ticket_priority(ticket), due)
-        print(f"{_named(ticket.id)}  {ticket.subject}\n{' · '.join(filter(None, stands))}\n{ticket.url}\n")
+        put(f"{_named(ticket.id)}  {ticket.subject}\n{' · '.join(filter(None, stands))}\n{ticket.url}\n")
         if way != "here" and not replies:
             say_aloud(way_words(way))
         for each in replies:
             files = "".join(f"\n  📎 {file.name}" for file in each.files)
-            print(f"— {each.author or say('You')}, {moment(each.written_at)}\n{apart(each.text)[0]}{files}\n")
+            put(f"— {each.author or say('You')}, {moment(each.written_at)}\n{apart(each.text)[0]}{files}\n")
         if mine.score is not None:
             rated = say("Your rating: {score} of 5", score=mine.score)
-            print(f"{rated} · {mine.comment}" if mine.comment else rated)
+            put(f"{rated} · {mine.comment}" if mine.comment else rated)
     written = [
         {"id": r.key, "author": r.author, "mine": r.mine, "written_at": rfc3339(r.written_at), "text": r.text,
          "files": [{"id": f.key, "name": f.name, "size_bytes": f.size_bytes} for f in r.files]}
@@ -248,10 +248,10 @@ def _stats(arguments: argparse.Namespace, session: Session) -> Result:
             say("Solved by an article"): found.spared,
         }  # fmt: skip
         for name, value in rows.items():
-            print(f"{name:<34}{'–' if value is None else value}")
+            put(f"{name:<34}{'–' if value is None else value}")
         for each in found.ratings:
             if each.comment:
-                print(f"{_named(each.id)}  {say('Your rating: {score} of 5', score=each.score)} · {each.comment}")
+                put(f"{_named(each.id)}  {say('Your rating: {score} of 5', score=each.score)} · {each.comment}")
     ratings = [{**msgspec.to_builtins(each), "solved_at": rfc3339(each.solved_at)} for each in found.ratings]
     return {**msgspec.to_builtins(found), "ratings": ratings}, outcome.DONE
 
@@ -281,7 +281,7 @@ def articles(arguments: argparse.Namespace, paths: Paths) -> Result:
         say_aloud(say("The help articles cannot be reached now: {why}", why=reason(fault)))
     if not arguments.json:
         for article in found:
-            print(f"{article.title}\n  {article.url}\n  {article.excerpt}")
+            put(f"{article.title}\n  {article.url}\n  {article.excerpt}")
         if not found:
             print(say("Nothing found."), file=sys.stderr)
     listed = [{"title": a.title, "url": a.url, "excerpt": a.excerpt} for a in found]

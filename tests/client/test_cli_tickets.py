@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import keyring
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from keyring.backends.fail import Keyring as NoKeyring
 
 from client.cli import run as command
@@ -20,6 +23,8 @@ from tests.servers.zendesk import ZendeskServer
 from uploader.desks.rt import RequestTracker
 from uploader.desks.salesforce import Salesforce
 from uploader.desks.zendesk import Zendesk
+from uploader.inbox import OwnTicket, RemoteFile, Reply
+from uploader.remote import escaped, pairs
 from uploader.setting import Secret
 from uploader.ticket import TicketRef
 
@@ -293,3 +298,26 @@ def test_who_needs_the_mail_address_of_the_user_tells() -> None:
     assert [Salesforce(url=url, mode=mode).asks() for mode in ("web", "account")] == [("mail",), ()]
     assert [RequestTracker(url=url, token=token).asks() for token in (own, other)] == [(), ("mail",)]
     assert RequestTracker(url=url, token=other, user="ana").asks() == ()
+
+
+def test_what_others_wrote_cannot_play_with_the_terminal(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    now = datetime.now(UTC)
+    evil = "Hola\x1b]0;pwned\x07\x1b[2J\u202egnp.exe\r\x9b31m"
+    session.tickets._keep("almacen", OwnTicket("9", "9", "", evil, "open", "", "", now, now), (
+        Reply("1", evil, False, now, f"uno\n{evil}", (RemoteFile("f", evil),)),
+    ))  # fmt: skip
+    for words in (["tickets", "list", "--offline"], ["tickets", "show", "9", "--offline"]):
+        assert command(words) == 0
+        said = capsys.readouterr().out
+        assert "Hola" in said
+        assert not set(said) & set("\x1b\x07\u202e\r\x9b")
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=20), st.text(max_size=20), max_size=3))
+def test_a_field_of_a_desk_is_remembered_whatever_its_name_and_value_hold(fields: dict[str, str]) -> None:
+    plain = {" ".join(name.split()): " ".join(value.split()) for name, value in fields.items()}
+    wanted = {
+        name: value for name, value in plain.items() if name and not name.endswith("\\") and not value.endswith("\\")
+    }
+    text = "; ".join(f"{escaped(name)}={escaped(value)}" for name, value in wanted.items())
+    assert pairs(text, "fields") == wanted

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from client.tickets import LISTED, LOOKED_AFTER, Tickets
 from tests.client.story_desk import StoryDesk, tickets_of
 from tests.servers.zendesk import USER, Request, ZendeskServer
 from uploader.desks.zendesk import Zendesk
+from uploader.errors import OutcomeUnknown, Refused, Temporary, TooLarge, UploaderError
 from uploader.inbox import MOST_CHANGED, MOST_TICKETS, Conversation
 from uploader.setting import Secret
 
@@ -231,3 +234,47 @@ def test_a_machines_answer_is_shown_and_is_no_news(tmp_path: Path) -> None:
     tickets.look("it")
     (news,) = (event for event in told if isinstance(event, TicketNews))
     assert [reply.automatic for reply in news.replies] == [False]
+
+
+@pytest.mark.parametrize(
+    "error", [Refused("not for you"), TooLarge("too much"), Temporary("busy"), OutcomeUnknown("lost")]
+)
+def test_a_ticket_that_cannot_be_read_keeps_nobody_elses_answer_back(tmp_path: Path, error: UploaderError) -> None:
+    desk, told = StoryDesk(), list[Event]()
+    tickets = tickets_of(desk, tmp_path, told)
+    for key in ("bad", "good"):
+        desk.write(key, 0)
+    tickets.look("it")
+    desk.answer("good", 1)
+    desk.answer("bad", 2)
+    read, failing = desk.conversation, True
+
+    def refuse(key: str) -> Conversation:
+        if key == "bad" and failing:
+            raise error
+        return read(key)
+
+    desk.conversation = refuse  # type: ignore[method-assign]
+    assert tickets.look("it").left == 0  # it is not asked for again every two seconds
+    assert [event.ticket.key for event in told if isinstance(event, TicketNews)] == ["good"]
+    failing = False
+    tickets.look("it")
+    later = [event.ticket.key for event in told if isinstance(event, TicketNews)]
+    assert later == (["good"] if isinstance(error, Refused) else ["good", "bad"])
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_damaged_file_is_kept_beside_and_the_desk_is_asked_again(tmp_path: Path, after: int) -> None:
+    desk = StoryDesk()
+    tickets = tickets_of(desk, tmp_path)
+    desk.write("T", 0)
+    tickets.look("it")
+    file = tmp_path / "tickets.sqlite"
+    file.with_name("tickets.sqlite-wal").unlink(missing_ok=True)
+    file.write_bytes(b"no database at all" * 500 if after == 0 else file.read_bytes()[:100] + bytes(20_000))
+    again = tickets_of(desk, tmp_path)
+    with suppress(sqlite3.DatabaseError):
+        again.list()
+    again.look("it")
+    assert [mine.ticket.key for mine in again.list()] == ["T"]
+    assert (tmp_path / "damaged-tickets.sqlite").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tests.servers.gdrive import DriveServer
 from tests.servers.oauth import Browser
 from tests.servers.zendesk import ZendeskServer
 from uploader.desks.zendesk import Zendesk
+from uploader.errors import UploaderError
+from uploader.setting import Secret
 from uploader.shares.gdrive import GoogleDrive
 
 
@@ -77,3 +80,30 @@ def test_a_desk_with_a_browser_lets_people_in_the_same_way(
     session.change({"desks.mesa.mode": "relay"})
     assert not session.places.signs_in("desk", "mesa")
     server.stop()
+
+
+def test_sign_ins_that_rotate_are_renewed_by_one_after_the_other(
+    session: Session, keychain: FileKeychain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ZendeskServer()
+    server.provider.rotates = True
+    session.change({"desks.mesa.kind": "zendesk", "desks.mesa.url": server.url, "desks.mesa.client_id": "client-1"})
+    session.places.login("mesa", Secret(server.provider.sign_in()))
+    failed, meet = list[Exception](), threading.Barrier(3, timeout=60)
+
+    def look() -> None:
+        for _ in range(4):
+            meet.wait()
+            try:
+                session.tickets.look("mesa")
+            except UploaderError as error:
+                failed.append(error)
+
+    threads = [threading.Thread(target=look) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    server.stop()
+    assert failed == []
+    assert server.provider.refreshed >= 12

@@ -114,8 +114,9 @@ class FarDeskSuite(DeskSuite):
 
     def test_a_wrong_password_is_named_as_such(self, desk: Desk, tmp_path: Path) -> None:
         secret = [part.name for part in settings_of(type(desk)) if part.kind == "secret"]
-        if not secret:
-            pytest.skip("this kind of desk lets everybody in")
+        if not secret:  # it lets everybody in
+            desk.check()
+            return
         with pytest.raises(AuthFailed):
             self.refused(desk).submit(make_ticket(tmp_path), MemoryJournal(), quiet)
         with pytest.raises(AuthFailed):

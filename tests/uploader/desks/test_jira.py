@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,9 @@ class TestJiraServiceManagement(RemoteDeskSuite, InboxSuite, ManySuite, LongTalk
         return len(self.server.requests[key].comments)
 
     def filed(self, *, mine: bool = True) -> str:
-        made = Request(f"HELP-{len(self.server.requests) + 1}", {"summary": "Caso", "description": "x"}, "25")
+        number = len(self.server.requests) + 1
+        at = datetime.now(UTC) - timedelta(days=1) + timedelta(seconds=number)  # none at the same moment as another
+        made = Request(f"HELP-{number}", {"summary": "Caso", "description": "x"}, "25", made=at, moved=at, active=at)
         self.server.requests[made.key] = made
         return made.key
 
