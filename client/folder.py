@@ -33,11 +33,19 @@ Place = Literal["drafts", "outbox", "sent"]
 PLACES: tuple[Place, ...] = ("drafts", "outbox", "sent")
 
 
+MAKING = ("create", "send", "message", "reply")
+"""The steps by which adapters make a ticket or an answer."""
+
+
 class Log(msgspec.Struct):
-    """``journal.json``: the steps done, the attempts made, and how it ended."""
+    """``journal.json``: the steps done, the attempts made, and how it ended.
+
+    ``unsure``: what a try had begun may have been done.
+    """
 
     steps: Steps = {}
     attempts: int = 0
+    unsure: bool = False
     tried_at: datetime | None = None
     not_before: datetime | None = None
     last_error: Trouble | None = None
@@ -51,6 +59,13 @@ class Log(msgspec.Struct):
     def asks(self) -> bool:
         """Whether somebody is to say if it arrived."""
         return self.last_error is not None and self.last_error.asks
+
+    @property
+    def may_be_there(self) -> bool:
+        """Whether the desk has the ticket, or may have it."""
+        made = [self.steps[step] for step in MAKING if step in self.steps]
+        died = self.attempts > 0 and self.last_error is None
+        return any(made) or (bool(made) and (self.unsure or died))
 
     def seconds_left(self, now: datetime) -> float:
         """Until the next try. A clock that was set back never makes a report wait longer than planned."""

@@ -18,7 +18,7 @@ from client.delivery import Delivered, ShareRefused, ShareUnreachable
 from client.folder import Damaged, Log, ReportFolder, Shelf
 from client.lock import Busy, ProcessLock
 from client.report import Delivery, DeliveryChanged, DeliveryProgress, Event, Report, ReportDamaged, State, Trouble
-from uploader.errors import Cancelled, FileChanged, Refused, Temporary, UploaderError
+from uploader.errors import Cancelled, FileChanged, Refused, Temporary, Unreachable, UploaderError
 from uploader.journal import Journal
 from uploader.ticket import LINK_ABOVE_BYTES
 
@@ -325,6 +325,7 @@ class Outbox:
     def _failed(self, folder: ReportFolder, state: Log, error: UploaderError) -> None:
         attachment = error.attachment if isinstance(error, ShareRefused | ShareUnreachable) else ""
         trouble = Trouble(error.code, str(error), attachment, error.text, error.values)
+        state.unsure = not isinstance(error, Refused) and (state.unsure or not isinstance(error, Unreachable))
         if isinstance(error, Cancelled):
             if self._closing:  # not the user's wish: it goes on at the next start
                 state.not_before = None

@@ -81,9 +81,14 @@ class Waiting:
             answer(draft.folder.journal(state), state.last_error.values)
 
     def take_back(self, report_id: str) -> Draft:
-        """A report that waits becomes a draft again."""
+        """A report that waits becomes a draft again; what the desk has of it, or may have, cannot be changed any more.
+
+        Raises: MaybeSent; Refused.
+        """
         with self._outbox.held(report_id) as state:
             _leave_what_may_be_there(state)
+            if state.may_be_there:
+                raise Refused("the help desk may have it already; it goes on by itself. Then add to it with an answer")
             return Draft(self._shelf.move(ReportFolder(self._shelf.root / "outbox" / report_id), "drafts"))
 
     def discard(self, report_id: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socketserver
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from client.folder import ReportFolder
 from client.report import Section, Trouble
 from client.session import NotReady, Session
 from tests.servers.web_form import WebForm
-from uploader.errors import MaybeSent
+from uploader.errors import FieldWanted, MaybeSent, OutcomeUnknown, Refused, Temporary, Unreachable, UploaderError
 from uploader.ticket import LINK_ABOVE_BYTES, Attachment, Limits
 
 
@@ -133,6 +134,35 @@ def test_a_report_that_waits_can_be_taken_back_and_sent_changed(session: Session
     draft = session.waiting.take_back(report_id)
     draft.set(summary="second")
     assert session.send_now(session.submit(draft)).summary == "second"
+
+
+@pytest.mark.parametrize(("error", "stays"), [
+    ([OutcomeUnknown("lost")], True), ([OutcomeUnknown("lost"), Unreachable("off")], True), ([Temporary("502")], True),
+    ([Unreachable("off"), Unreachable("off")], False),
+    ([OutcomeUnknown("lost"), FieldWanted("Asset", "a field")], False),
+])  # fmt: skip
+def test_what_the_desk_may_have_is_not_changed_here(session: Session, error: list[UploaderError], stays: bool) -> None:
+    from uploader.desks.folder import FolderDesk
+
+    report_id = session.submit(session.new_draft(summary="first"))
+    for each in error:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(FolderDesk, "_publish", raising(each))
+            patch.setattr(FolderDesk, "_published", lambda *_: None)
+            session.send_now(report_id)
+    if stays:
+        with pytest.raises(Refused, match="may have it already"):
+            session.waiting.take_back(report_id)
+        assert session.send_now(report_id).state == "sent"
+    else:
+        assert session.waiting.take_back(report_id).report.summary == "first"
+
+
+def raising(error: Exception) -> Callable[..., str]:
+    def act(*_: object) -> str:
+        raise error
+
+    return act
 
 
 def test_what_may_have_arrived_stays_as_it_is_until_somebody_says_whether_it_did(session: Session) -> None:
