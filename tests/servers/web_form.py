@@ -48,6 +48,11 @@ class WebForm(Cloud):
                 return Told(302, b"", {"Location": self.leads_to})
             flash, self.flash = self.flash, ""
             return self._page(flash)
+        if asked.path == "/soporte/error":
+            return Told(200, b"<p>Vuelva a intentarlo")
+        if asked.path == "/soporte/fin":
+            broken = self.answers == "leads to a broken page"
+            return Told(500, b"") if broken else Told(200, "<p>Lo sentimos, su sesión ha caducado.".encode())
         if asked.path == "/soporte/entrar":
             return Told(200, b'<form method="post"><input name="u"><input type="password" name="p"></form>')
         if asked.path == "/soporte/enviar" and asked.method == "POST":
@@ -62,6 +67,8 @@ class WebForm(Cloud):
     def _page(self, complaint: str = "", wrong: str = "") -> Told:
         session, token = secrets.token_hex(8), secrets.token_hex(16)
         self.sessions[session] = token
+        if self.answers.endswith("a standing notice"):
+            complaint = f'<div class="alert-danger">El teléfono no funciona hoy</div>{complaint}'
         page = PAGE.format(action=self.action, token=token,
                            complaint=complaint, wrong=wrong, sede="required" if self.needs_sede else "",
                            accept=f'accept="{self.accept}"' if self.accept else "",
@@ -99,14 +106,18 @@ class WebForm(Cloud):
         ):  # as Laravel and Rails do: redirect to the form, words in the session
             self.flash = '<ul class="errorlist"><li>El correo no es de la empresa</li></ul>'
             return Told(302, b"", {"Location": "/soporte/nuevo"})
+        if self.answers == "a complaint below a standing notice":
+            return self._page('<div class="alert-danger">El correo no vale</div>')
+        if self.answers.startswith("leads to"):
+            return Told(302, b"", {"Location": f"/soporte/{'error' if self.answers.endswith('an error') else 'fin'}"})
         if self.answers == "a login":
             return Told(302, b"", {"Location": "/soporte/entrar?next=/soporte/nuevo"})
         number = f"2026-{len(self.tickets) + 1:05}"
         files = [(part.filename, part.content) for part in parts if part.filename]
         self.tickets.append({**values, "number": number, "files": files})
-        if self.answers == "thanks above an empty form":
+        if self.answers in ("thanks above an empty form", "thanks below a standing notice"):
             return self._page(f"<p>Su caso nº <b>{number}</b> fue creado.")
-        if self.answers == "an empty form":
+        if self.answers.startswith("an empty form"):
             return self._page()
         if self.answers == "more than anybody reads":
             return Told(200, f"<p>Su caso nº <b>{number}</b> fue creado.".encode() + b"x" * (5 * 1024 * 1024))

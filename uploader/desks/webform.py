@@ -31,6 +31,7 @@ from uploader.form import Form, Part
 from uploader.html_form import PageForm, read_forms
 from uploader.journal import Journal
 from uploader.option_words import kinds_in, priorities_in
+from uploader.plain_text import plain_text
 from uploader.remote import RemoteDesk, http_address, mail_of, name_of, once_unseen, pairs, subject_of
 from uploader.seen import Seen
 from uploader.setting import setting
@@ -51,6 +52,14 @@ NUMBERS = (
     r"(?:(?:nro|no|n[º°]|#)\.?\s*)?[:=#]?\s*#?([\w-]*\d[\w-]*)"
 )
 """How addresses and pages tell a number where the settings do not say: ``ticket=soporte-12``, ``Radicado: 2026-55``."""
+
+TROUBLE = re.compile(
+    r"\b(errors?|fail(ed|ure)?|expired|denied|forbidden|invalid|sorry|not (been )?(saved|sent|submitted)|caducad[oa]|"
+    r"expir(ó|ado|ada|ou)|fall(ó|ido)|lo sentimos|no se (pudo|ha podido)|fehler|fehlgeschlagen|abgelaufen|erreurs?|"
+    r"échoué|expirée?|désolée?|erro|erros|falhou|desculpe|errore|errori|scadut[oa]|fallit[oa]|spiacenti)\b",
+    re.IGNORECASE,
+)
+"""Words of a page that a form leads on to, and of its address, that may mean that nothing was made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,34 +200,36 @@ class WebFormDesk(RemoteDesk):
             try:
                 _demand_no_less_safe(answer, target)
                 answer = visit.read(target)
-            except UploaderError as error:
-                if pattern is not None:
-                    raise OutcomeUnknown("the answer of {host} got lost", host=answer.host) from error
-                return f" {target}"  # it led on to a page of its own, and only the number is missing
+            except UploaderError as error:  # that page may have thanked, or told what is wrong
+                raise OutcomeUnknown("the answer of {host} got lost", host=answer.host) from error
         page = answer.text()
         if pattern is not None and (hit := pattern.search(f"{chr(10).join(seen)}\n{page}"[:PAGE_BYTES])):
             return f"{_group(hit)} {answer.url if moved else ''}"
         forms = read_forms(page, answer.url)
         if (again := self._find_form(forms)) is not None:
-            self._complain(again[0], names, cargo)
+            self._complain(again[0], names, cargo, visit.form()[0])
         elif pattern is None and moved and not any(each.kind == "password" for form in forms for each in form.fields):
-            return f"{_number(None, page)} {seen[-1]}"  # a page of its own, and nobody's login
+            number = _number(None, page)  # a page of its own, and nobody's login
+            if not TROUBLE.search(seen[-1]) and (number or not TROUBLE.search(plain_text(page))):
+                return f"{number} {seen[-1]}"
         raise OutcomeUnknown(NO_DATA, host=answer.host)
 
-    def _complain(self, form: PageForm, names: Mapping[str, str], cargo: Cargo) -> None:
+    def _complain(self, form: PageForm, names: Mapping[str, str], cargo: Cargo, before: PageForm) -> None:
         """It shows the form again. With what is wrong beside it nothing was made; without that nobody knows: many show
-        an empty one below their thanks."""
-        wrong = [each for each in form.fields if each.invalid]
-        if not wrong and not form.complaints:
+        an empty one below their thanks. What stood there ``before`` anything was sent complains of something else."""
+        standing = {each.name for each in before.fields if each.invalid}
+        wrong = [each for each in form.fields if each.invalid and each.name not in standing]
+        told = [" ".join(words.split()) for words in form.complaints if words not in before.complaints]
+        if not wrong and not told:
             return
-        why = "; ".join(dict.fromkeys(" ".join(words.split()) for words in form.complaints))[:200]
-        told = {cargo.name(file) for file in cargo.files} | {file.path.suffix or file.name for file in cargo.files}
-        of_files = any(words in why for words in told) or OF_FILES.search(why)
+        why = "; ".join(dict.fromkeys(told))[:200]
+        ours = {cargo.name(file) for file in cargo.files} | {file.path.suffix or file.name for file in cargo.files}
+        of_files = any(words in why for words in ours) or OF_FILES.search(why)
         if cargo.files and (any(each.name == names.get("file") for each in wrong) or (not wrong and of_files)):
             raise self._refused(cargo.files[0])
-        ours = {names.get(role) for role in ROLES}
+        filled = {names.get(role) for role in ROLES}
         for each in wrong:
-            if each.name not in ours:
+            if each.name not in filled:
                 raise FieldWanted(each.words or each.name, "the help desk wants “{field}” to be filled in",
                                   field=each.words or each.name)  # fmt: skip
         raise Refused("{host} refused it: {why}", host=urlsplit(self._base).hostname or "", why=why or "?")

@@ -79,6 +79,12 @@ class TestWebForm(RemoteDeskSuite):
             ("thanks above an empty form", None, 1),  # the words that mean success must be told
             ("an empty form", OutcomeUnknown, 1),
             ("more than anybody reads", OutcomeUnknown, 1),
+            ("thanks below a standing notice", None, 1),
+            ("an empty form below a standing notice", OutcomeUnknown, 1),
+            ("a complaint below a standing notice", Refused, 0),
+            ("leads to an error", OutcomeUnknown, 0),
+            ("leads to words of an error", OutcomeUnknown, 0),
+            ("leads to a broken page", OutcomeUnknown, 0),
         ],
     )
     def test_what_a_form_answers_is_taken_for_what_it_is(
