@@ -21,7 +21,9 @@ from uploader.errors import AuthFailed, Gone, NoSpace, Refused, Temporary, Uploa
 from uploader.plain_text import tidy
 
 MOST_BYTES = 64 * 1024 * 1024
-"""Of one answer."""
+"""Of all answers to one command."""
+MOST_ANSWERS = 200_000
+"""To one command: the folders of a mailbox, or what is asked of two hundred mails."""
 DEEPEST = 60
 """Lists within lists: the parts of a mail that a stranger made. What lies deeper is read as if it lay here."""
 LOOK_S = 5.0
@@ -38,6 +40,7 @@ class Mailbox:
     def __init__(self, host: str, port: int, security: str, stall_s: float) -> None:
         demand_safety(host, security)
         self.host, self._count, self._rest = host, 0, b""
+        self._left, self._more = MOST_BYTES, MOST_ANSWERS  # that may still come before the next command
         self._line: socket.socket = dial("imap", host, port, stall_s)
         try:
             if security == "TLS":
@@ -135,7 +138,7 @@ class Mailbox:
 
     def wait(self, seconds: float, stopped: Callable[[], bool]) -> bool:
         """Blocks until a mail comes into the open folder (True), or it is over. Only where "IDLE" is an ability."""
-        self._count += 1
+        self._begin()
         tag, end = f"T{self._count}", time.monotonic() + min(seconds, IDLE_S)
         self._send(f"{tag} IDLE\r\n".encode())
         came = False
@@ -161,7 +164,7 @@ class Mailbox:
         self, command: str, values: tuple[str, ...] = (), replies: list[str] | None = None, *, tail: str = "",
         literal: bytes | None = None, bare: bool = False,
     ) -> list[list[Any]]:  # fmt: skip
-        self._count += 1
+        self._begin()
         tag, answers = f"T{self._count}", list[list[Any]]()
         line = f"{tag} {command}".encode()
         for value in values:
@@ -193,6 +196,10 @@ class Mailbox:
                 self._judge(words)
                 return [*answers, words]
 
+    def _begin(self) -> None:
+        self._count += 1
+        self._left, self._more = MOST_BYTES, MOST_ANSWERS
+
     def _until_asked(self, tag: str, answers: list[list[Any]]) -> None:
         while True:
             came, words = self._read()
@@ -216,12 +223,13 @@ class Mailbox:
 
     def _read(self) -> tuple[str, list[Any]]:
         """One answer: its tag, and its words; a status keeps its text as one word."""
-        pieces, total = list[tuple[bytes, bytes | None]](), 0
+        pieces = list[tuple[bytes, bytes | None]]()
+        self._more -= 1
         while True:
             line = self._until_line_end()
             found = re.search(rb"\{(\d{1,12})\}$", line)
-            total += len(line) + (int(found[1]) if found else 0)
-            if total > MOST_BYTES:
+            self._left -= len(line) + 2 + (int(found[1]) if found else 0)
+            if self._left < 0 or self._more <= 0:
                 raise Refused("{host} answers with more than it should; check the address", host=self.host)
             if not found:
                 pieces.append((line, None))

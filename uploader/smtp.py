@@ -9,6 +9,7 @@ import re
 import smtplib
 from collections.abc import Callable
 from contextlib import suppress
+from typing import BinaryIO
 
 from uploader.dialling import demand_safety, dial, encrypt, no_encryption, sorted_out
 from uploader.errors import (
@@ -24,10 +25,39 @@ from uploader.errors import (
 from uploader.plain_text import tidy
 
 BLOCK_BYTES = 64 * 1024
+MOST_LINES = 1000
+"""Of one answer."""
 LAST_STALLS = 10
 """How often the usual patience the last answer may take: whoever leaves before may get a mail delivered twice. Source:
 RFC 5321, 4.5.3.2.6: 10 minutes."""
 Told = tuple[int, bytes]
+
+
+class _Lines:
+    """What the server says, with an end to one answer."""
+
+    def __init__(self, file: BinaryIO, host: str) -> None:
+        self._file, self._host, self.left, self.close = file, host, MOST_LINES, file.close
+
+    def readline(self, most: int) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise Refused("{host} answers with more than it should; check the address", host=self._host)
+        return self._file.readline(most)
+
+
+class _Smtp(smtplib.SMTP):
+    def __init__(self, host: str, stall_s: float) -> None:
+        # The name of this machine is nobody's business. Source: RFC 5321, 4.1.3, address literals.
+        super().__init__(local_hostname="[127.0.0.1]", timeout=stall_s)
+        self._told_by = host
+
+    def getreply(self) -> Told:
+        if self.file is None and self.sock is not None:
+            self.file = _Lines(self.sock.makefile("rb"), self._told_by)
+        if self.file is not None:
+            self.file.left = MOST_LINES
+        return super().getreply()
 
 
 class Submission:
@@ -36,8 +66,7 @@ class Submission:
     def __init__(self, host: str, port: int, security: str, stall_s: float) -> None:
         demand_safety(host, security)
         self.host, self._stall_s = host, stall_s
-        # The name of this machine is nobody's business. Source: RFC 5321, 4.1.3, address literals.
-        self._smtp = smtplib.SMTP(local_hostname="[127.0.0.1]", timeout=stall_s)
+        self._smtp = _Smtp(host, stall_s)
         line = dial("smtp", host, port, stall_s)
         self._smtp.sock = encrypt(line, host) if security == "TLS" else line
         try:
@@ -137,7 +166,7 @@ class Submission:
         try:
             self._smtp.sock.sendall(b".\r\n")
             told = self._smtp.getreply()
-        except OSError as error:
+        except (OSError, Refused) as error:
             raise OutcomeUnknown("the answer of {host} got lost", host=self.host) from error
         if not 200 <= told[0] < 600:  # a piece of an answer
             raise OutcomeUnknown("the answer of {host} got lost", host=self.host)
