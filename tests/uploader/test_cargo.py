@@ -44,3 +44,13 @@ def test_a_file_that_changes_after_it_was_compared_never_arrives_whole(tmp_path:
     assert server.whole == [content]
     with pytest.raises(FileChanged):
         cargo.base64(file)
+
+
+def test_what_is_missing_is_told_by_name_and_size_and_then_by_size_alone(tmp_path: Path) -> None:
+    files = []
+    for name, content in (("a.txt", b"a"), ("ñ.txt", b"22"), ("b.txt", b"333")):
+        (tmp_path / name).write_bytes(content)
+        files.append(Attachment(name, tmp_path / name, len(content), "", hashlib.sha256(content).hexdigest()))
+    cargo = Cargo(files, quiet)
+    assert cargo.missing([("a.txt", 7), ("n.txt", 2), ("b.txt", 3)]) == files[:1]
+    assert cargo.missing([("b.txt", 3)]) == files[:2]

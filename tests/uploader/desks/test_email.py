@@ -267,6 +267,17 @@ class TestMail(LineDeskSuite, TalkSuite, LineInboxSuite):
         self.mail.deliver("ana@desk.test", answer("", "[#8123] Una pregunta", "<p>¿Sigue?</p>"))
         assert "¿Sigue?" in desk.conversation(ref.key).replies[-1].text
 
+    def test_of_a_long_conversation_the_newest_are_shown_and_the_users_own_subject_solves_nothing(
+        self, desk: MailDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("uploader.mail_threads.MOST_LETTERS", 2)
+        ref = desk.submit(fresh(tmp_path, subject="No quedó resuelto"), MemoryJournal(), quiet)
+        for words in ("uno", "dos"):
+            self.mail.deliver("ana@desk.test", answer(ref.key, "Re: [#77] No quedó resuelto", f"<p>{words}</p>"))
+        (ticket,) = [ticket for ticket in desk.news("").tickets if ticket.key == ref.key]
+        assert ticket.state == "open"
+        assert [reply.text for reply in desk.conversation(ref.key).replies] == ["uno", "dos"]
+
     def test_the_answer_to_an_answer_belongs_to_the_same_ticket(self, desk: MailDesk, tmp_path: Path) -> None:
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
         own = desk.reply(fresh(tmp_path, reply_to=ref.key), MemoryJournal(), quiet)

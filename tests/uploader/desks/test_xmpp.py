@@ -192,6 +192,13 @@ class TestXmpp(LineDeskSuite, TalkSuite, LineInboxSuite):
         assert [r.text for r in desk.conversation(second.id).replies[1:]] == ["¿Cuál versión?"]
         assert [r.text for r in desk.conversation(first.id).replies[1:]] == ["Y del primero, ¿sigue?", "¿Desde cuándo?"]
 
+    def test_a_file_without_words_is_a_message_of_whoever_sent_it(self, desk: XmppDesk, tmp_path: Path) -> None:
+        ref, address = desk.submit(fresh(tmp_path, links=()), MemoryJournal(), quiet), "https://files.example.org/a.txt"
+        with self.agent() as agent:
+            agent.send("ana@desk.test", address, "a-4", ref.id, address)
+        last = desk.conversation(ref.id).replies[-1]
+        assert (last.mine, [file.name for file in last.files]) == (False, ["a.txt"])
+
     def test_messages_for_the_users_own_program_stay_for_it(self, desk: XmppDesk, tmp_path: Path) -> None:
         ref = desk.submit(fresh(tmp_path), MemoryJournal(), quiet)
         self.agent_replies(ref.id, "<p>hola</p>", [])
