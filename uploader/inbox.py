@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from uploader.ticket import Progress, Ticket
 
 if TYPE_CHECKING:
     from uploader.journal import Journal
+    from uploader.wire import Wire
 
 State = Literal["open", "waiting", "solved", "closed"]
 """``waiting``: for the user. ``solved`` may be reopened, ``closed`` is over."""
@@ -21,6 +22,11 @@ MOST_TICKETS = 200
 """Of the newest that a first look brings; those with 10,000 tickets see the older ones at the desk itself."""
 MOST_CHANGED = 2000
 """That a later look brings: more than the desk says to anybody in a holiday."""
+
+MOST_FILE_BYTES = 4_000_000_000
+"""That is read of a file whose size the desk does not tell."""
+SLACK_BYTES = 1_000_000
+"""Some tell the size of another packing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +160,27 @@ class Inbox(ABC):
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         """Writes a file of a reply to ``target``, which does not exist yet. Harmless to repeat."""
         raise Refused("{service} hands out no files; open the ticket in the browser", service=self.title)
+
+    def _save(
+        self, wire: Wire, file: RemoteFile, url: str, target: Path, progress: Progress,
+        headers: Mapping[str, str] | None = None, *, follow: int = 0,
+    ) -> None:  # fmt: skip
+        """``Wire.save`` of what is not much longer than the desk has told; what breaks off leaves nothing behind."""
+        most = 2 * file.size_bytes + SLACK_BYTES if file.size_bytes else MOST_FILE_BYTES
+
+        def passing(done: int, total: int) -> None:
+            if done > most:
+                raise Refused("{service} sends more of “{name}” than it has; it was not kept", service=self.title,
+                              name=file.name)  # fmt: skip
+            progress(done, total)
+
+        try:
+            wire.save(url, target, passing, headers, follow=follow)
+        except FileExistsError:
+            raise
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
 
     def solve(self, key: str) -> None:
         """The user says that it is solved. Harmless to repeat."""

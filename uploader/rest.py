@@ -14,6 +14,8 @@ from uploader.errors import Intercepted, OutcomeUnknown, UploaderError
 from uploader.plain_text import tidy
 from uploader.wire import DONE, NO_DATA, Body, Reply, Wire, sort_out
 
+MOST_TALK = 5000
+"""Messages of one ticket that are read; no people write more."""
 MOST_ANSWER_BYTES = 16 * 1024 * 1024
 """Of one answer: a list of tickets, or a reply of 5 MB as JSON."""
 
@@ -103,9 +105,13 @@ class Rest:
 
 
 def paged(read: Callable[[int], Sequence[Any]], size: int, most: int) -> Iterator[dict[str, Any]]:
-    """The objects of a list in pages of ``size``, from page 1 on, read as they are wanted; ``most`` at most."""
+    """The objects of a list in pages of ``size``, from page 1 on, read as they are wanted; ``most`` at most. One that
+    is the page before once more ends it: who answers does not turn pages."""
+    found: Sequence[Any] = ()
     for page in range(1, most // size + 1):
-        found = read(page)
+        before, found = found, read(page)
+        if found == before:
+            return
         yield from (item for item in found if isinstance(item, dict))
         if len(found) < size:
             return

@@ -9,7 +9,7 @@ from typing import Any
 
 from uploader.cargo import Cargo
 from uploader.errors import Temporary
-from uploader.rest import Rest, objects_in, text_in
+from uploader.rest import MOST_TALK, Rest, objects_in, text_in
 from uploader.ticket import Attachment
 
 PAGE = 100
@@ -24,10 +24,12 @@ def pages(rest: Rest, path: str, wanted: Mapping[str, str]) -> list[dict[str, An
     page may have others behind it, and RT tells the end to nobody but its administrators. Source: AddRecord and
     CurrentUserCanSeeAll of RT 5.0.3. Two empty ones in a row are held for the end.
     """
-    found, page, empty = list[dict[str, Any]](), 0, 0
-    while empty < 2:
-        page += 1
+    found, page, empty, items = list[dict[str, Any]](), 0, 0, list[dict[str, Any]]()
+    while empty < 2 and len(found) < MOST_TALK:
+        page, before = page + 1, items
         items = objects_in(rest.read("GET", path, query={**wanted, "page": str(page)}), "items")
+        if items and items == before:  # who answers does not turn pages
+            break
         empty = 0 if items else empty + 1
         found += items
     return found

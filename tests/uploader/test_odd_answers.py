@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from tests.servers.cloud import Asked, Cloud, Told
 from tests.uploader.remote_suite import fresh
+from uploader import inbox
 from uploader.desks.django_helpdesk import DjangoHelpdesk
 from uploader.desks.freescout import FreeScout
 from uploader.desks.freshdesk import Freshdesk
@@ -27,10 +30,11 @@ from uploader.desks.webform import WebFormDesk
 from uploader.desks.zammad import Zammad
 from uploader.desks.zendesk import Zendesk
 from uploader.desks.znuny import Znuny
-from uploader.errors import Intercepted, OutcomeUnknown, UploaderError
-from uploader.inbox import Inbox
+from uploader.errors import Intercepted, OutcomeUnknown, Refused, UploaderError
+from uploader.inbox import Inbox, RemoteFile
 from uploader.journal import MemoryJournal
-from uploader.rest import Rest, moment, time_in
+from uploader.remote import subject_of
+from uploader.rest import Rest, moment, paged, time_in
 from uploader.setting import Secret, settings_of
 from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
@@ -145,3 +149,68 @@ def test_a_request_that_changes_something_and_is_led_elsewhere_may_have_been_don
         for act in (lambda: rest.call("GET", "x"), lambda: rest.call("POST", "x", content={}, harmless=True)):
             with pytest.raises(Intercepted):
                 act()
+
+
+def test_a_login_page_after_what_changes_something_leaves_open_whether_it_was_done() -> None:
+    server = Odd()
+    server.told = Told(302, b"", {"Location": "https://login.example.org/"})
+    try:
+        with Wire() as wire:
+            rest = Rest(wire, server.url)
+            with pytest.raises(OutcomeUnknown):
+                rest.call("POST", "tickets", content={})
+            with pytest.raises(Intercepted):
+                rest.call("POST", "search", content={}, harmless=True)
+    finally:
+        server.stop()
+
+
+def test_a_time_without_a_zone_is_that_of_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not hasattr(time, "tzset"):
+        pytest.skip("this system's zone cannot be set for one process")
+    monkeypatch.setenv("TZ", "America/Bogota")
+    time.tzset()
+    try:
+        assert moment("2026-01-02 03:04:05") == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize(("subject", "sent"), [("x" * 10, "x" * 10), ("x" * 11, "x" * 9 + "…"), ("a\nb ", "a b")])
+def test_a_subject_is_one_line_no_longer_than_the_desk_takes(tmp_path: Path, subject: str, sent: str) -> None:
+    assert subject_of(fresh(tmp_path, subject=subject), 10) == sent
+
+
+def test_a_list_whose_pages_are_never_turned_is_read_once() -> None:
+    asked = list[int]()
+
+    def read(page: int) -> list[dict[str, int]]:
+        asked.append(page)
+        return [{"id": 1}] * 100
+
+    assert len(list(paged(read, 100, 5000))) == 100
+    assert asked == [1, 2]
+
+
+@pytest.mark.parametrize("told", [1, 0])
+def test_a_file_that_does_not_end_where_the_desk_said_is_not_kept(
+    told: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "SLACK_BYTES", 1000)
+    monkeypatch.setattr(inbox, "MOST_FILE_BYTES", 1000)
+    server, target = LargeFile(), tmp_path / "a.bin"
+    try:
+        desk = Freshdesk(url=server.url, mail="a@b.co")
+        with pytest.raises(Refused, match=r"more of “a\.bin”"):
+            desk.fetch(RemoteFile(f"{server.url}/f", "a.bin", told), target, quiet)
+        assert not target.exists()
+        desk.fetch(RemoteFile(f"{server.url}/f", "a.bin", 100_000), target, quiet)
+        assert target.stat().st_size == 100_000
+    finally:
+        server.stop()
+
+
+class LargeFile(Cloud):
+    def answer(self, asked: Asked) -> Told:
+        return Told(200, b"x" * 100_000)

@@ -126,15 +126,15 @@ class FreeScout(RemoteDesk, Inbox):
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
             find = partial(self._find, rest, ticket, journal)
-            key = journal.once("create", partial(self._create, rest, ticket, cargo), find)
+            key = journal.once("create", partial(self._create, rest, ticket, cargo, journal), find)
             number = journal.once("number", partial(_number, rest, key)) if key else ""
             cargo.arrived()
         if not key:
             return TicketRef(ticket.report_id, "", unconfirmed=True)
         return TicketRef(number, self._page(key), key)
 
-    def _create(self, rest: Rest, ticket: Ticket, cargo: Cargo) -> str:
-        mail = self.mail or demand_mail(ticket)
+    def _create(self, rest: Rest, ticket: Ticket, cargo: Cargo, journal: Journal) -> str:
+        mail = journal.note("mail", self.mail or demand_mail(ticket))
         customer = {"email": mail, **({"firstName": name} if (name := name_of(ticket.requester)[:40]) else {})}
         mailbox = self.kind_of(ticket, {}) or self.mailbox
         if not mailbox.isdecimal():
@@ -176,11 +176,13 @@ class FreeScout(RemoteDesk, Inbox):
         return found
 
     def _find(self, rest: Rest, ticket: Ticket, journal: Journal) -> str | None:
-        """Lists hold one status at a time: "Filter conversation by status (defaults to active)".
+        """Lists hold one status at a time: "Filter conversation by status (defaults to active)". Under the address
+        that it went with: it may have been put right since.
 
         Empty: it arrived, says the person. Raises: MaybeSent when the relay lets nobody look.
         """
-        query = {"customerEmail": self.mail or mail_of(ticket.requester), "sortField": "createdAt", "sortOrder": "desc",
+        mail = journal.result("mail") or self.mail or mail_of(ticket.requester)
+        query = {"customerEmail": mail, "sortField": "createdAt", "sortOrder": "desc",
                  "embed": "threads", "pageSize": str(PAGE)}  # fmt: skip
         try:
             for status in EVERY_STATUS:
@@ -251,7 +253,7 @@ class FreeScout(RemoteDesk, Inbox):
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         """Its address holds a token of its own, and may be at another host: nobody's key goes there."""
         with self.open_wire() as wire:
-            wire.save(file.key, target, progress, follow=5)
+            self._save(wire, file, file.key, target, progress, follow=5)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key = ticket.reply_to
@@ -323,9 +325,10 @@ def _all(rest: Rest, path: str, name: str, query: Mapping[str, str], most: int =
     found, page = list[dict[str, Any]](), 1
     while True:
         answer = rest.read("GET", path, query={**query, "page": str(page)})
-        found += _embedded(answer, name)
+        listed = _embedded(answer, name)
+        found += listed
         pages = text_in(answer, "page", "totalPages")
-        if len(found) >= most or page >= int(pages if pages.isdecimal() else 1):
+        if not listed or len(found) >= most or page >= int(pages if pages.isdecimal() else 1):
             return found
         page += 1
 

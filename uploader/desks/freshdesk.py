@@ -35,7 +35,7 @@ from uploader.inbox import (
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import MOST_OWN, RemoteDesk, demand_mail, http_address, mail_of, name_of, number_in, subject_of
-from uploader.rest import Rest, moment, paged, said, size_in, text_in, time_in
+from uploader.rest import MOST_TALK, Rest, moment, paged, said, size_in, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import DeskAbilities, Limits, Progress, Ticket, TicketRef
@@ -92,13 +92,15 @@ class Freshdesk(RemoteDesk, Inbox, Library):
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
             number = journal.once(
-                "create", partial(self._create, rest, ticket, cargo), partial(self._find, rest, ticket)
+                "create",
+                partial(self._create, rest, ticket, cargo, journal),
+                partial(self._find, rest, ticket, journal),
             )
             cargo.arrived()
         return TicketRef(number, self._page(number))
 
-    def _create(self, rest: Rest, ticket: Ticket, cargo: Cargo) -> str:
-        mail = self.mail or demand_mail(ticket)
+    def _create(self, rest: Rest, ticket: Ticket, cargo: Cargo, journal: Journal) -> str:
+        mail = journal.note("mail", self.mail or demand_mail(ticket))
         asked: dict[str, object] = {
             "subject": subject_of(ticket, SUBJECT_CHARACTERS),
             "description": render(ticket, "html"),
@@ -149,8 +151,10 @@ class Freshdesk(RemoteDesk, Inbox, Library):
             found |= {known[label]: value for label, value in wanted.items() if known.get(label, "")[:3] == "cf_"}
         return found
 
-    def _find(self, rest: Rest, ticket: Ticket) -> str | None:
-        query = {"email": self.mail or mail_of(ticket.requester), "include": "description", "order_by": "created_at",
+    def _find(self, rest: Rest, ticket: Ticket, journal: Journal) -> str | None:
+        """Under the address that it went with: it may have been put right since."""
+        mail = journal.result("mail") or self.mail or mail_of(ticket.requester)
+        query = {"email": mail, "include": "description", "order_by": "created_at",
                  "order_type": "desc"}  # fmt: skip
         for item in self._pages(rest, query, MOST_OWN):
             if mark(ticket.report_id) in text_in(item, "description"):
@@ -204,14 +208,11 @@ class Freshdesk(RemoteDesk, Inbox, Library):
         return item
 
     def _talk(self, rest: Rest, key: str) -> list[dict[str, Any]]:
-        found, page = list[dict[str, Any]](), 1
-        while True:
-            query = {"per_page": "100", "page": str(page)}
-            listed = rest.list("GET", f"tickets/{key}/conversations", query=query)
-            found += [entry for entry in listed if isinstance(entry, dict)]
-            if len(listed) < 100:
-                return found
-            page += 1
+        def read(page: int) -> list[Any]:
+            query = {"per_page": str(PAGE), "page": str(page)}
+            return rest.list("GET", f"tickets/{key}/conversations", query=query)
+
+        return list(paged(read, PAGE, MOST_TALK))
 
     def _own(self, item: Mapping[str, Any]) -> OwnTicket:
         number, status, rank = text_in(item, "id"), item.get("status"), text_in(item, "priority")
@@ -227,7 +228,7 @@ class Freshdesk(RemoteDesk, Inbox, Library):
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         """Its address is signed and open to whoever has it, at another host: nobody's key goes there."""
         with self.open_wire() as wire:
-            wire.save(file.key, target, progress, follow=5)
+            self._save(wire, file, file.key, target, progress, follow=5)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         """As a public note that came in from the requester: a note is private unless it is told otherwise."""

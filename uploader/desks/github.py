@@ -33,7 +33,7 @@ from uploader.errors import (
 from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
 from uploader.remote import MOST_OWN, RemoteDesk, http_address, subject_of
-from uploader.rest import Rest, moment, paged, said, text_in
+from uploader.rest import MOST_TALK, Rest, moment, paged, said, text_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Attachment, Choice, DeskAbilities, Limits, Progress, Ticket, TicketRef
@@ -197,21 +197,18 @@ class GitHub(RemoteDesk, Inbox):
         return Conversation(_own(issue, me), (first, *(_reply(comment, me) for comment in comments)))
 
     def _comments(self, rest: Rest, key: str) -> list[dict[str, Any]]:
-        found, page = list[dict[str, Any]](), 1
-        while True:
+        def read(page: int) -> list[Any]:
             query = {"per_page": str(PAGE), "page": str(page)}
-            listed = rest.list("GET", f"{self._path}/issues/{key}/comments", query=query)
-            found += [comment for comment in listed if isinstance(comment, dict)]
-            if len(listed) < PAGE:
-                return found
-            page += 1
+            return rest.list("GET", f"{self._path}/issues/{key}/comments", query=query)
+
+        return list(paged(read, PAGE, MOST_TALK))
 
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         """Its address stands in somebody's text; only at GitHub itself it is shown who asks."""
         here = urlsplit(file.key)[:2] == urlsplit(http_address(self.url))[:2]
         login = {"Authorization": f"Bearer {self.token.reveal()}"} if here else {}
         with self.open_wire() as wire:
-            wire.save(file.key, target, progress, login, follow=5)
+            self._save(wire, file, file.key, target, progress, login, follow=5)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key = ticket.reply_to

@@ -24,7 +24,7 @@ from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket,
 from uploader.journal import Journal
 from uploader.plain_text import tidy
 from uploader.remote import MOST_OWN, RemoteDesk, http_address, subject_of
-from uploader.rest import Rest, moment, paged, said, text_in, time_in
+from uploader.rest import MOST_TALK, Rest, moment, paged, said, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Attachment, Choice, DeskAbilities, Limits, Progress, Ticket, TicketRef
@@ -189,14 +189,12 @@ class GitLab(RemoteDesk, Inbox):
 
     def _notes(self, rest: Rest, key: str) -> list[dict[str, Any]]:
         """What people wrote, oldest first; not what GitLab notes by itself."""
-        found, page = list[dict[str, Any]](), 1
-        while True:
+
+        def read(page: int) -> list[Any]:
             query = {"sort": "asc", "order_by": "created_at", "per_page": str(PAGE), "page": str(page)}
-            listed = rest.list("GET", f"{self._path}/issues/{key}/notes", query=query)
-            found += [note for note in listed if isinstance(note, dict) and not note.get("system")]
-            if len(listed) < PAGE:
-                return found
-            page += 1
+            return rest.list("GET", f"{self._path}/issues/{key}/notes", query=query)
+
+        return [note for note in paged(read, PAGE, MOST_TALK) if not note.get("system")]
 
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         """By the interface, which knows the token; GitLab has it since 17.4."""
@@ -206,7 +204,7 @@ class GitLab(RemoteDesk, Inbox):
         with self.open_wire() as wire:
             rest = self._rest(wire)
             address = f"{rest.url}/{self._path}/uploads/{secret}/{quote(name)}"
-            wire.save(address, target, progress, rest.login)
+            self._save(wire, file, address, target, progress, rest.login)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         path = f"{self._path}/issues/{ticket.reply_to}/notes"

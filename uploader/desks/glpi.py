@@ -48,7 +48,7 @@ from uploader.inbox import (
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import RemoteDesk, http_address, late_links, newer_than, number_in, subject_of, telling
-from uploader.rest import Rest, moment, text_in, time_in
+from uploader.rest import MOST_TALK, Rest, moment, paged, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
 from uploader.ticket import Attachment, DeskAbilities, Limits, Progress, SharedFile, Ticket, TicketRef
@@ -214,7 +214,11 @@ class Glpi(RemoteDesk, Inbox):
         return next((number for number, text in told if words in text), None)
 
     def _followups(self, rest: Rest, key: str) -> list[dict[str, Any]]:
-        rows = self._rows(rest, f"Ticket/{key}/ITILFollowup", {"range": "0-499", "expand_dropdowns": "false"})
+        def read(page: int) -> list[dict[str, Any]]:
+            query = {"range": f"{500 * (page - 1)}-{500 * page - 1}", "expand_dropdowns": "false"}
+            return self._rows(rest, f"Ticket/{key}/ITILFollowup", query)
+
+        rows = paged(read, 500, MOST_TALK)
         return sorted((row for row in rows if str(row.get("is_private", 0)) == "0"), key=lambda row: int(row["id"]))
 
     def _me(self, rest: Rest) -> str:
@@ -275,7 +279,7 @@ class Glpi(RemoteDesk, Inbox):
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         with self._session() as rest:
             head = {**rest.login, "Accept": "application/octet-stream"}
-            rest.wire.save(f"{rest.url}/Document/{file.key}", target, progress, head)
+            self._save(rest.wire, file, f"{rest.url}/Document/{file.key}", target, progress, head)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key, late, cargo = ticket.reply_to, late_links(ticket, journal), Cargo(ticket.attachments, progress)

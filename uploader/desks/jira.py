@@ -305,7 +305,7 @@ class JiraServiceManagement(RemoteDesk, Inbox, Library):
         with self.open_wire() as wire:
             here = urlsplit(file.key)[:2] == urlsplit(self._base)[:2]
             login = self._rest(wire).login if here else {}
-            wire.save(file.key, target, progress, login, follow=5)
+            self._save(wire, file, file.key, target, progress, login, follow=5)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key, text = ticket.reply_to, render(ticket, "jira")

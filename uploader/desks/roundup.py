@@ -167,7 +167,7 @@ class Roundup(RemoteDesk, Inbox):
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         with self.open_wire() as wire:
             login = {**self._rest(wire).login, "Accept": "*/*"}
-            wire.save(f"{self._base}/rest/data/file/{file.key}/binary_content", target, progress, login)
+            self._save(wire, file, f"{self._base}/rest/data/file/{file.key}/binary_content", target, progress, login)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key = ticket.reply_to

@@ -336,7 +336,7 @@ class Salesforce(SignedInDesk, Inbox):
         with self.open_wire() as wire:
             login = {"Authorization": f"Bearer {self.login.token(wire)}"}
             address = f"{self._base}/{API}/sobjects/ContentVersion/{_id(file.key)}/VersionData"
-            wire.save(address, target, progress, login)
+            self._save(wire, file, address, target, progress, login)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key, late = ticket.reply_to, late_links(ticket, journal)

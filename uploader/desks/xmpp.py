@@ -234,7 +234,7 @@ class XmppDesk(RemoteDesk, Inbox):
 
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         with self.open_wire() as wire:
-            wire.save(file.key, target, progress)
+            self._save(wire, file, file.key, target, progress)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         cargo = Cargo(ticket.attachments, progress)

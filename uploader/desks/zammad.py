@@ -211,7 +211,7 @@ class Zammad(RemoteDesk, Inbox):
         with self.open_wire() as wire:
             rest = self._rest(wire)
             address = f"{rest.url}/ticket_attachment/{file.key}"
-            wire.save(address, target, progress, rest.login)
+            self._save(wire, file, address, target, progress, rest.login)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key = ticket.reply_to
