@@ -109,13 +109,7 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
             except FileRefused:
                 journal.forget("links")  # nothing was made: the text will have them all
                 raise
-            for file in cargo.files:
-                journal.once(
-                    cargo.step(file), partial(self._attach, rest, number, ticket, cargo, file),
-                    partial(self._attached, rest, number, cargo, file),
-                )  # fmt: skip
-            for link in late:
-                self._tell(rest, number, ticket, link, journal)
+            self._make_whole(rest, number, ticket, cargo, late, journal)
             cargo.arrived()
         return TicketRef(number, f"{self._base}/tickets/{number}/")
 
@@ -124,7 +118,7 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
         allowed = {part.strip().lower() for part in re.split(r"[\s,;]+", self.types) if part.strip()}
         for file in cargo.files:
             ending = Path(cargo.name(file)).suffix.lower()
-            if ending not in ("", ".") and ending not in allowed:
+            if not file.size_bytes or (ending not in ("", ".") and ending not in allowed):
                 raise _not_taken(file)
 
     def _create(self, rest: Rest, ticket: Ticket, cargo: Cargo) -> str:
@@ -166,8 +160,20 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
             items = rest.read("GET", "tickets/", query={"page_size": str(PAGE), "page": str(page)}).get("results", [])
             yield from (item for item in reversed(items) if isinstance(item, dict))
 
+    def _make_whole(
+        self, rest: Rest, key: str, ticket: Ticket, cargo: Cargo, late: tuple[SharedFile, ...], journal: Journal
+    ) -> None:
+        """Attaches what is not there yet, and tells of what goes as a link since. Raises: FileRefused."""
+        for file in cargo.files:
+            journal.once(
+                cargo.step(file), partial(self._attach, rest, key, ticket, cargo, file),
+                partial(self._attached, rest, key, ticket, cargo, file),
+            )  # fmt: skip
+        for link in late:
+            self._tell(rest, key, ticket, link, journal)
+
     def _attach(self, rest: Rest, number: str, ticket: Ticket, cargo: Cargo, file: Attachment) -> str:
-        if there := self._attached(rest, number, cargo, file):  # the first came with the ticket
+        if there := self._attached(rest, number, ticket, cargo, file):  # the first came with the ticket
             return there
         words = f"{cargo.name(file)}\n\n{mark(ticket.report_id)}"
         asked = {"ticket": number, "public": "true", "comment": _literal(words)}
@@ -178,9 +184,13 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
             if error.values.get("status") == "500" and self._is_empty(rest, number, words):
                 raise _not_taken(file) from error
             raise
+        except Refused as error:
+            raise (_not_taken(file) if error.values.get("fields") == "attachments" else error) from error
 
-    def _attached(self, rest: Rest, number: str, cargo: Cargo, file: Attachment) -> str | None:
-        for entry in self._entries(rest, number):
+    def _attached(self, rest: Rest, number: str, ticket: Ticket, cargo: Cargo, file: Attachment) -> str | None:
+        """Of a reply only what came with it: the ticket may hold a file of that name already."""
+        own = mark(ticket.report_id) if ticket.reply_to else ""
+        for entry in (each for each in self._entries(rest, number) if own in _read(text_in(each, "comment"))):
             for held in entry.get("followupattachment_set", []):
                 if (text_in(held, "filename"), size_in(held, "size")) == (cargo.name(file), file.size_bytes):
                     return text_in(held, "id")
@@ -265,13 +275,14 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
         if here.netloc != there.netloc:
             raise Gone("{host} does not know it, or no longer ({status})", host=there.netloc, status=file.name)
         with self.open_wire() as wire:
-            wire.save(file.key, target, progress)
+            self._save(wire, file, file.key, target, progress)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key = ticket.reply_to
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
             self._demand_types(cargo)
+            late = late_links(ticket, journal)
 
             def send() -> str:
                 files = [
@@ -280,13 +291,20 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
                 asked = {"ticket": key, "public": "true", "comment": _literal(_written(ticket))}
                 if self._status(rest, key) in (3, 4):
                     asked["new_status"] = "2"
-                return text_in(self._post(rest, "followups/", asked, files, ticket.report_id), "id") or "sent"
+                try:
+                    return text_in(self._post(rest, "followups/", asked, files, ticket.report_id), "id") or "sent"
+                except Refused as error:
+                    if files and error.values.get("fields") == "attachments":  # nothing was made
+                        journal.forget("links")
+                        raise _not_taken(cargo.files[0]) from error
+                    raise
 
             def find() -> str | None:
                 told = self._entries(rest, key)
                 return next((text_in(e, "id") for e in told if mark(ticket.report_id) in text_in(e, "comment")), None)
 
-            done = journal.once("reply", send, find)
+            done = journal.once("reply", send, find)  # found again, it may have lost its files on an error there
+            self._make_whole(rest, key, ticket, cargo, late, journal)
             cargo.arrived()
         return done
 

@@ -16,7 +16,7 @@ from tests.uploader.desk_suite import attachment, make_ticket
 from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
 from uploader import remote
 from uploader.desks.django_helpdesk import DjangoHelpdesk
-from uploader.errors import FileRefused, Gone, InvalidField, MaybeSent, OutcomeUnknown, Refused
+from uploader.errors import FileRefused, Gone, InvalidField, MaybeSent, OutcomeUnknown, Refused, Temporary
 from uploader.form import Form, Part
 from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
@@ -102,6 +102,33 @@ class TestDjangoHelpdesk(RemoteDeskSuite, InboxSuite):
         assert found["id"] == ref.id
         assert found["text"].count("https://files.example.org/film") == 1
         assert found["files"] == [("one.png", b"png")]
+
+    def test_a_file_of_a_reply_that_it_takes_and_does_not_keep_goes_as_a_link(
+        self, desk: DjangoHelpdesk, tmp_path: Path
+    ) -> None:
+        """It makes the follow-up, answers 500 and keeps no file of it."""
+        key, journal = self.sent(desk, tmp_path).id, MemoryJournal()
+        desk = dataclasses.replace(desk, types=".txt .png .mp4")
+        film, text = attachment(tmp_path, "film.mp4", b"film"), attachment(tmp_path, "otra.txt", b"text")
+        answer = dataclasses.replace(self.answer(tmp_path, key, "Va"), attachments=(film, text))
+        with pytest.raises(Temporary):
+            desk.reply(answer, journal, quiet)
+        with pytest.raises(FileRefused) as caught:
+            desk.reply(answer, journal, quiet)
+        assert caught.value.attachment == "film.mp4"
+        link = SharedFile("film.mp4", 4, "video/mp4", film.sha256, Link("https://files.example.org/F"))
+        for _ in range(2):
+            desk.reply(dataclasses.replace(answer, attachments=(text,), links=(link,)), journal, quiet)
+        told = [each for each in desk.conversation(key).replies if answer.report_id in each.text]
+        assert sum(link.link.url in each.text for each in told) == 1
+        assert [file.name for each in told for file in each.files] == ["otra.txt"]
+
+    def test_an_empty_file_of_a_reply_goes_as_a_link(self, desk: DjangoHelpdesk, tmp_path: Path) -> None:
+        files = (attachment(tmp_path, "a.txt", b"a"), attachment(tmp_path, "leer.txt", b""))
+        answer = dataclasses.replace(self.answer(tmp_path, self.sent(desk, tmp_path).id, "Va"), attachments=files)
+        with pytest.raises(FileRefused) as caught:
+            desk.reply(answer, MemoryJournal(), quiet)
+        assert caught.value.attachment == "leer.txt"
 
     def test_a_queue_that_is_not_there_is_named(self, tmp_path: Path) -> None:
         desk = DjangoHelpdesk(url=self.helpdesk.url, token=Secret(self.helpdesk.tokens["ana"]), queue="99")
