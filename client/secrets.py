@@ -112,18 +112,24 @@ def keep(name: str, secret: Secret, plain: Path | None = None) -> None:
         _write_file(plain, name, None)
     elif plain is not None:
         _write_file(plain, name, secret.reveal())
-    elif which := keychain():
-        raise NoKeychain(
-            "the keychain “{which}” did not take it, so nothing was stored; "
-            "unlock it, or set {variable} in the environment",
+    else:
+        raise unkept(name)
+
+
+def unkept(name: str) -> NoKeychain:
+    """That this secret was not stored, with what people can do about it, and last what their IT can."""
+    if which := keychain():
+        return NoKeychain(
+            "nothing was saved: the keychain “{which}” did not take the password; unlock it and try again, or ask "
+            "whoever looks after this computer (they can also set {variable})",
             which=which, variable=environment_name(name),
         )  # fmt: skip
-    else:
-        raise NoKeychain(
-            "no keychain is open on this system, so nothing was stored; "
-            "start one (GNOME Keyring, KWallet), or set {variable} in the environment",
-            variable=environment_name(name),
-        )
+    return NoKeychain(
+        "nothing was saved: no keychain is open on this computer to keep the password; open one (GNOME Keyring or "
+        "KWallet; logging in to the desktop anew often does it) and start Testigo again, or ask whoever looks after "
+        "this computer (they can also set {variable})",
+        variable=environment_name(name),
+    )
 
 
 def forget(name: str, plain: Path | None = None) -> bool:

@@ -92,7 +92,9 @@ def _look(session: Session, arguments: argparse.Namespace) -> tuple[str, ...]:
 def _tell_away(session: Session, desk: str, error: UploaderError) -> None:
     last, why = session.tickets.looked_at(desk), reason(error).rstrip(".")
     if last is None:
-        say_aloud(say("{desk} was never reached from here: {why}. What follows is known here.", desk=desk, why=why))
+        say_aloud(
+            say("{desk} has not answered yet: {why}. What follows is what this computer holds.", desk=desk, why=why)
+        )
     else:
         when = moment(last)
         say_aloud(say("{desk} is out of reach since {when}: {why}. What follows is as last seen.",

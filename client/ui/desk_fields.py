@@ -38,7 +38,8 @@ class DeskFields(Panel):
         super().__init__()
         self._session, self._bridge, self._phrases = session, bridge, phrases
         self.all: list[SettingField] = []
-        self._keeps = True
+        self.keeps = True
+        """Whether a password would be kept here."""
         self.unkept = Caution()
         self._form, self._rare, self._hidden = QVBoxLayout(), QVBoxLayout(), QWidget()
         self.more, self.sign_in = FlushLink(), FlushLink("external-link")
@@ -57,7 +58,7 @@ class DeskFields(Panel):
         self.more.clicked.connect(self.show_rare)
         phrases.tell(self.sign_in.setText, lambda: say("Sign in…"))
         phrases.tell(self.more.setText, lambda: say("More settings"))
-        phrases.tell(lambda _: self._tell_of_keychain(self._keeps), lambda: "")
+        phrases.tell(lambda _: self._tell_of_keychain(self.keeps), lambda: "")
 
     def fill(self, kind: str, values: Mapping[str, str]) -> None:
         """The fields of this kind, with what is known already."""
@@ -180,7 +181,7 @@ class DeskFields(Panel):
             )
 
     def _tell_of_keychain(self, keeps: bool) -> None:
-        self._keeps = keeps
+        self.keeps = keeps
         if self.unkept.tell("" if keeps else unkept_words()):
             self.moved.emit()
 

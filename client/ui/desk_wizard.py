@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import pairwise
+from typing import Literal
 
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
-from client.secrets import NoKeychain
+from client.secrets import NoKeychain, unkept
 from client.session import Session
 from client.settings import SettingsFault
 from client.setup import Recognised, Search, next_words, step_words
@@ -140,18 +141,22 @@ class DeskWizard(QWidget):
         tell(lambda _: self._show_steps(self._walked) if self._walked else self._show_state(), lambda: "")
 
     def _show_state(self) -> None:
+        secrets = [value for value in self._values.values() if isinstance(value, Secret)]
+        if self._works and secrets and not self._panel.keeps and not self._is_vain:
+            self._refuse(unkept(self._name()))
+            return
         known = bool(self._kind)
         self._panel.setVisible(known)
         self.go.setText(say("Use this help desk") if self._works else say("Check"))
-        self.go.setEnabled(known)
+        self.go.setEnabled(known and not (self._works and self._is_vain))
         self.sign_in.setVisible(known and self._signs_in())
         self.other.setVisible(known and not self._chooses)
         self.kind.setVisible(self._chooses)
         self.usual.setVisible(self._works and not self._session.settings.lock("report.desk"))
         QTimer.singleShot(0, while_alive(self, self._grow))
 
-    _chooses = _has_typed = False
-    """Whether the kind is the user's to choose; whether there is something to lose."""
+    _chooses = _has_typed = _is_vain = False
+    """Whether the kind is the user's to choose, there is something to lose, and nothing can be kept."""
     _search: Search | None = None
     _looked_at: tuple[QWidget, ...] = ()
 
@@ -200,7 +205,7 @@ class DeskWizard(QWidget):
         self.found.set_tone("text")
         self.found.setText("")
         emptied(self._steps)
-        self.note.setText("")
+        self._tell("")
         self._show_state()
 
     def _show_found(self, found: Recognised) -> None:
@@ -239,7 +244,7 @@ class DeskWizard(QWidget):
         self._kind, self._values, self._works, self._walked = kind, dict(values), False, ()
         self._has_typed, self._looked_at = False, ()
         emptied(self._steps)
-        self.note.setText("")
+        self._tell("")
         if kind:
             self._panel.fill(kind, values)
             self._put_in_order()
@@ -273,7 +278,7 @@ class DeskWizard(QWidget):
         if self._works:
             self._keep()
             return
-        self.note.setText(say("Checking…"))
+        self._tell(say("Checking…"))
         self.go.setEnabled(False)
         known = self._session.settings.general
         name, mail = (
@@ -290,8 +295,8 @@ class DeskWizard(QWidget):
             line.setWordWrap(True)
             line.setText(step_words(step))
             self._steps.addWidget(line)
-        self._works = all(step.ok for step in steps)
-        self.note.setText(say("It works.") if self._works else next_words(steps[-1]))
+        self._works, self._is_vain = all(step.ok for step in steps), False
+        self._tell(say("It works.") if self._works else next_words(steps[-1]))
         self._panel.offer_lists(self._kind, self._wanted())
         self._show_state()
         led = None if self._works else self._panel.lead_to(steps[-1])
@@ -307,14 +312,14 @@ class DeskWizard(QWidget):
             self._scroll.ensureWidgetVisible(widget)
 
     def _sign_in(self) -> None:
-        self.note.setText(say("Go on in the browser…"))
+        self._tell(say("Go on in the browser…"))
 
         def show(url: str) -> None:
             self._bridge.later(lambda: QDesktopServices.openUrl(QUrl(url)))
 
         def done(given: Mapping[str, str]) -> None:
             self._values |= {name: Secret(value) for name, value in given.items()}
-            self.note.setText(say("You are signed in."))
+            self._tell(say("You are signed in."))
             self._panel.offer_lists(self._kind, self._wanted())
 
         work = partial(self._session.setup.sign_in, self._kind, self._wanted(), show)
@@ -323,17 +328,23 @@ class DeskWizard(QWidget):
     def _keep(self) -> None:
         mine = {key: value for key, value in self._values.items() if key in MINE and value}
         try:
-            name = self._session.setup.name_for(self._kind, self._values, self._session.settings)
+            name = self._name()
             changes = self._session.setup.changes(
                 name, self._kind, self._wanted(), self._session.settings, chosen=self._is_usual()
             )
             self._session.change({**changes, **mine})
-        except (NoKeychain, SettingsFault, OSError) as error:
+        except NoKeychain as error:
+            self._refuse(error)
+            return
+        except (SettingsFault, OSError) as error:
             self._failed(error)
             return
         self._session.polling.start()
         self.connected.emit(name)
         self.close()
+
+    def _name(self) -> str:
+        return self._session.setup.name_for(self._kind, self._values, self._session.settings)
 
     def _is_usual(self) -> bool:
         return self.usual.isChecked() and not self._session.settings.lock("report.desk")
@@ -349,8 +360,17 @@ class DeskWizard(QWidget):
         )  # fmt: skip
 
     def _failed(self, error: Exception) -> None:
-        self.note.setText(sentence(error))
+        self._tell(sentence(error), "bad")
         self._show_state()
+
+    def _refuse(self, error: NoKeychain) -> None:
+        """It works and cannot be kept. Where no keychain is, trying again is in vain."""
+        self._is_vain = not self._session.setup.keeps_secrets()
+        self._failed(error)
+
+    def _tell(self, words: str, tone: Literal["quiet", "bad"] = "quiet") -> None:
+        self.note.set_tone(tone)
+        self.note.setText(words)
 
     def _grow(self) -> None:
         self._column.activate()

@@ -324,6 +324,22 @@ def test_a_password_that_cannot_be_kept_is_told_before_it_is_typed(
     assert not wizard.unkept.isVisible(), "it wants no password"
 
 
+def test_where_no_password_is_kept_a_desk_that_works_cannot_be_used_and_it_says_so_as_a_fault(
+    world: tuple[Session, Bridge],
+) -> None:
+    keyring.set_keyring(null.Keyring())
+    wizard = DeskWizard(*world)
+    wizard.show()
+    wizard._show_found(Recognised("rt", {"url": "https://rt.example.org"}, "Request Tracker"))
+    until(wizard.unkept.isVisible)
+    type_into(wizard, "token", "1-99-right")
+    wizard._show_steps((Step("login", True),))
+    assert wizard.note.property("tone") == "bad"
+    assert wizard.note.text().startswith("Nothing was saved: no keychain is open")
+    assert wizard.note.text().endswith("(they can also set TESTIGO_SECRET_REQUEST_TRACKER).")
+    assert not wizard.go.isEnabled()
+
+
 def test_a_web_form_that_wants_an_address_says_so_and_the_next_desk_does_not_take_over(
     world: tuple[Session, Bridge],
 ) -> None:
