@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from client.ui import look
-from client.ui.buttons import BY_KEYBOARD, ToolButton, draw_ring
+from client.ui.buttons import BY_KEYBOARD, COMING_BACK, ToolButton, draw_ring
 from client.ui.icons import draw_icon, icon
 from client.ui.pieces import Menu, OneLine
 from client.words import say, size
@@ -68,7 +68,8 @@ class _Pressable(QWidget):
             self.pressed.emit()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        self._ringed = event.reason() in (*BY_KEYBOARD, Qt.FocusReason.OtherFocusReason)
+        if event.reason() not in COMING_BACK:
+            self._ringed = event.reason() in (*BY_KEYBOARD, Qt.FocusReason.OtherFocusReason)
         super().focusInEvent(event)
         self.update()
 

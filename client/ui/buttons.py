@@ -35,6 +35,8 @@ BY_KEYBOARD = (
     Qt.FocusReason.BacktabFocusReason,
     Qt.FocusReason.ShortcutFocusReason,
 )
+COMING_BACK = (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason)
+"""From a menu or another window: as it was left."""
 
 
 def _held(event: QKeyEvent) -> bool:
@@ -81,11 +83,12 @@ class _Button(QPushButton):
             super().keyPressEvent(event)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        self._ringed = event.reason() in BY_KEYBOARD
+        if event.reason() not in COMING_BACK:
+            self._ringed = event.reason() in BY_KEYBOARD
         super().focusInEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        self._ringed = False
+        self._ringed = self._ringed and event.reason() in COMING_BACK
         super().focusOutEvent(event)
 
     def _draw_content(self, painter: QPainter, ink: QColor) -> None:

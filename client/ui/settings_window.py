@@ -183,8 +183,10 @@ class SettingsWindow(QWidget):
             form.addWidget(place)
 
     def _rebuild(self) -> None:
-        """The page anew; the keyboard stays where it was."""
+        """The page anew; the keyboard stays where it was, or comes to the first place, whose button led to it."""
         focus, at, key = self.focusWidget(), -1, ""
+        if focus is not None and self._scroll.isAncestorOf(focus):
+            at = 0
         for number, place in enumerate(self.places):
             if focus is not None and place.isAncestorOf(focus):
                 at, key = number, next((field.key for field in place.fields if field.control is focus), "")
@@ -224,7 +226,7 @@ class SettingsWindow(QWidget):
         if event.type() != QEvent.Type.ActivationChange or not self.isActiveWindow():
             return
         if self._session.reload() != self._shown:
-            self._show_page()
+            self._rebuild()
             self._changed()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -9,13 +9,23 @@ import shiboken6
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QIcon, QImage, QPalette
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialogButtonBox,
+    QInputDialog,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from client import words
 from client.ui import icons, look
 from client.ui.buttons import LinkButton, PrimaryButton, QuietButton, Segmented, ToolButton
 from client.ui.look import DARK, LIGHT, Phrases, Tokens
 from client.ui.pieces import EmptyState, Label, Menu, OneLine, StateLabel, Tick
+from client.ui.question import ask_once
 from client.words import say, say_n
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +58,40 @@ def test_keys_are_called_as_keyboards_call_them(app: QApplication, keys: str, sp
     words.speak("es")
     look.retranslate()
     assert look.key_name(keys) == spanish
+
+
+def test_in_every_question_the_primary_button_is_the_last_one(app: QApplication) -> None:
+    look.apply(app, "light")
+    window = QWidget()
+    window.show()
+    ask_once(window, "Hand over", "Go on?", "More.", lambda: None, "Cancel", harmless=True)
+    ask_once(window, "Discard", "Discard it?", "More.", lambda: None, "Keep")
+    asked = QInputDialog(window)
+    asked.open()
+    for box in (*window.findChildren(QMessageBox), asked):
+        first, last = sorted(box.findChildren(QPushButton), key=lambda button: button.x())
+        assert last.isDefault(), first.text()
+    window.close()
+
+
+def test_a_button_that_opened_a_menu_by_keys_has_its_ring_again_afterwards(app: QApplication) -> None:
+    window, menu = QWidget(), Menu()
+    button = LinkButton(parent=window)
+    button.resize(80, 32)
+    menu.addAction("Copy")
+    window.show()
+    QTest.qWaitForWindowActive(window, 30_000)
+    button.clearFocus()  # the only widget has it by itself
+    button.setFocus(Qt.FocusReason.TabFocusReason)
+    ringed = button.grab().toImage()
+    menu.popup(window.mapToGlobal(window.rect().bottomLeft()))
+    QTest.keyClick(menu, Qt.Key.Key_Escape)
+    assert button.hasFocus()
+    assert button.grab().toImage() == ringed
+    button.clearFocus()
+    button.setFocus(Qt.FocusReason.MouseFocusReason)
+    assert button.grab().toImage() != ringed
+    window.close()
 
 
 def test_a_menu_is_placed_by_the_width_that_it_has(app: QApplication) -> None:

@@ -296,6 +296,23 @@ def test_choosing_a_desk_by_keys_moves_first_and_keeps_the_keyboard_there(sessio
     assert window.focusWidget() is place(window).choice
 
 
+def test_who_comes_back_from_connecting_a_desk_is_at_the_choice_of_desks(session: Session) -> None:
+    window = opened(session, "report")
+    window.activateWindow()
+    until(window.isActiveWindow)
+    connect = next(b for b in window.findChildren(PlainButton) if b.text() == "Connect a help desk…")
+    connect.setFocus()
+    wizard = QLineEdit()
+    wizard.show()
+    wizard.activateWindow()
+    until(wizard.isActiveWindow)
+    session.change({"desks.a.kind": "folder", "desks.a.path": "/x", "report.desk": "a"})
+    wizard.close()
+    window.activateWindow()
+    until(lambda: place(window).name == "a")
+    assert window.focusWidget() is place(window).choice
+
+
 def test_a_secret_that_was_kept_says_so_in_its_empty_field(
     session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
