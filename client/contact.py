@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from client.sla import Promises, SlaFault, calendar
+from client.words import day, say
 from uploader.setting import setting
 
 
@@ -34,6 +35,10 @@ class Way:
     text: str
     url: str
     open: bool | None = None
+    changes_at: datetime | None = None
+    """When it closes, or opens, in its own time; None: nobody said."""
+    zone: str = ""
+    """Of that time; empty: as here."""
 
 
 def ways(card: Contact, at: datetime) -> tuple[Way, ...]:
@@ -41,7 +46,7 @@ def ways(card: Contact, at: datetime) -> tuple[Way, ...]:
     found = []
     if card.phone.strip():
         digits = "".join(c for c in card.phone if c.isdigit() or c == "+")
-        found.append(Way("phone", card.phone.strip(), f"tel:{digits}", _is_open(card, at)))
+        found.append(Way("phone", card.phone.strip(), f"tel:{digits}", *_hours(card, at)))
     if card.whatsapp.strip():
         found.append(Way("whatsapp", card.whatsapp.strip(), ""))
     for kind in ("chat", "link"):
@@ -53,10 +58,26 @@ def ways(card: Contact, at: datetime) -> tuple[Way, ...]:
     return tuple(found)
 
 
-def _is_open(card: Contact, at: datetime) -> bool | None:
+def _hours(card: Contact, at: datetime) -> tuple[bool | None, datetime | None, str]:
     if not card.phone_hours.strip():
-        return None
+        return None, None, ""
     try:
-        return calendar(Promises(hours=card.phone_hours, time_zone=card.time_zone)).is_open(at)
+        hours = calendar(Promises(hours=card.phone_hours, time_zone=card.time_zone))
     except SlaFault:
-        return None
+        return None, None, ""
+    return hours.is_open(at), hours.next_change(at), card.time_zone.strip()
+
+
+def hours_words(way: Way, now: datetime) -> str:
+    """Whether it is open, until when or from when, and by whose clock; empty where nobody said."""
+    if way.open is None or way.changes_at is None:
+        return say("closed now") if way.open is False else ""
+    today, clock = now.astimezone(way.changes_at.tzinfo).date(), f"{way.changes_at:%H:%M}"
+    if way.changes_at.date() == today:
+        when = clock
+    elif way.changes_at.date() == today + timedelta(days=1):
+        when = say("tomorrow {clock}", clock=clock)
+    else:
+        when = f"{day(way.changes_at.replace(tzinfo=None))} {clock}"
+    words = say("open until {when}", when=when) if way.open else say("closed now, opens {when}", when=when)
+    return f"{words} · {way.zone}" if way.zone else words

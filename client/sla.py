@@ -83,6 +83,14 @@ class Calendar:
     def is_open(self, at: datetime) -> bool:
         return next(self._open_from(at), (None, None))[0] == at.astimezone(UTC)
 
+    def next_change(self, at: datetime) -> datetime | None:
+        """When it closes if it is open, else when it opens, in its own time; None: never."""
+        span = next(self._open_from(at), None)
+        if span is None:
+            return None
+        change = span[1] if span[0] == at.astimezone(UTC) else span[0]
+        return change.astimezone(self.zone)
+
     @property
     def day(self) -> timedelta:
         """How long an ordinary day of the desk is: what "d" means."""

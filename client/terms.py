@@ -121,6 +121,11 @@ def way_words(way: WayBack) -> str:
     }[way]
 
 
+def cut_words() -> str:
+    """Below a message that is too long to be shown here."""
+    return say("It is cut off here. The rest is at the help desk, or in your mail program.")
+
+
 def more_words(ticket: OwnTicket) -> str:
     """What the desk's own name of the state says beyond ``ticket_word``; empty: nothing."""
     name = " ".join(ticket.state_title.replace("_", " ").split())

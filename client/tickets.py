@@ -21,8 +21,8 @@ from client.known_tickets import LISTED, OVER, KnownTickets, Mine, Note
 from client.places import Places
 from client.report import Event, Report, TicketNews, TicketsChanged
 from client.terms import WayBack
-from uploader.errors import AuthFailed, Gone, Refused, UploaderError
-from uploader.inbox import Inbox, OwnTicket, RemoteFile, Reply
+from uploader.errors import AuthFailed, Gone, Refused, Temporary, UploaderError
+from uploader.inbox import Conversation, Inbox, OwnTicket, RemoteFile, Reply
 from uploader.names import clean_name
 from uploader.ticket import Progress, TicketRef, quiet
 
@@ -178,7 +178,7 @@ class Tickets(KnownTickets):
         """Keeps the conversation; the ticket when agents have written in it since, or it was solved."""
         asked_s, turn = time.monotonic(), self._turn()
         try:
-            talk = inbox.conversation(key)
+            talk = _talk(inbox, key)
         except Gone:
             self._forget_to_read(desk, key)
             return None
@@ -203,7 +203,7 @@ class Tickets(KnownTickets):
         """The conversation as the desk has it now. Raises: UploaderError."""
         turn = self._turn()
         with self._inbox(mine.desk) as inbox:
-            talk = inbox.conversation(mine.ticket.key)
+            talk = _talk(inbox, mine.ticket.key)
         self._keep_read(mine.desk, talk.ticket, talk.replies, 0, turn)
         return talk.replies
 
@@ -270,6 +270,14 @@ class Tickets(KnownTickets):
             raise Refused("{service} tells nothing back; open the ticket in the browser", service=desk.title)
         with self._places.keychain_told(name):
             yield desk
+
+
+def _talk(inbox: Inbox, key: str) -> Conversation:
+    """Raises: UploaderError, also where a ticket would have nothing at all in it."""
+    found = inbox.conversation(key)
+    if inbox.inbox.begins and not found.replies:
+        raise Temporary("{service} told nothing of what stands in the ticket", service=inbox.title)
+    return found
 
 
 def file_name(file: RemoteFile) -> str:

@@ -127,6 +127,8 @@ class InboxAbilities:
     waits: bool = False
     sends_files: bool = True
     tells_if: str = ""
+    begins: bool = False
+    """A conversation always holds the ticket's own text: one without any is a fault of the service's."""
 
 
 class Inbox(ABC):

@@ -11,6 +11,7 @@ from uploader.imap import Mailbox
 from uploader.inbox import RemoteFile, most_of
 from uploader.mail import (
     HEADERS,
+    Leaf,
     Letter,
     decoded,
     file_name,
@@ -21,7 +22,7 @@ from uploader.mail import (
     without_quote,
     words_of,
 )
-from uploader.plain_text import plain_text, tidy
+from uploader.plain_text import CUT, plain_text, tidy
 
 SENT_NAMES = ("Sent", "Sent Items", "Sent Messages", "Enviados", "Elementos enviados")
 OURS = ".testigo@"
@@ -30,6 +31,7 @@ MOST_LETTERS = 100
 MOST_AT_ONCE = 2000
 TEXT_BYTES = 1_600_000
 """Of one text: what is longer is cut for the reader anyway."""
+LINE_BYTES = 78
 WANTED = f"UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({' '.join(HEADERS)})]"
 
 
@@ -114,6 +116,7 @@ class Threads:
                     raw = self._piece(letter.uid, f"BODY.PEEK[{chosen.section}]<0.{TEXT_BYTES}>")
                     words = words_of(decoded(raw, chosen.encoding), chosen.charset)
                     text = without_quote(tidy(words)) if chosen is plain else plain_text(words)
+                    text += CUT if len(raw) >= TEXT_BYTES and not text.endswith(CUT) else ""
                 files = []
                 for part in (part for part in parts if part.is_file):
                     head = self._piece(letter.uid, f"BODY.PEEK[{part.section}.MIME]") if len(parts) > 1 else b""
@@ -121,8 +124,14 @@ class Threads:
                         "/", "."
                     )
                     key = f"{'S' if letter.sent else 'I'}/{self._validity[letter.sent]}/{letter.uid}/{part.section}/"
-                    files.append(RemoteFile(key + part.encoding, name, part.raw_bytes, part.kind))
+                    files.append(RemoteFile(key + part.encoding, name, self._size_of(letter.uid, part), part.kind))
                 yield letter, text, tuple(files)
+
+    def _size_of(self, uid: int, part: Leaf) -> int:
+        """Of what is so short that an estimate would say nothing, the true one."""
+        if part.encoding not in ("base64", "quoted-printable") or part.size_bytes > LINE_BYTES:
+            return part.raw_bytes
+        return len(decoded(self._piece(uid, f"BODY.PEEK[{part.section}]"), part.encoding))
 
     def blocks(self, key: str, piece_bytes: int) -> tuple[str, Iterator[bytes]]:
         """How a file is encoded, and its bytes so. Raises: Gone."""

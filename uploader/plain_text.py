@@ -10,6 +10,8 @@ from html import unescape
 
 MOST_CHARACTERS = 200_000
 """What is longer is cut: nobody reads it in a small window, and the desk has all of it."""
+CUT = "\n…"
+"""The end of a text that was cut."""
 
 _NUMBER = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
 """Of no character. Python refuses to read those of thousands of digits."""
@@ -28,7 +30,10 @@ _UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2
 def plain_text(html: str) -> str:
     """What a reader would see. The address of a link stands behind its words when they differ."""
     pieces, link, began = list[str](), "", 0
-    for part in _TOKEN.split(_UNSEEN.sub("", _COMMENT.sub("", _NUMBER.sub("", html[: 8 * MOST_CHARACTERS])))):
+    most, rest = 8 * MOST_CHARACTERS, ""
+    if len(html) > most:
+        html, rest = html[:most], CUT
+    for part in _TOKEN.split(_UNSEEN.sub("", _COMMENT.sub("", _NUMBER.sub("", html)))):
         tag = _NAME.match(part)
         if not tag:
             if not part.startswith(("<!", "<?")):
@@ -47,7 +52,7 @@ def plain_text(html: str) -> str:
             pieces.append("  ")
         elif name in _BREAKS:
             pieces.append("\n")
-    return tidy("".join(pieces))
+    return tidy("".join(pieces) + rest)
 
 
 def tidy(text: str) -> str:
@@ -55,7 +60,7 @@ def tidy(text: str) -> str:
     text = re.sub(r"[^\S\n]+", " ", _UNSHOWN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
     text = "\n".join(line.strip() for line in text.split("\n"))
     text = re.sub(r"\n{3,}", "\n\n", text).strip()
-    return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + "\n…"
+    return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + CUT
 
 
 def _says(words: str, link: str) -> bool:

@@ -15,11 +15,12 @@ from client.cli.outcome import Failure, Result, put, rfc3339, say_aloud, usage
 from client.paths import Paths
 from client.session import Session
 from client.support import NOT_DUE
-from client.terms import more_words, number_word, standing_word, ticket_priority, way_words
+from client.terms import cut_words, more_words, number_word, standing_word, ticket_priority, way_words
 from client.tickets import OVER, Mine
 from client.words import explain_ticket, moment, reason, say
 from uploader.body import apart
 from uploader.errors import Temporary, UploaderError
+from uploader.plain_text import CUT
 
 VERBS = ("list", "show", "reply", "rate", "solve", "reopen", "fetch", "stats")
 
@@ -199,7 +200,9 @@ def _show(arguments: argparse.Namespace, session: Session, mine: Mine) -> Result
             say_aloud(way_words(way))
         for each in replies:
             files = "".join(f"\n  📎 {file.name}" for file in each.files)
-            put(f"— {each.author or say('You')}, {moment(each.written_at)}\n{apart(each.text)[0]}{files}\n")
+            cut = f"\n({cut_words()})" if each.text.endswith(CUT) else ""
+            said = apart(each.text.removesuffix(CUT))[0] + cut
+            put(f"— {each.author or say('You')}, {moment(each.written_at)}\n{said}{files}\n")
         if mine.score is not None:
             rated = say("Your rating: {score} of 5", score=mine.score)
             put(f"{rated} · {mine.comment}" if mine.comment else rated)

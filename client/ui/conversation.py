@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from client.answers import OnItsWay
-from client.terms import WayBack, delivery_word, more_words, standing_word, ticket_number, ticket_priority
+from client.terms import WayBack, cut_words, delivery_word, more_words, standing_word, ticket_number, ticket_priority
 from client.tickets import OVER, Mine, file_name
 from client.ui import look
 from client.ui.alive import while_alive
@@ -24,6 +24,7 @@ from client.ui.rating import Rating
 from client.words import explain, moment, say, size
 from uploader.body import apart
 from uploader.inbox import RemoteFile, Reply
+from uploader.plain_text import CUT
 
 RING = 2
 """How wide the mark of focus around the conversation is; the words stand in line with those above."""
@@ -313,9 +314,13 @@ class _Message(QWidget):
         author = say("{name} (automatic answer)", name=author) if reply.automatic else author
         who.setText(f"{author} · {moment(reply.written_at)}")
         column.addWidget(who)
-        said, carried = apart(reply.text)
+        said, carried = apart(reply.text.removesuffix(CUT))
         if said:
             column.addWidget(Prose(said))
+        if reply.text.endswith(CUT):
+            more = Label("quiet", "small", wrap=True)
+            more.setText(cut_words())
+            column.addWidget(more)
         for file in reply.files:
             button = FlushLink("paperclip")
             whole_name = file_name(file)

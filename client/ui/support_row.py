@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from client.contact import Way
+from client.contact import Way, hours_words
 from client.session import Session
 from client.ui import look
 from client.ui.alive import while_alive
 from client.ui.bridge import Bridge
 from client.ui.buttons import FlushLink
-from client.ui.pieces import Label
+from client.ui.pieces import Label, flush_px
 from client.words import say
 
 ICONS = {"phone": "phone", "whatsapp": "message-circle", "chat": "message-circle", "mail": "mail",
          "link": "external-link"}  # fmt: skip
 
 
+TOP_LEFT = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft
 MOST_SIGNS = 26
 """Of one way: two of them stand side by side in the narrowest form."""
 
@@ -87,14 +89,14 @@ class SupportRow(QWidget):
                 widget.deleteLater()
         for number, way in enumerate(ways):
             button = FlushLink(ICONS[way.kind])
-            closed = f" ({say('closed now')})" if way.open is False else ""
+            hours = hours_words(way, datetime.now(UTC))
             words = f"{way_word(way)} {way.text}" if way.kind == "whatsapp" else way.text
-            button.setText((words if len(words) <= MOST_SIGNS else words[: MOST_SIGNS - 1] + "…") + closed)
-            button.setAccessibleName(f"{way_word(way)}: {way.text}{closed}")
+            button.setText(words if len(words) <= MOST_SIGNS else words[: MOST_SIGNS - 1] + "…")
+            button.setAccessibleName(", ".join(filter(None, (f"{way_word(way)}: {way.text}", hours))))
             button.setToolTip(way_word(way))
             act = partial(self._to_whatsapp, way) if way.kind == "whatsapp" else partial(_open, way)
             button.clicked.connect(act)
-            self._ways.addWidget(button, number // self._columns, number % self._columns, Qt.AlignmentFlag.AlignLeft)
+            self._ways.addWidget(_with(button, hours), number // self._columns, number % self._columns, TOP_LEFT)
         self._ways.setColumnStretch(1, 1)
         self._cover.setText(cover)
         self._cover.setVisible(bool(cover))
@@ -113,6 +115,21 @@ class SupportRow(QWidget):
         from client.ui.hand_over import ask_and_open
 
         ask_and_open(self.window(), way.text, self._words().strip())
+
+
+def _with(button: FlushLink, hours: str) -> QWidget:
+    """The way, and below it when it is open."""
+    if not hours:
+        return button
+    both, told = QWidget(), Label("faint", "small", wrap=True)
+    column = QVBoxLayout(both)
+    column.setContentsMargins(0, 0, 0, look.XS)
+    column.setSpacing(0)
+    told.setText(hours)
+    told.setContentsMargins(look.sized(look.ICON) + look.S + flush_px(), 0, 0, 0)
+    column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+    column.addWidget(told)
+    return both
 
 
 def way_word(way: Way) -> str:

@@ -8,6 +8,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.client.story_desk import StoryDesk, tickets_of
 from tests.servers.zendesk import USER, Request, ZendeskServer
 from uploader.desks.zendesk import Zendesk
 from uploader.errors import OutcomeUnknown, Refused, Temporary, TooLarge, UploaderError
-from uploader.inbox import MOST_CHANGED, MOST_TICKETS, Conversation
+from uploader.inbox import MOST_CHANGED, MOST_TICKETS, Conversation, InboxAbilities
 from uploader.setting import Secret
 
 MANY = 10_000
@@ -78,6 +79,24 @@ def test_an_open_ticket_is_in_the_list_however_old_it_is(tmp_path: Path) -> None
     keys = {mine.ticket.key for mine in tickets.list()}
     assert {f"T{number}" for number in range(0, MANY, 100)} <= keys
     assert f"T{MANY - 1}" in keys
+
+
+def test_a_ticket_is_found_by_its_number_as_it_is_shown_and_none_is_empty_where_the_desk_tells_its_beginning(
+    tmp_path: Path,
+) -> None:
+    desk = StoryDesk()
+    tickets = tickets_of(desk, tmp_path)
+    desk.write("7", 1)
+    tickets.look("d")
+    mine = tickets.find("#7")
+    assert mine == tickets.find("7")
+    assert [found.ticket.id for found in tickets.list("#7")] == ["7"]
+    assert len(tickets.open(mine)) == 1
+    desk.inbox = InboxAbilities(begins=True)  # type: ignore[misc]
+    desk.talks["7"] = replace(desk.talks["7"], replies=())
+    with pytest.raises(Temporary, match="told nothing"):
+        tickets.open(mine)
+    assert len(tickets.replies(mine)) == 1, "what was read stays"
 
 
 def filled(folder: Path) -> Tickets:

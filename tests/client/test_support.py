@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from client import words
-from client.contact import Contact, ways
+from client.contact import Contact, hours_words, ways
 from client.paths import open_paths
 from client.session import Session
 from client.support import NOT_DUE
@@ -106,10 +106,17 @@ def test_a_manifest_that_is_broken_keeps_nobody_from_reporting(tmp_path: Path) -
 def test_the_card_offers_what_it_has_and_says_when_the_telephone_is_closed() -> None:
     card = Contact(phone="+57 601 234 5678", phone_hours="mon 08:00-09:00", time_zone="America/Bogota",
                    whatsapp="+57 300 123 4567", chat="javascript:alert(1)", mail="help@example.org")  # fmt: skip
-    found = ways(card, datetime(2026, 11, 30, 13, 30, tzinfo=UTC))  # Monday, 8:30 in Bogotá
+    found_at = datetime(2026, 11, 30, 13, 30, tzinfo=UTC)  # Monday, 8:30 in Bogotá
+    found = ways(card, found_at)
     assert [(way.kind, way.open) for way in found] == [("phone", True), ("whatsapp", None), ("mail", None)]
     assert found[0].url == "tel:+576012345678"
-    assert ways(card, datetime(2026, 12, 1, 13, 30, tzinfo=UTC))[0].open is False
+    tuesday, sunday = (datetime(2026, month, on, 13, 30, tzinfo=UTC) for month, on in ((12, 1), (11, 29)))
+    assert ways(card, tuesday)[0].open is False
+    told = [hours_words(ways(card, at)[0], at) for at in (found_at, tuesday, sunday)]
+    assert told == [
+        "open until 09:00 · America/Bogota", "closed now, opens 7 Dec 08:00 · America/Bogota",
+        "closed now, opens tomorrow 08:00 · America/Bogota",
+    ]  # fmt: skip
     assert ways(Contact(), NOW) == ()
 
 

@@ -248,6 +248,16 @@ def test_a_large_file_is_left_out_at_the_users_wish(world: tuple[Session, Bridge
     until(lambda: session.report(report_id).leave_out == ("big.bin",))
 
 
+def test_an_answer_is_told_from_a_report_and_a_number_from_a_count(world: tuple[Session, Bridge]) -> None:
+    ref = TicketRef("7", "https://desk.example.org/7")
+    answer = Delivery("a", "#7: Impresora", "queued", NOW, reply_to=ref)
+    hold_deliveries(world[0], answer, Delivery("b", "VPN", "sent", NOW, ticket=ref, sent_at=NOW))
+    window = opened(world)
+    until(lambda: len(rows(window)) == 2)
+    assert rows(window)[0].detail.startswith("Answer · ")
+    assert rows(window)[1].detail.endswith(" · #7")
+
+
 def test_progress_is_shown_as_it_comes(world: tuple[Session, Bridge]) -> None:
     hold_deliveries(world[0], Delivery("a", "A", "sending", NOW))
     window = opened(world)

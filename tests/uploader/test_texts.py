@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uploader.body import apart, mark, read, render
-from uploader.plain_text import MOST_CHARACTERS, plain_text, tidy
+from uploader.mail import Leaf
+from uploader.plain_text import CUT, MOST_CHARACTERS, plain_text, tidy
 from uploader.shares.paste import accept
 from uploader.ticket import Link, Markup, SharedFile, Ticket
 
@@ -41,6 +43,13 @@ def test_five_megabytes_of_hostile_html_are_read_and_cut(html: str) -> None:
     found = plain_text(html)
     assert len(found) <= MOST_CHARACTERS + 2
     assert "alert(1)" not in found
+
+
+def test_a_text_that_was_cut_says_so_wherever_it_was_cut() -> None:
+    assert plain_text("<p>fila</p>" * 200_000).endswith(CUT), "of the text"
+    assert plain_text("<p>fila</p>" + "<b></b>" * 300_000).endswith(CUT), "of the HTML alone"
+    assert tidy("x" * (MOST_CHARACTERS + 1)).endswith(CUT)
+    assert not plain_text("<p>fila</p>").endswith(CUT)
 
 
 @given(st.text(alphabet=st.sampled_from("<>/!-&;#xa\"'= \n\u202escriptp"), max_size=200))
@@ -113,3 +122,11 @@ def test_html_holds_no_tag_of_the_users(text: str) -> None:
 
     Reader().feed(render(ticket(text, requester=text, fields={text or "x": text}), "html"))
     assert set(seen) <= {"p", "br", "strong", "table", "tr", "td", "a"}
+
+
+@pytest.mark.parametrize("size_bytes", [1, 2, 3, 57, 58, 1000, 1_000_000])
+def test_the_size_of_a_file_in_a_mail_is_told_without_its_encoding(size_bytes: int) -> None:
+    encoded = base64.encodebytes(bytes(size_bytes)).replace(b"\n", b"\r\n")
+    for end in (encoded, encoded.removesuffix(b"\r\n")):
+        found = Leaf("1", "application/octet-stream", "", "base64", len(end), is_file=True).raw_bytes
+        assert abs(found - size_bytes) <= 3

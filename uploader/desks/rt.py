@@ -61,7 +61,7 @@ TEXT_PARTS = ("text/plain", "text/html")
 class RequestTracker(RemoteDesk, Inbox, Library):
     title: ClassVar[str] = "Request Tracker"
     abilities: ClassVar[DeskAbilities] = DeskAbilities(order="inside", markup="plain", entry=("token",))
-    inbox: ClassVar[InboxAbilities] = InboxAbilities(solves=True, reopens=True)
+    inbox: ClassVar[InboxAbilities] = InboxAbilities(solves=True, reopens=True, begins=True)
 
     url: str = setting("Address of Request Tracker", help="https://rt.example.org", kind="url")
     token: Secret = setting(

@@ -76,7 +76,7 @@ class Zendesk(SignedInDesk, Inbox, Library):
         order="before", markup="plain", entry=("oauth", "anonymous", "relay"), signs_in=True,
         mail_modes=("anonymous", "relay"),
     )  # fmt: skip
-    inbox: ClassVar[InboxAbilities] = InboxAbilities(rating="thumbs", solves=True, tells_if="mode=account")
+    inbox: ClassVar[InboxAbilities] = InboxAbilities(rating="thumbs", solves=True, tells_if="mode=account", begins=True)
 
     url: str = setting("Address of Zendesk", help="https://company.zendesk.com, or that of your relay.", kind="url")
     mode: str = setting(
