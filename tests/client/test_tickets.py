@@ -145,7 +145,7 @@ def test_a_person_reads_states_and_priorities_in_spanish(
     assert command(["--lang", "es", "tickets", "show", ref.id]) == 0
     assert "Cerrado · Rechazado · Alta\n" in capsys.readouterr().out
     assert command(["--lang", "es", "tickets", "list"]) == 0
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if ref.id in line.split()]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if f"#{ref.id}" in line.split()]
     assert "Cerrado" in line
 
 
