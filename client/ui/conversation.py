@@ -172,7 +172,6 @@ class Conversation(QWidget):
         second = QHBoxLayout()
         second.addWidget(self._about, 1)
         second.addWidget(self._page)
-        second.addSpacing(-flush_px())
         head.addLayout(first)
         head.addLayout(second)
         inner = self._inner = _Inner()
