@@ -18,7 +18,7 @@ from client.ui.buttons import FlushLink, PrimaryButton, QuietButton
 from client.ui.growing_text import GrowingText
 from client.ui.no_way_back import NoWayBack
 from client.ui.outbox_window import shortened
-from client.ui.pieces import Divider, Label, OneLine, Panel, StateLabel, Tone, flush_px, flush_row
+from client.ui.pieces import Divider, Label, OneLine, Panel, StateLabel, Tone, flush_row
 from client.ui.prose import Prose
 from client.ui.rating import Rating
 from client.words import explain, moment, say, size

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -13,7 +13,7 @@ from client.terms import WayBack, way_words
 from client.tickets import Mine
 from client.ui import look
 from client.ui.buttons import FlushLink
-from client.ui.pieces import Label, flush_row
+from client.ui.pieces import Label
 from client.words import say
 
 
@@ -34,11 +34,11 @@ class NoWayBack(QWidget):
             folder.setText(say("Open its folder"))
             place = QUrl.fromLocalFile(str(Path(page.toLocalFile()).parent))
             folder.clicked.connect(lambda: QDesktopServices.openUrl(place))
-            column.addLayout(flush_row(folder))
+            column.addWidget(folder, 0, Qt.AlignmentFlag.AlignLeft)
         if way == "own":
             more, link = Label("quiet", wrap=True), FlushLink()
             more.setText(say("Connect a help desk, and what you report from then on goes there."))
             link.setText(say("Connect a help desk…"))
             link.clicked.connect(connect)
             column.addWidget(more)
-            column.addLayout(flush_row(link))
+            column.addWidget(link, 0, Qt.AlignmentFlag.AlignLeft)
