@@ -375,7 +375,7 @@ def test_a_keychain_that_refuses_is_named(session: Session, monkeypatch: pytest.
             raise KeyringLocked
 
     monkeypatch.setattr(keyring.core, "_keyring_backend", Shut())
-    with pytest.raises(NoKeychain, match="the keychain “Wallet” did not take it"):
+    with pytest.raises(NoKeychain, match="the keychain “Wallet” did not take the password"):
         session.places.login("files", Secret("hush"))
 
 
