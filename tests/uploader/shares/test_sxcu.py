@@ -197,7 +197,7 @@ def test_an_answer_that_is_not_what_it_should_be_is_refused_with_the_reason(
     host.answer = lambda asked, url: told
     definition = {**FORM, "RequestURL": host.url, "ErrorMessage": "{json:error}", "Arguments": {"key": "•••"}}
     share = make(tmp_path, definition, secrets=Secret('{"Arguments.key": "sesame-opens-it"}'))
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(UploaderError, match=words):
         put(share, tmp_path)
 
 
