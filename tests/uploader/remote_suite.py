@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -254,6 +255,22 @@ class RemoteDeskSuite(FarDeskSuite):
 def fresh(folder: Path, **changes: Any) -> Ticket:
     """A ticket of its own, as every report is."""
     return make_ticket(folder, report_id=f"20261121-101500-{secrets.token_hex(5)}", **changes)
+
+
+class ByAddressSuite:
+    """Where one's own tickets are looked for by one's mail address. Beside a ``RemoteDeskSuite``."""
+
+    def test_a_lost_one_is_found_though_the_address_was_put_right_since(
+        self, desk: Desk, proxy: FaultProxy, tmp_path: Path
+    ) -> None:
+        through, journal = self.at(proxy.url, mail=""), MemoryJournal()  # type: ignore[attr-defined]
+        proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST")
+        with pytest.raises(OutcomeUnknown):
+            through.submit(fresh(tmp_path, requester="Lucía <lucia@exmaple.org>"), journal, quiet)
+        asked = fresh(tmp_path, requester="Lucía <lucia@example.org>")
+        (held,) = self.every(desk)  # type: ignore[attr-defined]
+        through.submit(replace(asked, report_id=str(held["report_id"])), journal, quiet)
+        assert len(self.every(desk)) == 1  # type: ignore[attr-defined]
 
 
 class TalkSuite:

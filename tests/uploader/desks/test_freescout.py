@@ -13,9 +13,9 @@ import pytest
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.freescout import KEY, MAIL, FreeScoutServer, Talk
 from tests.uploader.many_suite import ManySuite
-from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh, the_person_decides
+from tests.uploader.remote_suite import ByAddressSuite, InboxSuite, RemoteDeskSuite, fresh, the_person_decides
 from uploader.desks.freescout import FreeScout
-from uploader.errors import FileRefused, Gone, InvalidField, OutcomeUnknown, Refused
+from uploader.errors import FileRefused, Gone, InvalidField, Refused
 from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
@@ -24,7 +24,7 @@ from uploader.ticket import Choice, Desk, quiet
 from uploader.wire import Wire
 
 
-class TestFreeScout(RemoteDeskSuite, InboxSuite, ManySuite):
+class TestFreeScout(RemoteDeskSuite, InboxSuite, ByAddressSuite, ManySuite):
     own_faults: ClassVar[dict[str, Fault]] = {
         "a refusal after it was done": Fault(instead=Answer(400, {}, b'{"message": "Error occurred"}')),
         "no number": Fault(instead=Answer(201, {}, b"")),
@@ -64,18 +64,6 @@ class TestFreeScout(RemoteDeskSuite, InboxSuite, ManySuite):
         self.server.held[number] = Talk(number, {"subject": "Caso", "mailboxId": 1, "customer": {"email": MAIL}})
         self.server.add(self.server.held[number], "customer", "<p>x</p>", [])
         return str(number)
-
-    def test_a_lost_one_is_found_though_the_address_was_put_right_since(
-        self, desk: FreeScout, proxy: FaultProxy, tmp_path: Path
-    ) -> None:
-        through, journal = self.at(proxy.url, mail=""), MemoryJournal()
-        proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST")
-        with pytest.raises(OutcomeUnknown):
-            through.submit(fresh(tmp_path, requester="Lucía <lucia@exmaple.org>"), journal, quiet)
-        asked = fresh(tmp_path, requester="Lucía <lucia@example.org>")
-        (held,) = self.every(desk)
-        through.submit(replace(asked, report_id=str(held["report_id"])), journal, quiet)
-        assert len(self.every(desk)) == 1
 
     def test_through_a_relay_no_key_leaves_this_computer(self, desk: FreeScout, tmp_path: Path) -> None:
         self.server.relayed = True

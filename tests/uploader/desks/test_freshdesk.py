@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.servers.freshdesk import KEY, MAIL, USER, FreshdeskServer, Ticket
 from tests.uploader.many_suite import LongTalkSuite, ManySuite
-from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import ByAddressSuite, InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.freshdesk import Freshdesk
-from uploader.errors import FieldWanted, Gone, OutcomeUnknown, Refused
+from uploader.errors import FieldWanted, Gone, Refused
 from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
@@ -24,7 +23,7 @@ from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
 
 
-class TestFreshdesk(RemoteDeskSuite, InboxSuite, ManySuite, LongTalkSuite):
+class TestFreshdesk(RemoteDeskSuite, InboxSuite, ByAddressSuite, ManySuite, LongTalkSuite):
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = FreshdeskServer()
@@ -64,18 +63,6 @@ class TestFreshdesk(RemoteDeskSuite, InboxSuite, ManySuite, LongTalkSuite):
         number = 1 + len(self.server.held)
         self.server.held[number] = Ticket(number, values)
         return str(number)
-
-    def test_a_lost_one_is_found_though_the_address_was_put_right_since(
-        self, desk: Freshdesk, proxy: FaultProxy, tmp_path: Path
-    ) -> None:
-        through, journal = self.at(proxy.url, mail=""), MemoryJournal()
-        proxy.next(Fault(drop_reply=True), lambda method, path: method == "POST")
-        with pytest.raises(OutcomeUnknown):
-            through.submit(fresh(tmp_path, requester="Lucía <lucia@exmaple.org>"), journal, quiet)
-        asked = fresh(tmp_path, requester="Lucía <lucia@example.org>")
-        (held,) = self.every(desk)
-        through.submit(replace(asked, report_id=str(held["report_id"])), journal, quiet)
-        assert len(self.every(desk)) == 1
 
     def test_through_a_relay_no_key_leaves_this_computer(self, desk: Freshdesk, tmp_path: Path) -> None:
         self.server.relayed = True
