@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from uploader.errors import InvalidField, MaybeSent, OutcomeUnknown, Refused, UploaderError
@@ -77,6 +78,22 @@ class RemoteDesk(Desk):
     def kind_of(self, ticket: Ticket, usual: Mapping[str, str]) -> str:
         """The desk's word or number for the ticket's kind; empty: it has none."""
         return (dict(usual) | pairs(self.kinds, "kinds")).get(ticket.kind, "")
+
+    @staticmethod
+    def teller(
+        ticket: Ticket, journal: Journal
+    ) -> Callable[[str, Callable[[Ticket], str], Callable[[str], str | None]], None]:
+        """Asked before the ticket is made, in every run: what later tells of the links that its text does not have.
+        It wants the ticket's key, what says a message there, and what finds one that holds some words."""
+        late = late_links(ticket, journal)
+
+        def tell(key: str, say: Callable[[Ticket], str], said: Callable[[str], str | None]) -> None:
+            for file in late:
+                journal.once(
+                    f"told/{file.name}", partial(say, telling(ticket, file, key)), partial(said, file.link.url)
+                )
+
+        return tell
 
 
 def pairs(text: str, name: str, title: str = "") -> dict[str, str]:

@@ -174,7 +174,8 @@ class ServiceNowServer(OAuthServer):
             r"^element_id=(\w+)\^element=comments\^ORDERBYsys_created_on$", asked.query["sysparm_query"]
         )
         # [S] often not shown to end users: an empty list, not a refusal
-        found = self.records[key].comments if self.shows_journal else []
+        begin, most = int(asked.query.get("sysparm_offset", "0")), int(asked.query["sysparm_limit"])
+        found = self.records[key].comments[begin : begin + most] if self.shows_journal else []
         return Told(200, {"result": [{"sys_id": c["id"], "value": c["text"], "sys_created_by": c["author"],
                                       "sys_created_on": stamp(c["made"])} for c in found]})  # fmt: skip
 

@@ -103,10 +103,12 @@ class Redmine(RemoteDesk, Inbox):
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
             uploads = [] if journal.result("create") else self._upload(rest, cargo, journal, "")
+            tell = self.teller(ticket, journal)
             number = journal.once(
                 "create", partial(self._create, rest, ticket, uploads), partial(self._find, rest, ticket.report_id)
             )
             journal.once("whole", partial(self._make_whole, rest, number, cargo))
+            tell(number, partial(self._say, rest, number, []), partial(self._said, rest, number))
             cargo.arrived()
         return TicketRef(number, f"{self._base}/issues/{number}")
 
@@ -315,27 +317,28 @@ class Redmine(RemoteDesk, Inbox):
     def fetch(self, file: RemoteFile, target: Path, progress: Progress) -> None:
         with self.open_wire() as wire:
             rest = self._rest(wire)
-            wire.save(f"{self._base}/attachments/download/{file.key}", target, progress, rest.login)
+            self._save(wire, file, f"{self._base}/attachments/download/{file.key}", target, progress, rest.login)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key = ticket.reply_to
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
             uploads = self._upload(rest, cargo, journal, "reply/")
-
-            def send() -> str:
-                content = {"issue": {"notes": self._render(ticket), "uploads": uploads}}
-                rest.change("PUT", f"issues/{key}.json", content=content)
-                return "sent"
-
-            def find() -> str | None:
-                found = rest.read("GET", f"issues/{key}.json", query={"include": "journals"}, inside="issue")
-                entries = objects_in(found, "journals")
-                return next((text_in(e, "id") for e in entries if mark(ticket.report_id) in text_in(e, "notes")), None)
-
-            done = journal.once("reply", send, find)
+            done = journal.once("reply", partial(self._say, rest, key, uploads, ticket),
+                                partial(self._said, rest, key, mark(ticket.report_id)))  # fmt: skip
             cargo.arrived()
         return done
+
+    def _say(self, rest: Rest, key: str, uploads: list[dict[str, str]], ticket: Ticket) -> str:
+        content = {"issue": {"notes": self._render(ticket), "uploads": uploads}}
+        rest.change("PUT", f"issues/{key}.json", content=content)
+        return "sent"
+
+    @staticmethod
+    def _said(rest: Rest, key: str, words: str) -> str | None:
+        found = rest.read("GET", f"issues/{key}.json", query={"include": "journals"}, inside="issue")
+        told = ((text_in(e, "id"), text_in(e, "notes").replace("\u200b", "")) for e in objects_in(found, "journals"))
+        return next((number for number, text in told if words in text), None)
 
     def solve(self, key: str) -> None:
         self._move(key, closed=True)

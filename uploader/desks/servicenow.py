@@ -34,12 +34,12 @@ from uploader.inbox import (
 from uploader.journal import Journal
 from uploader.oauth import Client, error_in
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import MOST_OWN, PRIORITIES, ask_the_person, http_address, late_links, subject_of, telling
-from uploader.rest import Rest, moment, objects_in, paged, size_in, text_in, time_in
+from uploader.remote import MOST_OWN, PRIORITIES, ask_the_person, http_address, subject_of
+from uploader.rest import MOST_TALK, Rest, moment, objects_in, paged, size_in, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import setting
 from uploader.signed_in_desk import SignedInDesk, SignedInRest
-from uploader.ticket import Attachment, Choice, DeskAbilities, Progress, SharedFile, Ticket, TicketRef
+from uploader.ticket import Attachment, Choice, DeskAbilities, Progress, Ticket, TicketRef
 from uploader.wire import Reply as Answer
 from uploader.wire import Wire, sort_out
 
@@ -108,7 +108,7 @@ class ServiceNow(SignedInDesk, Inbox, Library):
                                        "table", value=told)  # fmt: skip
 
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
-        late = late_links(ticket, journal)
+        tell = self.teller(ticket, journal)
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
             made = journal.once(
@@ -118,7 +118,7 @@ class ServiceNow(SignedInDesk, Inbox, Library):
             if key == "-":  # it arrived, says the person, and nobody else
                 return TicketRef(number, "", unconfirmed=True)
             self._attach(rest, table, key, cargo, journal, "")
-            self._tell(rest, table, key, ticket, late, journal)
+            tell(key, partial(self._comment, rest, table, key), partial(self._find_comment, rest, table, key))
             cargo.arrived()
         return TicketRef(number, self._page(table, key), key)
 
@@ -238,24 +238,25 @@ class ServiceNow(SignedInDesk, Inbox, Library):
 
     def _attached(self, rest: Rest, key: str) -> list[tuple[RemoteFile, str, str]]:
         """The files of a record, each with who attached it and when."""
-        query = {"sysparm_query": f"table_sys_id={key}^ORDERBYsys_created_on", "sysparm_limit": "500"}
-        rows = _rows(rest.read("GET", "now/attachment", query=query))
+        rows = self._listed(rest, "now/attachment", {"sysparm_query": f"table_sys_id={key}^ORDERBYsys_created_on"})
         return [
             (RemoteFile(text_in(row, "sys_id"), text_in(row, "file_name"), size_in(row, "size_bytes"),
                         text_in(row, "content_type")), text_in(row, "sys_created_by"), text_in(row, "sys_created_on"))
             for row in rows
         ]  # fmt: skip
 
-    def _tell(
-        self, rest: Rest, table: str, key: str, ticket: Ticket, late: tuple[SharedFile, ...], journal: Journal
-    ) -> None:
-        """Of each file that goes as a link since the record was made, in a comment of its own."""
-        for file in late:
-            text, words = render(telling(ticket, file, key), "plain"), file.link.url
-            journal.once(f"told/{file.name}", partial(self._comment, rest, table, key, text),
-                         partial(self._find_comment, rest, table, key, words))  # fmt: skip
+    @staticmethod
+    def _listed(rest: Rest, path: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """All rows of a long list."""
 
-    def _comment(self, rest: Rest, table: str, key: str, text: str) -> str:
+        def read(page: int) -> list[dict[str, Any]]:
+            more = {"sysparm_limit": "500", "sysparm_offset": str(500 * (page - 1))}
+            return _rows(rest.read("GET", path, query={**query, **more}))
+
+        return list(paged(read, 500, MOST_TALK))
+
+    def _comment(self, rest: Rest, table: str, key: str, ticket: Ticket) -> str:
+        text = render(ticket, "plain")
         rest.change("PATCH", f"now/table/{table}/{key}", query={"sysparm_fields": "sys_id"}, content={"comments": text})
         return "sent"
 
@@ -264,10 +265,10 @@ class ServiceNow(SignedInDesk, Inbox, Library):
 
     def _comments(self, rest: Rest, table: str, key: str, me: str) -> list[Reply]:
         """The journal's entries; where they are not shown, as they stand in the record for its reader."""
-        query = {"sysparm_query": f"element_id={key}^element=comments^ORDERBYsys_created_on", "sysparm_limit": "500",
+        query = {"sysparm_query": f"element_id={key}^element=comments^ORDERBYsys_created_on",
                  "sysparm_fields": "sys_id,value,sys_created_by,sys_created_on"}  # fmt: skip
         try:
-            rows = _rows(rest.read("GET", "now/table/sys_journal_field", query=query))
+            rows = self._listed(rest, "now/table/sys_journal_field", query)
         except Refused as error:
             if error.code == "auth_failed":
                 raise
@@ -276,8 +277,8 @@ class ServiceNow(SignedInDesk, Inbox, Library):
             return [Reply(text_in(row, "sys_id"), by := text_in(row, "sys_created_by"), by == me,
                           moment(text_in(row, "sys_created_on")), _plain(text_in(row, "value")))
                     for row in rows]  # fmt: skip
-        asked = {"sysparm_fields": "comments", "sysparm_display_value": "true"}
-        told = text_in(rest.read("GET", f"now/table/{table}/{key}", query=asked), "result", "comments")
+        query = {"sysparm_fields": "comments", "sysparm_display_value": "true"}
+        told = text_in(rest.read("GET", f"now/table/{table}/{key}", query=query), "result", "comments")
         return _entries(told, text_in(self._me(rest), "name"))
 
     # -- the way back -------------------------------------------------------------------------------------------
@@ -330,16 +331,17 @@ class ServiceNow(SignedInDesk, Inbox, Library):
         with self.open_wire() as wire:
             login = {"Authorization": f"Bearer {self.login.token(wire)}"}
             address = f"{self._base}/api/now/attachment/{file.key}/file"
-            wire.save(address, target, progress, login)
+            self._save(wire, file, address, target, progress, login)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
-        key, late = ticket.reply_to, late_links(ticket, journal)
+        key, tell = ticket.reply_to, self.teller(ticket, journal)
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
-            done = journal.once("reply", partial(self._comment, rest, self.table, key, render(ticket, "plain")),
-                                partial(self._find_comment, rest, self.table, key, mark(ticket.report_id)))  # fmt: skip
+            say = partial(self._comment, rest, self.table, key)
+            find = partial(self._find_comment, rest, self.table, key)
+            done = journal.once("reply", partial(say, ticket), partial(find, mark(ticket.report_id)))
             self._attach(rest, self.table, key, cargo, journal, "reply/")
-            self._tell(rest, self.table, key, ticket, late, journal)
+            tell(key, say, find)
             cargo.arrived()
         return done
 

@@ -46,7 +46,7 @@ from uploader.journal import Journal
 from uploader.oauth import Client
 from uploader.plain_text import plain_text, tidy
 from uploader.remote import MOST_OWN, demand_mail, http_address, name_of, number_in, once_unseen, subject_of
-from uploader.rest import Rest, moment, objects_in, paged, said, size_in, text_in, time_in
+from uploader.rest import MOST_TALK, Rest, moment, objects_in, paged, said, size_in, text_in, time_in
 from uploader.seen import Seen
 from uploader.setting import setting
 from uploader.signed_in_desk import SignedInDesk, SignedInRest
@@ -127,13 +127,14 @@ class Zendesk(SignedInDesk, Inbox, Library):
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
             tokens = [] if journal.result("create") else self._upload(rest, cargo, journal, "")
-            create = partial(self._create, rest, ticket, tokens)
+            create, tell = partial(self._create, rest, ticket, tokens), self.teller(ticket, journal)
             if self.mode == "anonymous":
                 number = once_unseen(journal, "create", self.title, create)
             else:
                 number = journal.once("create", create, partial(self._find, rest, ticket.report_id))
             if self.mode == "account":
                 journal.once("whole", partial(self._make_whole, rest, number, cargo))
+                tell(number, partial(self._say, rest, number, []), partial(self._said, rest, number))
             cargo.arrived()
         if not number:
             return TicketRef(ticket.report_id, "", unconfirmed=True)
@@ -232,7 +233,7 @@ class Zendesk(SignedInDesk, Inbox, Library):
         return None
 
     def _make_whole(self, rest: Rest, number: str, cargo: Cargo) -> str:
-        """Adds the files whose tokens had ended before the request was made."""
+        """Adds the files whose tokens had ended before the request was made. Raises: FileRefused."""
         held = [item for entry in self._comments(rest, number) for item in objects_in(entry, "attachments")]
         missing = cargo.missing((text_in(item, "file_name"), item.get("size", 0)) for item in held)
         if missing:
@@ -262,16 +263,14 @@ class Zendesk(SignedInDesk, Inbox, Library):
         return Conversation(self._own(found), tuple(_reply(entry, me) for entry in comments))
 
     def _comments(self, rest: Rest, key: str) -> list[dict[str, Any]]:
-        found, page = list[dict[str, Any]](), 1
-        while True:
+        def read(page: int) -> list[dict[str, Any]]:
             query = {"per_page": "100", "page": str(page), "sort_by": "created_at", "sort_order": "asc"}
             told = rest.read("GET", f"requests/{key}/comments", query=query)
             names = {text_in(user, "id"): text_in(user, "name") for user in objects_in(told, "users")}
             listed = objects_in(told, "comments")
-            found += [{**entry, "author": names.get(text_in(entry, "author_id"), "")} for entry in listed]
-            if len(listed) < 100:
-                return found
-            page += 1
+            return [{**entry, "author": names.get(text_in(entry, "author_id"), "")} for entry in listed]
+
+        return list(paged(read, 100, MOST_TALK))
 
     def _own(self, item: Mapping[str, Any]) -> OwnTicket:
         number, status = text_in(item, "id"), text_in(item, "status")
@@ -292,26 +291,26 @@ class Zendesk(SignedInDesk, Inbox, Library):
             rest = self._signed_in(wire)
             here = urlsplit(file.key)[:2] == urlsplit(self._base)[:2]
             login = {"Authorization": f"Bearer {self.login.token(rest.wire)}"} if here else {}
-            wire.save(file.key, target, progress, login, follow=5)
+            self._save(wire, file, file.key, target, progress, login, follow=5)
 
     def reply(self, ticket: Ticket, journal: Journal, progress: Progress) -> str:
         key = ticket.reply_to
         with self.open_wire() as wire:
             rest, cargo = self._signed_in(wire), Cargo(ticket.attachments, progress)
             tokens = [] if journal.result("reply") else self._upload(rest, cargo, journal, "reply/")
-
-            def send() -> str:
-                comment = {"body": render(ticket, "plain"), "uploads": tokens}
-                rest.change("PUT", f"requests/{key}", content={"request": {"comment": comment}})
-                return "sent"
-
-            def find() -> str | None:
-                told = ((text_in(e, "id"), text_in(e, "body")) for e in self._comments(rest, key))
-                return next((number for number, text in told if mark(ticket.report_id) in text), None)
-
-            done = journal.once("reply", send, find)
+            done = journal.once("reply", partial(self._say, rest, key, tokens, ticket),
+                                partial(self._said, rest, key, mark(ticket.report_id)))  # fmt: skip
             cargo.arrived()
         return done
+
+    @staticmethod
+    def _say(rest: Rest, key: str, tokens: list[str], ticket: Ticket) -> str:
+        comment = {"body": render(ticket, "plain"), "uploads": tokens}
+        rest.change("PUT", f"requests/{key}", content={"request": {"comment": comment}})
+        return "sent"
+
+    def _said(self, rest: Rest, key: str, words: str) -> str | None:
+        return next((text_in(e, "id") for e in self._comments(rest, key) if words in text_in(e, "body")), None)
 
     def solve(self, key: str) -> None:
         with self.open_wire() as wire:

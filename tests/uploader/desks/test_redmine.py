@@ -20,7 +20,7 @@ from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
 from uploader.setting import Secret
-from uploader.ticket import Desk, quiet
+from uploader.ticket import Desk, Link, SharedFile, quiet
 from uploader.wire import Wire
 
 
@@ -138,6 +138,27 @@ class TestRedmine(RemoteDeskSuite, InboxSuite):
         through.submit(ticket, FallibleJournal(journal.kept, 0, after=True), quiet)
         (found,) = self.tickets(desk)
         assert sorted(content for _, content in found["files"]) == contents(ticket)
+
+    def test_a_file_that_is_refused_once_the_issue_is_there_is_told_as_a_link_once(
+        self, desk: Redmine, proxy: FaultProxy, tmp_path: Path
+    ) -> None:
+        through, ticket, journal = self.at(proxy.url), fresh(tmp_path), MemoryJournal()
+        bare = Answer(200, {"Content-Type": "application/json"}, b'{"issue": {"attachments": []}}')
+        proxy.next(Fault(answer=bare), lambda method, path: "include=attachments" in path)
+
+        def again(method: str, path: str) -> bool:
+            return "/uploads" in path and any(asked.path.endswith("/issues.json") for asked in proxy.requests)
+
+        proxy.next(Fault(answer=Answer(413)), again)
+        with pytest.raises(FileRefused) as caught:
+            through.submit(ticket, journal, quiet)
+        large = next(file for file in ticket.attachments if file.name == caught.value.attachment)
+        link = SharedFile(large.name, large.size_bytes, "", large.sha256, Link("https://files.example.org/L"))
+        others = tuple(file for file in ticket.attachments if file is not large)
+        for _ in range(2):
+            ref = through.submit(replace(ticket, attachments=others, links=(*ticket.links, link)), journal, quiet)
+        told = [reply.text for reply in desk.conversation(ref.key or ref.id).replies]
+        assert sum(link.link.url in text for text in told) == 1
 
     def test_a_file_that_the_issue_lacks_is_added(self, desk: Redmine, tmp_path: Path) -> None:
         for die_at in range(1, 9):

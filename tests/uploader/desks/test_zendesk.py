@@ -32,7 +32,7 @@ from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
 from uploader.setting import Secret
-from uploader.ticket import Desk, quiet
+from uploader.ticket import Desk, Link, SharedFile, quiet
 from uploader.wire import Wire
 
 
@@ -132,6 +132,28 @@ class TestZendesk(RemoteDeskSuite, InboxSuite, ManySuite, LongTalkSuite):
         through.submit(ticket, journal, quiet)
         (found,) = self.tickets(desk)
         assert sorted(content for _, content in found["files"]) == contents(ticket)
+
+    def test_a_file_that_is_refused_once_the_request_is_there_is_told_as_a_link_once(
+        self, desk: Zendesk, tmp_path: Path, proxy: FaultProxy
+    ) -> None:
+        through, ticket, journal = self.at(proxy.url), fresh(tmp_path), MemoryJournal()
+        proxy.next(Fault(answer=Answer(503)), lambda method, path: path.endswith("/requests"))
+        with pytest.raises(Temporary, match="busy"):
+            through.submit(ticket, journal, quiet)
+        for upload in self.server.uploads.values():
+            upload.ends = datetime.now(UTC) - timedelta(minutes=1)
+        proxy.next(Fault(answer=Answer(413)), lambda method, path: "/uploads" in path)
+        with pytest.raises(FileRefused) as caught:
+            through.submit(ticket, journal, quiet)
+        large = next(file for file in ticket.attachments if file.name == caught.value.attachment)
+        link = SharedFile(large.name, large.size_bytes, "", large.sha256, Link("https://files.example.org/L"))
+        others = tuple(file for file in ticket.attachments if file is not large)
+        for _ in range(2):
+            ref = through.submit(replace(ticket, attachments=others, links=(*ticket.links, link)), journal, quiet)
+        told = [reply.text for reply in desk.conversation(ref.key or ref.id).replies]
+        assert sum(link.link.url in text for text in told) == 1
+        (found,) = self.tickets(desk)
+        assert len(found["files"]) == len(others)
 
     def test_tokens_that_end_soon_are_not_handed_in(self, desk: Zendesk, tmp_path: Path, proxy: FaultProxy) -> None:
         through, ticket, journal = self.at(proxy.url), fresh(tmp_path), FallibleJournal({}, 0, after=True)
