@@ -156,13 +156,20 @@ class _LogFile(logging.Handler):
         self._file: logging.Handler | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self._file is None:
-            from logging.handlers import RotatingFileHandler
+        try:
+            if self._file is None:
+                self._file = self._opened()
+        except OSError:  # no folder, no right, a full disk: what is told of goes on all the same
+            self.handleError(record)
+        else:
+            self._file.handle(record)
 
-            self._file = RotatingFileHandler(self.path, maxBytes=2_000_000, backupCount=4, encoding="utf-8")
-            words = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
-            self._file.setFormatter(logging.Formatter(words))
-        self._file.handle(record)
+    def _opened(self) -> logging.Handler:
+        from logging.handlers import RotatingFileHandler
+
+        file = RotatingFileHandler(self.path, maxBytes=2_000_000, backupCount=4, encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
+        return file
 
     def close(self) -> None:
         if self._file is not None:

@@ -288,30 +288,29 @@ class OutboxWindow(ActionWindow):
 
     def _fill_in(self, key: str, field: str) -> None:
         """Asks for what the desk wants to know."""
-        box = QInputDialog(self)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setWindowTitle(say("Fill in “{field}”…", field=field))
         delivery = self._deliveries[key]
         desk = desk_word(self._session.places.desk_name(delivery.desk))
         about = say("“{desk}” wants to know “{field}” for “{subject}”:", desk=desk, field=field,
                     subject=shortened(delivery.summary, 40))  # fmt: skip
-        box.setLabelText(about)
-        box.setOkButtonText(say("Use it"))
-        box.setCancelButtonText(say("Cancel"))
-        box.textValueSelected.connect(partial(self._try, self._session.waiting.fill_in, key, field))
-        box.open()
+        use = partial(self._try, self._session.waiting.fill_in, key, field)
+        self._ask(say("Fill in “{field}”…", field=field), about, "", use)
 
     def _paste(self, key: str, name: str) -> None:
         """Asks for the link that the person made by hand."""
+        clipboard = QGuiApplication.clipboard().text().strip()
+        link = clipboard if clipboard.startswith("https://") else ""
+        use = partial(self._try, self._session.waiting.paste_link, key, name)
+        self._ask(say("Paste the link…"), say("The link to “{name}”:", name=name), link, use)
+
+    def _ask(self, title: str, about: str, text: str, use: Callable[[str], None]) -> None:
         box = QInputDialog(self)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setWindowTitle(say("Paste the link…"))
-        box.setLabelText(say("The link to “{name}”:", name=name))
+        box.setWindowTitle(title.removesuffix("…"))
+        box.setLabelText(about)
+        box.setTextValue(text)
         box.setOkButtonText(say("Use it"))
         box.setCancelButtonText(say("Cancel"))
-        clipboard = QGuiApplication.clipboard().text().strip()
-        box.setTextValue(clipboard if clipboard.startswith("https://") else "")
-        box.textValueSelected.connect(partial(self._try, self._session.waiting.paste_link, key, name))
+        box.textValueSelected.connect(use)
         box.open()
         if layout := box.layout():
             layout.setContentsMargins(look.XL, look.L, look.XL, look.L)

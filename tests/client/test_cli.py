@@ -41,6 +41,15 @@ def answer(*arguments: str, **given: str) -> tuple[int, dict[str, Any]]:
     return code, json.loads(out)
 
 
+def test_a_log_that_cannot_be_written_stops_nothing() -> None:
+    data = Path(os.environ["TESTIGO_DATA_DIR"])
+    (data / "logs" / "testigo.log").mkdir(parents=True)
+    (data / "tickets.sqlite").write_bytes(b"no database" * 500)  # set aside, which is logged
+    code, found = answer("tickets", "list", "--offline")
+    assert (code, found["tickets"]) == (0, [])
+    assert (data / "damaged-tickets.sqlite").exists()
+
+
 def test_screens_tells_what_can_be_captured(x_server: str) -> None:
     code, found = answer("screens", display=x_server)
     assert code == 0

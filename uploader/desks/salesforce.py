@@ -36,7 +36,7 @@ from uploader.journal import Journal
 from uploader.oauth import Client
 from uploader.plain_text import tidy
 from uploader.remote import demand_mail, http_address, late_links, mail_of, name_of, once_unseen, subject_of, telling
-from uploader.rest import Rest, moment, said, size_in, text_in
+from uploader.rest import MOST_TALK, Rest, moment, objects_in, said, size_in, text_in
 from uploader.seen import Seen
 from uploader.setting import setting
 from uploader.signed_in_desk import SignedInDesk, SignedInRest
@@ -238,14 +238,16 @@ class Salesforce(SignedInDesk, Inbox):
                 for file in files]  # fmt: skip
 
     def _query(self, rest: Rest, names: str, table: str, where: str) -> list[dict[str, Any]]:
-        """Source: "Query" (REST API): what does not fit comes by ``nextRecordsUrl``."""
+        """Source: "Query" (REST API): what does not fit comes by ``nextRecordsUrl``. ``MOST_TALK`` rows or so."""
         words = " ".join(("SELECT", names, "FROM", table, "WHERE", where))
         found = rest.read("GET", f"{API}/query", query={"q": words})
-        rows = list(found.get("records") or [])
-        while (more := text_in(found, "nextRecordsUrl")) and found.get("done") is False:
+        rows = objects_in(found, "records")
+        while (more := text_in(found, "nextRecordsUrl")) and found.get("done") is False and len(rows) < MOST_TALK:
             found = rest.read("GET", more)
-            rows += found.get("records") or []
-        return [row for row in rows if isinstance(row, dict)]
+            if not (page := objects_in(found, "records")):
+                break
+            rows += page
+        return rows
 
     def _tell(self, rest: Rest, key: str, ticket: Ticket, late: tuple[SharedFile, ...], journal: Journal) -> None:
         """Of each file that goes as a link since the case was made."""
