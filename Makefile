@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup servers run demo test check bench clean
+.PHONY: setup servers run demo test check style types-linux types-win32 types-darwin house bench clean
 setup: $(STAMP)
 
 $(STAMP): requirements-dev.lock pyproject.toml packaging/debian-packages.txt packaging/setup.sh
@@ -28,13 +28,18 @@ demo: setup
 test: setup
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-check: setup
+# Parts that do not wait for each other: “make -j2 check”.
+check: style types-linux types-win32 types-darwin house
+
+style: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy --platform linux
-	@$(BIN)/mypy --platform win32
-	@$(BIN)/mypy --platform darwin
 	@$(BIN)/lint-imports
+
+types-%: setup
+	@$(BIN)/mypy --platform $* --cache-dir build/types/$*
+
+house: setup
 	@$(BIN)/python -m pytest tests/test_house.py
 
 bench: setup
