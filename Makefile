@@ -36,7 +36,7 @@ style: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports
 
-types-%: setup
+types-linux types-win32 types-darwin: types-%: setup
 	@$(BIN)/mypy --platform $* --cache-dir build/types/$*
 
 house: setup

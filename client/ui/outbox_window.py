@@ -293,16 +293,16 @@ class OutboxWindow(ActionWindow):
         about = say("“{desk}” wants to know “{field}” for “{subject}”:", desk=desk, field=field,
                     subject=shortened(delivery.summary, 40))  # fmt: skip
         use = partial(self._try, self._session.waiting.fill_in, key, field)
-        self._ask(say("Fill in “{field}”…", field=field), about, "", use)
+        self._ask_for_text(say("Fill in “{field}”…", field=field), about, "", use)
 
     def _paste(self, key: str, name: str) -> None:
         """Asks for the link that the person made by hand."""
         clipboard = QGuiApplication.clipboard().text().strip()
         link = clipboard if clipboard.startswith("https://") else ""
         use = partial(self._try, self._session.waiting.paste_link, key, name)
-        self._ask(say("Paste the link…"), say("The link to “{name}”:", name=name), link, use)
+        self._ask_for_text(say("Paste the link…"), say("The link to “{name}”:", name=name), link, use)
 
-    def _ask(self, title: str, about: str, text: str, use: Callable[[str], None]) -> None:
+    def _ask_for_text(self, title: str, about: str, text: str, use: Callable[[str], None]) -> None:
         box = QInputDialog(self)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setWindowTitle(title.removesuffix("…"))

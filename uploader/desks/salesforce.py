@@ -117,9 +117,8 @@ class Salesforce(SignedInDesk, Inbox):
                 cargo.arrived()
                 return TicketRef(ticket.report_id, "", unconfirmed=True)
             rest = self._rest(wire)
-            key = journal.once(
-                "create", partial(self._create, rest, ticket), partial(self._find, rest, ticket.report_id)
-            )
+            create, find = partial(self._create, rest, ticket), partial(self._find, rest, ticket.report_id)
+            key = journal.once("create", create, find)
             number = journal.once("number", partial(self._number, rest, key))
             self._attach(rest, key, cargo, journal, "")
             self._tell(rest, key, ticket, late, journal)
@@ -241,12 +240,11 @@ class Salesforce(SignedInDesk, Inbox):
         """Source: "Query" (REST API): what does not fit comes by ``nextRecordsUrl``. ``MOST_TALK`` rows or so."""
         words = " ".join(("SELECT", names, "FROM", table, "WHERE", where))
         found = rest.read("GET", f"{API}/query", query={"q": words})
-        rows = objects_in(found, "records")
-        while (more := text_in(found, "nextRecordsUrl")) and found.get("done") is False and len(rows) < MOST_TALK:
+        rows = page = objects_in(found, "records")
+        while page and len(rows) < MOST_TALK and (more := text_in(found, "nextRecordsUrl")) and not found.get("done"):
             found = rest.read("GET", more)
-            if not (page := objects_in(found, "records")):
-                break
-            rows += page
+            page = objects_in(found, "records")
+            rows = [*rows, *page]
         return rows
 
     def _tell(self, rest: Rest, key: str, ticket: Ticket, late: tuple[SharedFile, ...], journal: Journal) -> None:
