@@ -13,7 +13,7 @@ from client.report import Report
 from client.session import Session
 from client.ui import look
 from client.ui.buttons import FlushLink, PrimaryButton, QuietButton
-from client.ui.pieces import OneLine
+from client.ui.pieces import OneLine, flush_row
 from client.ui.report_words import desk_word
 from client.words import say
 from uploader.errors import UploaderError
@@ -27,16 +27,14 @@ class FormFoot(QWidget):
         self.keep, self.send = QuietButton(), PrimaryButton("send")
         row = QHBoxLayout()
         row.setSpacing(look.S)
+        row.addLayout(flush_row(self.connect_desk))
         row.addStretch()
         row.addWidget(self.keep)
         row.addWidget(self.send)
         column = QVBoxLayout(self)
         column.setContentsMargins(look.XL, look.S, look.XL, look.M)
         column.setSpacing(look.S)
-        first = QHBoxLayout()
-        first.addWidget(self._target, 1)
-        first.addWidget(self.connect_desk)
-        column.addLayout(first)
+        column.addWidget(self._target)
         column.addLayout(row)
         phrases.tell(self.connect_desk.setText, lambda: say("Connect a help desk…"))
         phrases.tell(self.keep.setText, lambda: say("Save draft"))
