@@ -69,10 +69,19 @@ class Outbox:
 
     def start(self) -> None:
         """Starts the two workers; they sleep without waking up while nothing is due."""
-        for number in (1, 2):
-            thread = threading.Thread(target=self._work, name=f"outbox-{number}", daemon=True)
+        self._hold_as_before()
+        self._threads = [threading.Thread(target=self._work, name=f"outbox-{n}", daemon=True) for n in (1, 2)]
+        for thread in self._threads:
             thread.start()
-            self._threads.append(thread)
+
+    def _hold_as_before(self) -> None:
+        """What was never tried must not overtake what an earlier run has tried, nor ask before a desk's own time."""
+        for folder in self._shelf.list("outbox"):
+            with suppress(Damaged):
+                state = folder.read_log()
+                if state.last_error and state.last_error.code != ShareUnreachable.code and not state.needs_you:
+                    desk, left_s = folder.read().desk, state.seconds_left(datetime.now(UTC))
+                    self._hold_desk(desk, max(left_s, self._desk_until.get(desk, 0.0) - time.monotonic()))
 
     def close(self) -> None:
         """Stops the workers; what is being sent is cancelled and goes on at the next start."""
@@ -189,8 +198,7 @@ class Outbox:
         Raises: Busy when another process is sending and does not finish within ``wait_s``; KeyError.
         """
         with self._wake:
-            free = self._wake.wait_for(lambda: report_id not in self._busy, wait_s)
-            if not free:
+            if not self._wake.wait_for(lambda: report_id not in self._busy, wait_s):
                 raise Busy
             self._busy.add(report_id)
         try:
@@ -217,8 +225,6 @@ class Outbox:
                     if self._closing:
                         return
                     self._wake.wait(due_s)
-                    if self._closing:
-                        return
                     folder, due_s = self._next()
                 self._busy.add(folder.id)
                 with suppress(Damaged):
@@ -339,23 +345,20 @@ class Outbox:
             after_s = error.retry_after_s if isinstance(error, Temporary) else None
             if after_s is not None and after_s <= SOON_S:
                 state.attempts = 1  # it came further: the next waits begin short again
-            self._postpone(folder, trouble, after_s, state)
+            self._postpone(folder, state, trouble, after_s)
 
-    def _postpone(
-        self, folder: ReportFolder, trouble: Trouble, after_s: float | None = None, state: Log | None = None
-    ) -> None:
-        state = state or folder.read_log()
-        if after_s is None:
-            after_s = next_try_s(state.attempts)
+    def _postpone(self, folder: ReportFolder, state: Log, trouble: Trouble, after_s: float | None = None) -> None:
+        wait_s = next_try_s(state.attempts) if after_s is None else after_s
         state.last_error, state.tried_at = trouble, datetime.now(UTC)
-        state.not_before = state.tried_at + timedelta(seconds=after_s)
+        state.not_before = state.tried_at + timedelta(seconds=wait_s)
         folder.write_log(state)
 
     def _hold_back(self, folder: ReportFolder) -> None:
         """Postpones what went wrong in a way nobody planned for; in memory when even the disk refuses."""
         self._held_until[folder.id] = time.monotonic() + HELD_S
+        trouble = Trouble("failed", "an unexpected failure; the log has the details")
         try:
-            self._postpone(folder, Trouble("failed", "an unexpected failure; the log has the details"))
+            self._postpone(folder, folder.read_log(), trouble)
         except (OSError, Damaged):
             log.warning("%s is held back for %s s", folder.id, HELD_S)
 
@@ -393,6 +396,5 @@ def read_delivery(folder: ReportFolder, *, busy: bool = False) -> Delivery:
         where = "sending"
     return Delivery(
         report.id, report.summary, where, report.created_at, state.attempts, state.not_before, state.last_error,
-        state.ticket, report.size_bytes, state.sent, state.sent_at, report.desk,
-        report.reply_to,
+        state.ticket, report.size_bytes, state.sent, state.sent_at, report.desk, report.reply_to,
     )  # fmt: skip

@@ -193,23 +193,33 @@ def test_what_was_queued_arrives_after_an_outage_in_its_order_once_and_at_the_de
     assert not list(bench.shelf.list("outbox"))
 
 
+def tried_by_another_run(bench: Bench, error: UploaderError) -> tuple[list[str], list[str]]:
+    """Five reports, of which another process tried the first in vain; and a list of what arrives from here on."""
+    arrived, other = list[str](), Bench(bench.shelf.root)
+    bench.act = lambda report, journal: arrived.append(report.summary)
+    other.act = fail(error)
+    ids = [bench.put(f"{number}") for number in range(5)]
+    other.outbox.run_once(ids[0])
+    return ids, arrived
+
+
 def test_when_the_network_is_back_what_was_never_tried_does_not_overtake(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("client.outbox.SPREAD_S", 0.5)
-    arrived, up = list[str](), threading.Event()
-
-    def act(report: Report, journal: Journal) -> None:
-        if not up.is_set():
-            raise Unreachable("away")
-        arrived.append(report.summary)
-
-    bench.act = act
-    ids = [bench.put(f"{number}") for number in range(5)]
+    monkeypatch.setattr("client.outbox.random.uniform", lambda least, most: 0.5)
     bench.outbox.start()
-    bench.wait_for(ids[0], "queued")
-    up.set()
+    ids, arrived = tried_by_another_run(bench, Unreachable("away"))
     bench.outbox.send_unreached()
+    for report_id in ids:
+        bench.wait_for(report_id, "sent")
+    assert arrived == ["0", "1", "2", "3", "4"]
+
+
+def test_after_a_restart_what_was_never_tried_neither_overtakes_nor_asks_before_the_time_that_the_desk_named(
+    bench: Bench,
+) -> None:
+    ids, arrived = tried_by_another_run(bench, Temporary("slow down", retry_after_s=1))
+    bench.outbox.start()
     for report_id in ids:
         bench.wait_for(report_id, "sent")
     assert arrived == ["0", "1", "2", "3", "4"]
