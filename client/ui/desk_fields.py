@@ -143,7 +143,11 @@ class DeskFields(Panel):
 
     def _offer(self, lists: Mapping[str, tuple[Entry, ...]]) -> None:
         for field in self.all:
-            if field.key in lists and isinstance(field.control, QLineEdit):
+            if field.key not in lists or not isinstance(field.control, QLineEdit):
+                continue
+            if isinstance(known := field.control.completer(), Suggestions):
+                known.offer(lists[field.key])
+            else:
                 offered = Suggestions(field.control, lists[field.key], self._phrases)
                 offered.activated.connect(partial(self.changed.emit, field.key))
 

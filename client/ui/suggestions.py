@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer
-from PySide6.QtGui import QAction, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QCompleter, QLineEdit
 
 from client.ui import look
+from client.ui.alive import while_alive
 from client.ui.icons import icon
 from client.words import say
 from uploader.ticket import Choice as Entry
@@ -22,30 +23,31 @@ class Suggestions(QCompleter):
 
     def __init__(self, line: QLineEdit, entries: Iterable[Entry], phrases: look.Phrases) -> None:
         super().__init__(line)
-        self._line, model = line, QStandardItemModel(self)
-        for entry in entries:
-            named = entry.title and entry.title != entry.value
-            row = QStandardItem(f"{entry.title} ({entry.value})" if named else entry.value)
-            row.setData(entry.value, Qt.ItemDataRole.UserRole)
-            model.appendRow(row)
-        self.setModel(model)
+        self._line, self._entries = line, QStandardItemModel(self)
+        self.offer(entries)
+        self.setModel(self._entries)
         self.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.setFilterMode(Qt.MatchFlag.MatchContains)
         if (popup := self.popup()) is not None:
             popup.setProperty("popup", True)
         line.setCompleter(self)
         self.activated.connect(line.setText)  # Qt does so only if the line had the keyboard before
-        line.textEdited.connect(lambda _: QTimer.singleShot(0, self._clear_the_edge))
-        for old in line.findChildren(QAction, "list"):
-            line.removeAction(old)
-            old.deleteLater()
+        line.textEdited.connect(lambda _: QTimer.singleShot(0, while_alive(self, self._typed)))
         mark = line.addAction(icon("chevron-down"), QLineEdit.ActionPosition.TrailingPosition)
-        mark.setObjectName("list")
         mark.setShortcut(Qt.Key.Key_Down)
         mark.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         mark.triggered.connect(self.show_all)
         phrases.tell(mark.setText, lambda: say("Show the list"))
         phrases.tell(line.setPlaceholderText, lambda: say("Choose from the list, or type"))
+
+    def offer(self, entries: Iterable[Entry]) -> None:
+        """These now, in place of those before."""
+        self._entries.clear()
+        for entry in entries:
+            named = entry.title and entry.title != entry.value
+            row = QStandardItem(f"{entry.title} ({entry.value})" if named else entry.value)
+            row.setData(entry.value, Qt.ItemDataRole.UserRole)
+            self._entries.appendRow(row)
 
     def show_all(self) -> None:
         popup = self.popup()
@@ -59,6 +61,13 @@ class Suggestions(QCompleter):
 
     def pathFromIndex(self, index: QModelIndex | QPersistentModelIndex) -> str:
         return str(index.data(Qt.ItemDataRole.UserRole))
+
+    def _typed(self) -> None:
+        """Who wrote out a value has chosen: Enter is not spent on closing the list."""
+        popup, whole, start = self.popup(), Qt.MatchFlag.MatchExactly, self._entries.index(0, 0)
+        if popup is not None and self._entries.match(start, Qt.ItemDataRole.UserRole, self._line.text(), 1, whole):
+            popup.hide()
+        self._clear_the_edge()
 
     def _clear_the_edge(self) -> None:
         """Qt lays the list over the lower edge of the line."""
