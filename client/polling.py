@@ -8,6 +8,7 @@ outage is spread over ``SPREAD_S``, and every wait has jitter.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 import time
@@ -39,8 +40,8 @@ def next_wait_s(before_s: float, looked: Looked | None, draw: Callable[[], float
 
 
 class Polling:
-    """One thread per desk that can be read back. ``nudge`` looks at once. While ``resting`` (the battery runs low)
-    nobody is asked by itself."""
+    """One thread per desk that can be read back. ``nudge`` looks at once, or as soon as a desk that named a time may
+    be asked again. While ``resting`` (the battery runs low) nobody is asked by itself."""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Polling:
         self._tickets, self._desks, self._resting, self._tell = tickets, desks, resting, tell
         self._wake = threading.Condition()
         self._nudged: set[str] = set()
+        self._free_at_s: dict[str, float] = {}
         self._closing = False
         self._threads: dict[str, threading.Thread] = {}
         self.faults: dict[str, UploaderError] = {}
@@ -112,7 +114,9 @@ class Polling:
             return None, LONGEST_S
         except UploaderError as error:
             self.faults[name] = error
-            return None, (error.retry_after_s or 0.0) if isinstance(error, Temporary) else 0.0
+            wanted_s = (error.retry_after_s or 0.0) if isinstance(error, Temporary) else 0.0
+            self._free_at_s[name] = time.monotonic() + wanted_s
+            return None, wanted_s
         except Exception:  # the thread must outlive whatever one answer does to it
             log.exception("asking %s for news failed unexpectedly", name)
             return None, LONGEST_S
@@ -124,19 +128,23 @@ class Polling:
         end = time.monotonic() + wait_s
         if wait_s > 0 and not self._resting():
             try:
-                if self._tickets.wait(name, wait_s, lambda: self._closing or name in self._nudged):
+                if self._tickets.wait(name, wait_s, lambda: self._closing or self._nudge_in_s(name) <= 0):
                     return not self._closing
             except (UploaderError, OSError):
                 pass  # the next look tells
             except Exception:  # the thread must outlive whatever one answer does to it
                 log.exception("waiting for news of %s failed unexpectedly", name)
         with self._wake:
-            while not self._closing and name not in self._nudged:
+            while not self._closing and (nudge_s := self._nudge_in_s(name)) > 0:
                 left = end - time.monotonic()
                 if left <= 0:
                     if not self._resting():
                         break
                     left = LONGEST_S
-                self._wake.wait(left)
+                self._wake.wait(min(left, nudge_s))
             self._nudged.discard(name)
             return not self._closing
+
+    def _nudge_in_s(self, name: str) -> float:
+        """How long a nudge still waits for what the desk has asked; without one, for ever."""
+        return self._free_at_s.get(name, 0.0) - time.monotonic() if name in self._nudged else math.inf

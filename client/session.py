@@ -335,7 +335,7 @@ class Session:
             self.tickets.note_sent(self.places.desk_name(report.desk), report, done.ticket)
         except (sqlite3.Error, OSError) as error:  # it is sent all the same, and the desk tells of it
             log.warning("a sent ticket could not be noted: %s", error)
-        self.polling.nudge()
+        self.polling.nudge(self.places.desk_name(report.desk))
         return done
 
     def _ruled(self, wishes: Wishes) -> Wishes:

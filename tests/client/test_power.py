@@ -61,12 +61,15 @@ def test_nobody_is_asked_while_the_battery_is_saved_unless_somebody_wants_to_see
 
 
 @pytest.mark.parametrize(("wish", "times"), [("3600", 1), ("0", 3)])
-def test_a_desk_that_wants_to_be_left_alone_is(asked: FaultProxy, wish: str, times: int) -> None:
+def test_a_desk_that_wants_to_be_left_alone_is_whoever_would_like_to_see(
+    asked: FaultProxy, wish: str, times: int
+) -> None:
     asked.next(Fault(answer=Answer(429, {"Retry-After": wish})), times=None)
     session, poll = looking(asked, lambda: False)
     poll.start()
     wait_until(lambda: asked.struck >= times, 10, "a look")
     if times == 1:
+        poll.nudge()
         assert not threading.Event().wait(0.5)
         assert asked.struck == 1
     poll.close()

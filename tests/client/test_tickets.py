@@ -16,9 +16,10 @@ from client.cli import run as command
 from client.draft import Draft
 from client.paths import open_paths
 from client.polling import LONGEST_S, SOON_S, next_wait_s
-from client.report import Event, TicketNews
+from client.report import DeskAsked, Event, TicketNews
 from client.session import NotReady, Session
 from client.tickets import Looked, Mine
+from tests.servers.process import wait_until
 from tests.servers.redmine import RedmineServer
 from tests.servers.rt import RtServer
 from uploader.errors import UploaderError
@@ -246,6 +247,23 @@ def test_the_resident_program_is_told_soon_once_it_has_a_reason_to_look(session:
     session.polling.nudge()
     assert told.wait(60)
     session.polling.close()
+
+
+def test_what_was_sent_to_one_desk_is_no_reason_to_ask_another(
+    session: Session, rt: RtServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client.polling.SPREAD_S", 0.0)
+    monkeypatch.setenv("TESTIGO_SECRET_OTHER", rt.tokens["ana"])
+    session.change({"desks.other.kind": "rt", "desks.other.url": rt.url, "desks.other.user": "ana"})
+    asked = list[str]()
+    session.listen(lambda event: asked.append(event.desk) if isinstance(event, DeskAsked) and event.begun else None)
+    session.polling.start()
+    wait_until(lambda: set(asked) == {"helpdesk", "other"} and not session.polling.asking, 60, "the first looks")
+    for looks in (2, 3):
+        sent(session, desk="helpdesk")
+        wait_until(lambda looks=looks: asked.count("helpdesk") >= looks, 60, "a look at where it went")  # type: ignore[misc]
+    session.polling.close()
+    assert asked.count("other") == 1
 
 
 @pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(days=-1)])
