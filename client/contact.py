@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -45,7 +46,8 @@ def ways(card: Contact, at: datetime) -> tuple[Way, ...]:
     """What the card offers at this moment, in its own order; addresses that are none are left out."""
     found = []
     if card.phone.strip():
-        digits = "".join(c for c in card.phone if c.isdigit() or c == "+")
+        number = re.split(r"[^\W\d_]", card.phone, maxsplit=1)[0]  # an extension is dialled by hand
+        digits = "".join(c for c in number if c.isdigit() or c == "+")
         found.append(Way("phone", card.phone.strip(), f"tel:{digits}", *_hours(card, at)))
     if card.whatsapp.strip():
         found.append(Way("whatsapp", card.whatsapp.strip(), ""))

@@ -120,7 +120,9 @@ def _read(manifest: Path) -> list[Cover]:
             raise CoverageFault(f"{manifest}: the file is larger than {MOST_BYTES // 1_000_000} MB")
         text = manifest.read_text("utf-8-sig")
         if manifest.suffix.lower() == ".csv":
-            rows: list[dict[str, Any]] = [dict(row) for row in csv.DictReader(text.splitlines())]
+            lines = text.splitlines()
+            between = ";" if lines and ";" in lines[0] else ","  # as Excel writes it where the comma is in numbers
+            rows: list[dict[str, Any]] = [dict(row) for row in csv.DictReader(lines, delimiter=between)]
         else:
             rows = tomllib.loads(text).get("cover", [])
     except (OSError, ValueError, csv.Error) as error:

@@ -7,7 +7,7 @@ Pure values. Hours such as ``mon-fri 08:00-12:00 14:00-18:00; sat 09:00-12:00``;
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -84,11 +84,17 @@ class Calendar:
         return next(self._open_from(at), (None, None))[0] == at.astimezone(UTC)
 
     def next_change(self, at: datetime) -> datetime | None:
-        """When it closes if it is open, else when it opens, in its own time; None: never."""
-        span = next(self._open_from(at), None)
-        if span is None:
+        """When it closes if it is open, else when it opens, in its own time; None: never, or not within a week."""
+        spans = self._open_from(at)
+        change, closes = next(spans, (None, None))
+        if change is None or closes is None:
             return None
-        change = span[1] if span[0] == at.astimezone(UTC) else span[0]
+        if change == at.astimezone(UTC):
+            change = closes
+            while (span := next(spans, None)) is not None and span[0] == change:  # over midnight
+                change = span[1]
+                if change - at > timedelta(days=7):
+                    return None
         return change.astimezone(self.zone)
 
     @property
@@ -157,18 +163,29 @@ def promise(level: Promises, kind: str, priority: str, begin: datetime) -> Promi
     )  # fmt: skip
 
 
+def check(name: str, text: str, known: Collection[str]) -> None:
+    """Reads one field of the section. ``known``: what may be promised for. Raises: SlaFault."""
+    level = Promises(**{name: text})
+    opened = calendar(level)
+    for key in (*_entries(level.answer, opened.day), *_entries(level.solution, opened.day)):
+        if key not in known:
+            raise SlaFault(f"“{key}” is neither a kind nor a priority")
+
+
 def _wanted(text: str, kind: str, priority: str, day: timedelta) -> timedelta | None:
     """The closest entry counts: kind/priority, then kind, then priority, then *."""
+    found = _entries(text, day)
+    return next((found[key] for key in (f"{kind}/{priority}", kind, priority, "*") if key in found), None)
+
+
+def _entries(text: str, day: timedelta) -> dict[str, timedelta]:
     found = {}
     for pair in filter(None, (each.strip() for each in text.split(";"))):
         key, equals, value = pair.partition("=")
         if not equals:
             raise SlaFault(f"“{pair}” is no promise such as high=4h")
         found[key.strip().lower()] = _duration(value.strip(), day)
-    for key in (f"{kind}/{priority}", kind, priority, "*"):
-        if key in found:
-            return found[key]
-    return None
+    return found
 
 
 def _duration(text: str, day: timedelta) -> timedelta:
@@ -186,8 +203,19 @@ def _week(text: str) -> tuple[tuple[Span, ...], ...]:
     for entry in filter(None, (each.strip().lower() for each in text.split(";"))):
         days, _, spans = entry.partition(" ")
         for day in _days(days):
-            week[day] = tuple(_span(span) for span in spans.split())
+            week[day] = _joined([*week[day], *map(_span, spans.split())])
     return tuple(week)
+
+
+def _joined(spans: list[Span]) -> tuple[Span, ...]:
+    """In their order, and none counted twice."""
+    found = list[Span]()
+    for opens, closes in sorted(spans):
+        if found and opens <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], closes))
+        else:
+            found.append((opens, closes))
+    return tuple(found)
 
 
 def _days(text: str) -> list[int]:

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from client.contact import Way, ways
 from client.coverage import Cover, CoverageFault, covers_of, this_device
+from client.report import KINDS, PRIORITIES
 from client.settings import Settings
-from client.sla import Promise, SlaFault, calendar, promise
+from client.sla import Promise, SlaFault, calendar, check, promise
 from client.tickets import OVER, Mine
 from client.words import day, lasting, moment, say, say_n
+from uploader.errors import InvalidField
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,12 @@ class Due:
 
 
 NOT_DUE = Due()
+EXAMPLES = {
+    "sla.answer": "high=4h; low=3d", "sla.solution": "high=1d; *=5d", "sla.hours": "mon-fri 08:00-12:00 14:00-18:00",
+    "sla.time_zone": "America/Bogota", "sla.holidays": "2026-12-25, 2027-01-01",
+    "contact.phone_hours": "mon-fri 08:00-18:00; sat 09:00-12:00", "contact.time_zone": "America/Bogota",
+}  # fmt: skip
+_PROMISED_FOR = {*KINDS, *PRIORITIES, "*", *(f"{kind}/{priority}" for kind in KINDS for priority in PRIORITIES)}
 
 
 class Support:
@@ -45,6 +53,22 @@ class Support:
     def __init__(self, settings: Callable[[], Settings]) -> None:
         self._settings = settings
         self._told: set[str] = set()
+
+    @staticmethod
+    def check(key: str, value: str) -> None:
+        """Whether a setting of hours or promises can be read; others can. Raises: InvalidField."""
+        if key in EXAMPLES:
+            try:
+                check(key.rpartition(".")[2].removeprefix("phone_"), value, _PROMISED_FOR)
+            except SlaFault as fault:
+                raise InvalidField(key, "“{value}” cannot be read; an example: {example}", value=value[:60],
+                                   example=EXAMPLES[key]) from fault  # fmt: skip
+
+    def check_all(self) -> None:
+        """Raises: InvalidField; its field is the first setting that cannot be read."""
+        for key in EXAMPLES:
+            section, _, name = key.partition(".")
+            self.check(key, getattr(getattr(self._settings(), section), name))
 
     def promised(self, kind: str, priority: str, at: datetime | None = None) -> Promise | None:
         """What the desk promises for a report that is sent now; None: nothing."""
@@ -105,7 +129,7 @@ class Support:
             if holding.ends is None:
                 return say("Covered by {plan}", plan=holding.plan)
             return say("Covered by {plan} until {date}", plan=holding.plan, date=_day(holding.ends))
-        over = next((cover for cover in found if cover.ends is not None), None)
+        over = next((cover for cover in found if cover.ends is not None and cover.ends < today), None)
         if over is None or over.ends is None:
             return ""
         return say("{plan} ended on {date}", plan=over.plan, date=_day(over.ends))

@@ -237,8 +237,9 @@ class Tickets(KnownTickets):
             self.open(mine)
 
     def rate(self, mine: Mine, score: int, comment: str = "") -> bool:
-        """Keeps the rating, and gives it to the desk where it takes one; whether it did. Raises: UploaderError."""
-        desk = self._places.desk(mine.desk)
+        """Keeps the rating, and gives it to the desk where it takes one; whether it did. Without a comment the one that
+        was given before stays. Raises: UploaderError."""
+        desk, comment = self._places.desk(mine.desk), comment or mine.comment
         takes = isinstance(desk, Inbox) and bool(desk.inbox.rating)
         if takes:
             desk.rate(mine.ticket.key, score, comment)  # type: ignore[attr-defined]

@@ -71,7 +71,9 @@ class Mailbox:
             self._line.close()
 
     def login(self, user: str, password: str) -> None:
-        """Raises: AuthFailed."""
+        """Raises: AuthFailed; without a password before the server is asked: too many failures lock accounts."""
+        if not password:
+            raise AuthFailed("{host} does not accept the password or token", host=self.host)
         if "AUTH=PLAIN" in self.abilities():
             secret = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
             self._sign_in("AUTHENTICATE PLAIN", secret)

@@ -20,7 +20,7 @@ from client.session import Session
 from client.settings import Hotkeys
 from client.ui.instance import ask
 from client.words import explain, hint, reason, say, say_n, size
-from uploader.errors import UploaderError
+from uploader.errors import InvalidField, UploaderError
 
 LEAST_FREE_BYTES = 1_000_000_000
 
@@ -133,6 +133,10 @@ def _reach(check: Callable[[], None]) -> Check:
 def _settings(session: Session) -> Check:
     if session.settings.fault:
         return "fail", session.settings.fault, explain("settings_invalid")[1]
+    try:
+        session.support.check_all()
+    except InvalidField as error:
+        return "fail", f"{error.name}: {reason(error)}", explain("settings_invalid")[1]
     return "ok", str(session.paths.settings_file), ""
 
 

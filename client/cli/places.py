@@ -208,6 +208,7 @@ def _check_value(session: Session, key: str, value: str) -> None:
             raise Failure("settings_invalid", reason(error), FORBIDDEN) from error
     if key == "report.rules":
         session.places.check_rules(value)
+    session.support.check(key, value)
     if key.startswith(("desks.", "shares.")) and (fault := _fault_of_place(session, key, value)):
         raise Failure("settings_invalid", fault, FORBIDDEN)
     places = {"report.desk": session.places.desk_names(), "report.share": session.places.share_names()}

@@ -94,11 +94,16 @@ def _in_place(rule: Rule, session: Session) -> Iterator[Rule]:
 
 def _in_rules(rule: Rule, session: Session, desks: list[str]) -> Iterator[Rule]:
     """A rule to a desk that neither this policy nor the settings here name."""
-    if rule.key == "report.rules" and rule.status == "ok":
+    if rule.status == "ok":
         try:
-            session.places.check_rules(str(rule.value), desks)
+            if rule.key == "report.rules":
+                session.places.check_rules(str(rule.value), desks)
         except InvalidField as error:
             yield replace(rule, status="unknown", why=reason(error))
+        try:
+            session.support.check(rule.key, str(rule.value))
+        except InvalidField as error:
+            yield replace(rule, status="invalid", why=reason(error))
 
 
 def _told(arguments: argparse.Namespace, session: Session, rules: tuple[Rule, ...]) -> dict[str, Any]:

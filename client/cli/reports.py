@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +90,17 @@ def _deliver(arguments: argparse.Namespace, paths: Paths, session: Session, repo
         ask(paths, "tray", "poke", {}, wait_s=2)
         return told(arguments, result(session, session.delivery(report_id))), outcome.DONE
     session.listen(show_progress)
-    try:
-        delivery = session.send_now(report_id, max(arguments.wait, 0))
-    except Busy:
-        delivery = session.delivery(report_id)
+    ended = threading.Event()
+
+    def deliver() -> None:
+        with suppress(Busy):
+            session.send_now(report_id, max(arguments.wait, 0))
+        ended.set()
+
+    # What takes longer goes on where it was, as after any other end of the program.
+    threading.Thread(target=deliver, name="deliver", daemon=True).start()
+    ended.wait(max(arguments.wait, 0))
+    delivery = session.delivery(report_id)
     return told(arguments, result(session, delivery)), EXIT_OF[delivery.state]
 
 

@@ -234,6 +234,9 @@ def _reply(arguments: argparse.Namespace, session: Session, mine: Mine) -> Resul
     text = read_text(arguments.text)
     if not text.strip() and not arguments.attach:
         raise usage(say("say what to answer: --text, or --attach a file"))
+    for path in map(Path, arguments.attach):
+        if not path.is_file():
+            raise Failure("cannot_attach", say("“{name}” is not a file that can be read", name=path), outcome.USAGE)
     draft = session.answers.new(mine, text)
     for path in arguments.attach:
         draft.add_file(Path(path))

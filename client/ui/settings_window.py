@@ -201,6 +201,7 @@ class SettingsWindow(QWidget):
             if key == RULES:
                 value = stored_rules(str(value))
                 self._session.places.check_rules(value)
+            self._session.support.check(key, str(value))
             self._session.change({key: value})
         except (SettingsFault, UploaderError, OSError) as error:
             for field in self.fields:

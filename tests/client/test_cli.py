@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import zipfile
@@ -48,6 +49,14 @@ def test_a_log_that_cannot_be_written_stops_nothing() -> None:
     code, found = answer("tickets", "list", "--offline")
     assert (code, found["tickets"]) == (0, [])
     assert (data / "damaged-tickets.sqlite").exists()
+
+
+def test_no_longer_is_waited_than_was_said_and_the_report_stays_queued() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes every connection, and never says a word
+        answer("settings", "set", "desks.mesa.kind", "rt")
+        answer("settings", "set", "desks.mesa.url", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        code, found = answer("report", "--summary", "x", "--desk", "mesa", "--wait=0.3", TESTIGO_SECRET_MESA="t")
+    assert (code, found["state"]) == (5, "queued")
 
 
 def test_screens_tells_what_can_be_captured(x_server: str) -> None:

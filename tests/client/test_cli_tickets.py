@@ -149,6 +149,17 @@ def test_a_rating_is_shown_with_its_comment(read_back: Session, rt: RtServer, ca
     assert rated == {"desk": "mesa", "id": ref.id, "score": 4, "comment": "Muy rápido"}
     assert command(["tickets", "stats"]) == 0
     assert f"{ref.id}  Your rating: 4 of 5 · Muy rápido" in capsys.readouterr().out
+    assert ask(capsys, "rate", ref.id, "--score", "3")[0] == 0
+    found = ask(capsys, "show", ref.id)[1]["ticket"]
+    assert (found["score"], found["comment"]) == (3, "Muy rápido")
+
+
+def test_an_answer_with_a_file_that_is_not_there_leaves_nothing_behind(read_back: Session, capsys: Told) -> None:
+    ref = sent(read_back, "mesa", "Grúa")
+    code, said, _ = ask(capsys, "reply", ref.id, "--text", "hola", "--attach", "/no/such")
+    assert (code, said["error"]["code"]) == (2, "cannot_attach")
+    assert "/no/such" in said["error"]["detail"]
+    assert read_back.drafts() == ()
 
 
 def test_replies_are_those_of_people_after_the_first_message(read_back: Session, rt: RtServer, capsys: Told) -> None:

@@ -81,3 +81,12 @@ def test_a_text_that_cannot_be_read_is_named(changes: dict[str, str], named: str
     level = Promises(**({"answer": "high=4h"} | changes))
     with pytest.raises(SlaFault, match=named):
         promise(level, "claim", "high", at("2026-11-30T08:00"))
+
+
+@pytest.mark.parametrize(
+    "hours",
+    ["mon 14:00-18:00 08:00-12:00", "mon 08:00-12:00; mon 14:00-18:00", "mon 08:00-11:00 10:00-12:00 14:00-18:00"],
+)
+def test_hours_in_any_order_named_twice_or_over_each_other_count_once(hours: str) -> None:
+    level = Promises(answer="*=5h", hours=hours, time_zone="America/Bogota")
+    assert promise(level, "claim", "low", at("2026-11-30T08:00")).answer_at == at("2026-11-30T15:00")

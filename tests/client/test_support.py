@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from client import words
+from client.cli import run
 from client.contact import Contact, hours_words, ways
 from client.paths import open_paths
 from client.session import Session
@@ -94,6 +95,52 @@ def test_a_plan_that_holds_is_told_and_travels_in_the_ticket(tmp_path: Path) -> 
     session.send_now(session.submit(draft))
     (stored,) = session.paths.default_desk.glob("T-*/ticket.json")
     assert json.loads(stored.read_text("utf-8"))["fields"]["Coverage"] == "Covered by Plus until 1 Jan 2099"
+
+
+def test_a_plan_that_has_not_begun_is_not_said_to_have_ended(tmp_path: Path) -> None:
+    manifest = tmp_path / "covers.csv"
+    manifest.write_text("plan;host;from;until\nPlus;*;2098-01-01;2099-01-01\n", "utf-8")
+    assert session_with(f'[coverage]\nfile = "{manifest}"\n').support.cover_words() == ""
+    manifest = tmp_path / "now.csv"
+    manifest.write_text("plan;host;from;until\nPlus;*;2020-01-01;2099-01-01\n", "utf-8")
+    covered = session_with(f'[coverage]\nfile = "{manifest}"\n').support.cover_words()
+    assert covered == "Covered by Plus until 1 Jan 2099"
+
+
+def test_a_line_that_never_closes_does_not_close_at_midnight() -> None:
+    always = Contact(phone="01 8000 123 ext. 45", phone_hours="mon-sun 00:00-24:00", time_zone="America/Bogota")
+    (way,) = ways(always, NOW)
+    assert (way.open, way.changes_at) == (True, None)
+    assert way.url == "tel:018000123"
+    assert "00:00" not in hours_words(way, NOW)
+    night = Contact(phone="1", phone_hours="mon 22:00-24:00; tue 00:00-06:00", time_zone="America/Bogota")
+    (way,) = ways(night, datetime(2026, 12, 1, 4, 0, tzinfo=UTC))  # Monday, 23:00 in Bogotá
+    assert way.changes_at is not None and way.changes_at.hour == 6
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "right"),
+    [
+        ("sla.answer", "alta=4h", "high=4h; claim/low=2d; *=5d"),
+        ("sla.hours", "lun-vie 08:00-12:00", "mon-fri 08:00-12:00"),
+        ("sla.time_zone", "Bogota", "America/Bogota"),
+        ("sla.holidays", "25/12/2026", "2026-12-25"),
+        ("contact.phone_hours", "zzz 08:00", "sat 09:00-12:00"),
+    ],
+)
+def test_hours_and_promises_that_cannot_be_read_are_refused_and_told(
+    key: str, wrong: str, right: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = session_with("")
+    assert run(["settings", "set", key, wrong]) == 3
+    assert wrong in capsys.readouterr().err
+    assert run(["settings", "set", key, right]) == 0
+    session.support.check_all()
+    session.change({key: wrong})  # as an older program, or an editor, left it
+    run(["doctor", "--json"])
+    checks = {check["id"]: check for check in json.loads(capsys.readouterr().out.splitlines()[-1])["checks"]}
+    assert checks["settings"]["status"] == "fail"
+    assert wrong in checks["settings"]["detail"]
 
 
 def test_a_manifest_that_is_broken_keeps_nobody_from_reporting(tmp_path: Path) -> None:

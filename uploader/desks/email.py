@@ -374,7 +374,7 @@ class MailDesk(RemoteDesk, Inbox):
 
     def _enter(self, line: Submission | Mailbox) -> None:
         if self.mode not in TOKENS:
-            if self.password:
+            if self.password or isinstance(line, Mailbox):  # here and there mail is handed in without one, never read
                 line.login(self._name, self.password.reveal())
             return
         with Wire() as wire:

@@ -597,3 +597,8 @@ def test_no_port_of_a_provider_gives_a_secret_away(mail: MailServer) -> None:
     with pytest.raises(AuthFailed) as caught:
         desk.check()
     assert "wrong" not in str(caught.value)
+
+
+def test_mail_is_not_read_without_a_password_and_nobody_is_asked_in_vain(mail: MailServer) -> None:
+    with pytest.raises(AuthFailed):
+        desk_at(mail.ports, password=Secret("")).news("")
