@@ -24,7 +24,7 @@ from client import words
 from client.ui import icons, look
 from client.ui.buttons import LinkButton, PrimaryButton, QuietButton, Segmented, ToolButton
 from client.ui.look import DARK, LIGHT, Phrases, Tokens
-from client.ui.pieces import EmptyState, Label, Menu, OneLine, StateLabel, Tick
+from client.ui.pieces import Choice, EmptyState, Label, Menu, OneLine, StateLabel, Tick
 from client.ui.question import ask_once
 from client.words import say, say_n
 
@@ -47,6 +47,22 @@ def test_buttons_edges_and_chosen_segments_can_be_told_from_their_ground(tokens:
     for ground in (tokens.ground, tokens.raised):
         assert look.contrast(tokens.edge, ground) >= 3
         assert look.contrast(tokens.accent, ground) >= 3
+
+
+def test_an_open_list_is_below_its_box_and_shows_its_entries_whole(app: QApplication) -> None:
+    box = Choice()
+    box.addItems(["TLS", "STARTTLS", "None"])
+    box.setCurrentIndex(1)
+    box.show()
+    QTest.keyClick(box, Qt.Key.Key_Down)
+    view = box.view()
+    assert view.isVisible()
+    assert view.verticalScrollBar().maximum() == 0
+    assert view.viewport().height() == sum(view.sizeHintForRow(row) for row in range(3))
+    assert view.height() == view.window().height(), "nothing of ours or of Qt's stands around it"
+    assert view.mapToGlobal(view.rect().topLeft()).y() >= box.mapToGlobal(box.rect().bottomLeft()).y()
+    box.hidePopup()
+    box.close()
 
 
 @pytest.mark.parametrize(
