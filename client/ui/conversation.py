@@ -70,7 +70,7 @@ class Conversation(QWidget):
         self.attach = QuietButton("paperclip")
         self.rating = Rating(phrases)
         self._messages = QVBoxLayout()
-        self._scroll = QScrollArea()
+        self._scroll = _Scroll()
         self._foot = QWidget()
         self._build()
         tell = phrases.tell
@@ -116,8 +116,8 @@ class Conversation(QWidget):
         self._foot.setVisible(self.can_answer)
         self._solve.setVisible("solve" in may)
         self._reopen.setVisible("reopen" in may)
-        asks = mine.ticket.state in OVER and mine.score is None and not mine.asked
-        self.rating.ask(rating or "stars", given=mine.score) if asks or mine.score else self.rating.hide()
+        asks = mine.ticket.state in OVER and (mine.score is not None or not mine.asked)
+        self.rating.ask(rating, given=mine.score) if asks else self.rating.hide()
         if other:
             self._unfolded.clear()
             self.stand("")
@@ -249,6 +249,8 @@ class Conversation(QWidget):
     def _reply(self) -> None:
         self.text.setFocus()  # the button goes out with the empty field
         if text := self.take_text():
+            bar = self._scroll.verticalScrollBar()
+            bar.setValue(bar.maximum())  # where it will stand
             self.replied.emit(text)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -256,6 +258,17 @@ class Conversation(QWidget):
             self._reply()
         else:
             super().keyPressEvent(event)
+
+
+class _Scroll(QScrollArea):
+    """Who reads the end goes on to when a field below takes of the room."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        bar = self.verticalScrollBar()
+        at_end = bar.value() >= bar.maximum() - look.S
+        super().resizeEvent(event)
+        if at_end:
+            bar.setValue(bar.maximum())
 
 
 class _Inner(QWidget):

@@ -26,7 +26,7 @@ class Rating(QWidget):
 
     def __init__(self, phrases: look.Phrases) -> None:
         super().__init__()
-        self._score = 0
+        self._score, self._how = 0, ""
         self._question, self._thanks = Label(strong=True, wrap=True), Label("quiet", wrap=True)
         self.stars = tuple(_Star() for _ in range(STARS))
         self.good, self.bad = QuietButton(), QuietButton()
@@ -37,7 +37,7 @@ class Rating(QWidget):
         tell(self._thanks.setText, lambda: say("Thank you. Your rating is kept."))
         tell(self.good.setText, lambda: say("Good"))
         tell(self.bad.setText, lambda: say("Not good"))
-        tell(self.send.setText, lambda: say("Send"))
+        tell(self.send.setText, self._send_word)
         tell(self._later.setText, lambda: say("Not now"))
         tell(self.comment.setPlaceholderText, lambda: say("A comment, if you like"))
         phrases.name(self.comment, lambda: say("A comment, if you like"))
@@ -52,8 +52,11 @@ class Rating(QWidget):
         self.hide()
 
     def ask(self, how: str, *, given: int | None = None) -> None:
-        """``how`` is "stars" or "thumbs". ``given``: it was rated already, and is only shown."""
-        stars, done = how == "stars", given is not None
+        """``how`` as ``InboxAbilities`` says it. ``given``: it was rated already, and is only shown."""
+        stars, done = how != "thumbs", given is not None
+        self._how = how
+        self.send.setText(self._send_word())
+        self.send.set_icon_name("send" if how else "check")
         self._score = given or 0
         for star in self.stars:
             star.setVisible(stars)
@@ -68,6 +71,10 @@ class Rating(QWidget):
             self.comment.hide()
             self.send.hide()
         self.show()
+
+    def _send_word(self) -> str:
+        """Where the desk keeps none, nothing is sent."""
+        return say("Send") if self._how else say("Save")
 
     def _choose(self, score: int) -> None:
         self._score = score

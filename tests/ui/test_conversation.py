@@ -168,6 +168,51 @@ def test_the_question_how_it_was_hides_no_last_words(talk: Conversation) -> None
     assert bar.value() == bar.maximum()
 
 
+def test_the_words_at_the_end_stay_seen_while_one_writes_and_rates_and_the_own_answer_is_gone_to(
+    talk: Conversation,
+) -> None:
+    assert talk._shown is not None
+    mine, replies, due, _ = talk._shown
+    long = tuple(replace(replies[1], key=f"{n}", text="Palabras. " * 30) for n in range(6))
+    solved = replace(mine.ticket, state="solved", may=("reply",))
+    talk.show_ticket(mine := msgspec.structs.replace(mine, ticket=solved), long, due, "stars")
+    bar = talk._scroll.verticalScrollBar()
+    until(lambda: bar.maximum() > 0 and bar.value() == bar.maximum())
+    until(lambda: not talk._to_end.isActive())
+    before = bar.maximum()
+    talk.rating.stars[3].click()
+    until(lambda: bar.maximum() > before, "the comment takes no room")
+    assert bar.value() == bar.maximum()
+    before = bar.maximum()
+    talk.text.setPlainText("Una línea\n" * 6)
+    until(lambda: bar.maximum() > before, "the field does not grow")
+    assert bar.value() == bar.maximum()
+    bar.setValue(0)
+    talk.send.click()
+    talk.show_ticket(mine, (*long, replace(replies[1], key="own", mine=True)), due, "stars")
+    until(lambda: len(shown(talk)) == 7)
+    until(lambda: not talk._to_end.isActive())
+    assert bar.value() == bar.maximum() > 0
+
+
+def test_the_question_how_it_was_is_gone_where_the_ticket_is_open_again(talk: Conversation) -> None:
+    assert talk._shown is not None
+    mine, replies, due, _ = talk._shown
+    for state, seen in (("solved", True), ("open", False), ("closed", True), ("waiting", False)):
+        rated = msgspec.structs.replace(mine, ticket=replace(mine.ticket, state=state), score=4)
+        talk.show_ticket(rated, replies, due, "stars")
+        assert talk.rating.isVisible() is seen, state
+
+
+@pytest.mark.parametrize(("kept", "word"), [("", "Save"), ("stars", "Send"), ("thumbs", "Send")])
+def test_a_rating_that_no_desk_keeps_is_saved_and_not_sent(talk: Conversation, kept: str, word: str) -> None:
+    assert talk._shown is not None
+    mine, replies, due, _ = talk._shown
+    solved = msgspec.structs.replace(mine, ticket=replace(mine.ticket, state="solved"))
+    talk.show_ticket(solved, replies, due, kept)
+    assert talk.rating.send.text() == word
+
+
 def test_what_another_process_read_is_shown_at_f5_and_when_the_window_is_come_back_to(app: QApplication) -> None:
     with running_session() as (session, bridge):
         keep = session.tickets._keep
