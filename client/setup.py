@@ -12,7 +12,7 @@ from client.places import Places, enters_by_browser, from_user, secret_name, unk
 from client.settings import OPTIONS, Settings
 from client.words import detail, say, sentence, standing_alone
 from uploader.catalog import DESKS, desk_kind
-from uploader.errors import Cancelled, NameUnknown, UploaderError
+from uploader.errors import Cancelled, NameUnknown, Untrusted, UploaderError
 from uploader.probe import Step, walk
 from uploader.remote import RemoteDesk
 from uploader.seen import MOST_S, PATIENCE_S, Seen
@@ -24,13 +24,13 @@ from uploader.wire import Wire
 @dataclass(frozen=True, slots=True)
 class Recognised:
     """What lives at an address. ``kind`` empty: nobody we know; ``trouble`` then says why, if something failed, and
-    ``is_nowhere`` that there is no such address."""
+    ``no_way`` that there is no such address, or somebody there who is not to be trusted."""
 
     kind: str
     values: Mapping[str, str]
     title: str
     trouble: str = ""
-    is_nowhere: bool = False
+    no_way: bool = False
 
 
 class Search:
@@ -62,7 +62,11 @@ class Search:
             if seen.late or seen.stopped():
                 break
         if isinstance(seen.trouble, NameUnknown):
-            return Recognised("", {}, "", sentence(seen.trouble), is_nowhere=True)
+            return Recognised("", {}, "", sentence(seen.trouble), no_way=True)
+        if isinstance(seen.trouble, Untrusted):
+            step = next((step for step in walk((seen.root,), lambda: None) if not step.ok), None)
+            words = f"{step_words(step)}. {next_words(step)}" if step else sentence(seen.trouble)
+            return Recognised("", {}, "", words, no_way=True)
         trouble = ""
         if seen.trouble:
             trouble = sentence(seen.trouble)

@@ -213,7 +213,7 @@ class DeskWizard(QWidget):
             self.found.setText(say("Recognised: {title}.", title=detail(found.title, {})))
             self._fill(found.kind, found.values)
             return
-        if found.is_nowhere:
+        if found.no_way:
             self.found.set_tone("bad")
             self.found.setText(found.trouble)
             self.address.setFocus()
