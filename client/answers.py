@@ -91,9 +91,10 @@ class Answers:
         """How many tickets were never written because an article helped."""
         return int(self._recall("solved_by_article", 0))
 
-    def figures(self) -> Figures:
-        """One's own figures over all tickets that are known."""
-        return figures(map(self._counted, self._tickets.list(limit=100_000)), self.spared)
+    def figures(self, desk: str = "") -> Figures:
+        """One's own figures over all tickets that are known, or those of one desk."""
+        known = (mine for mine in self._tickets.list(limit=100_000) if desk in ("", mine.desk))
+        return figures(map(self._counted, known), self.spared)
 
     def _counted(self, mine: Mine) -> tuple[Mine, int | None]:
         talk = self._tickets.replies(mine)

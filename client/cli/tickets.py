@@ -246,7 +246,7 @@ def _reply(arguments: argparse.Namespace, session: Session, mine: Mine) -> Resul
 
 def _stats(arguments: argparse.Namespace, session: Session) -> Result:
     _look(session, arguments)
-    found = session.answers.figures()
+    found = session.answers.figures(arguments.desk)
     if not arguments.json:
         rows = {
             say("Tickets"): found.tickets, say("Open tickets"): found.open, say("Solved tickets"): found.solved,

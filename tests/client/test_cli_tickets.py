@@ -85,6 +85,9 @@ def test_a_list_of_several_desks_names_each_and_keeps_its_columns_apart(session:
     assert {line.split()[0] for line in lines} == {"almacen", "oficina-central"}
     assert len({line.index(ref.id) for line in lines}) == 1
     assert all(f"{ref.id}  " in line for line in lines)
+    sent(session, "almacen", "Impresora")
+    counted = [ask(capsys, "stats", *words)[1]["tickets"] for words in ((), ("--desk", "almacen"))]
+    assert counted == [3, 2]
 
 
 @pytest.fixture

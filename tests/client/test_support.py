@@ -75,6 +75,9 @@ def test_what_the_desk_says_of_its_due_date_wins_and_what_is_over_is_late() -> N
     assert support.due(Mine("d", ticket(due_at=soon))).words.startswith("solution in")
     assert support.due(Mine("d", ticket(due_at=soon + HOUR, first_answer_due_at=soon))).words.startswith("answer in")
     assert support.due(Mine("d", ticket(state="solved", due_at=NOW - HOUR))) == NOT_DUE
+    alone, answer = session_with("").support, ticket(first_answer_due_at=NOW - HOUR)
+    assert alone.due(Mine("d", answer)).late
+    assert alone.due(Mine("d", answer, first_answer_at=NOW)) == NOT_DUE, "the answer is there"
 
 
 def test_what_was_written_here_is_promised_for_its_kind_and_of_others_only_what_is_known() -> None:

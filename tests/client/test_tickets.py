@@ -22,7 +22,7 @@ from client.tickets import Looked, Mine
 from tests.servers.process import wait_until
 from tests.servers.redmine import RedmineServer
 from tests.servers.rt import RtServer
-from uploader.errors import UploaderError
+from uploader.errors import InvalidField, UploaderError
 from uploader.inbox import OwnTicket
 from uploader.ticket import TicketRef
 
@@ -232,7 +232,12 @@ def test_rules_send_some_reports_to_another_desk(session: Session) -> None:
         draft = session.new_draft(summary="x", kind=kind, priority=priority)
         report_id = session.submit(draft)
         assert session.report(report_id).desk == desk
+    session.change({"report.rules": "low=helpdesk; claim=folder; high=folder; claim/high=helpdesk"})
+    assert session.places.ruled_desk("claim", "low") == "folder", "a kind is closer than a priority"
+    assert session.places.ruled_desk("claim", "high") == "helpdesk", "both together are the closest"
     session.change({"report.rules": "claim=nowhere"})
+    with pytest.raises(InvalidField):
+        session.places.ruled_desk("claim", "low")
     with pytest.raises(NotReady):
         session.submit(session.new_draft(summary="x", kind="claim"))
 
