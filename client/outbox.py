@@ -396,5 +396,5 @@ def read_delivery(folder: ReportFolder, *, busy: bool = False) -> Delivery:
         where = "sending"
     return Delivery(
         report.id, report.summary, where, report.created_at, state.attempts, state.not_before, state.last_error,
-        state.ticket, report.size_bytes, state.sent, state.sent_at, report.desk, report.reply_to,
+        state.ticket, report.size_bytes, state.sent, state.sent_at, report.desk, report.reply_to, report.opening,
     )  # fmt: skip

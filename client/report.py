@@ -64,6 +64,11 @@ class Report:
         """Of its files and diagnostics."""
         return sum(a.size_bytes for a in self.attachments) + sum(len(s.text.encode()) for s in self.sections)
 
+    @property
+    def opening(self) -> str:
+        """The first words of an answer, which has no subject of its own; empty for what becomes a ticket."""
+        return " ".join(self.description[:200].split()) if self.reply_to is not None else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -120,6 +125,7 @@ class Delivery:
     """As the report names it; empty: the chosen one."""
     reply_to: TicketRef | None = None
     """The ticket that it answers."""
+    opening: str = ""
 
     @property
     def asks(self) -> bool:

@@ -26,7 +26,7 @@ from client.ui.buttons import LinkButton
 from client.ui.hand_over import words_about
 from client.ui.pieces import Divider, EmptyState, OneLine, Tone
 from client.ui.question import ask_once
-from client.ui.report_words import desk_word, joined, trouble_words
+from client.ui.report_words import cut_at_word, desk_word, joined, trouble_words
 from client.ui.rows import Row, RowList
 from client.ui.speed import Speed
 from client.ui.support_row import SupportRow
@@ -357,8 +357,10 @@ class OutboxWindow(ActionWindow):
 
 
 def _answer_word(report: Report | Delivery) -> str:
-    """Where it is no ticket of its own."""
-    return say("Answer") if report.reply_to is not None else ""
+    """Where it is no ticket of its own; by its words it is told from others to the same ticket."""
+    if report.reply_to is None:
+        return ""
+    return f"{say('Answer')}: {cut_at_word(report.opening, 36)}" if report.opening else say("Answer")
 
 
 def files_word(n: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt, QUrl
@@ -110,6 +111,22 @@ def test_whatsapp_is_handed_what_the_chosen_report_is_about_once_it_was_shown(
     next(button for button in box.buttons() if button.text() == "Hand over").click()
     until(lambda: addresses)
     assert addresses[0].startswith("https://wa.me/573001234567?text=T-93")
+
+
+def test_answers_to_one_ticket_are_told_apart_by_their_first_words(world: tuple[Session, Bridge]) -> None:
+    session, _ = world
+    values: dict[str, Any] = {"summary": "T-93: It smells", "reply_to": TicketRef("T-93", "")}
+    session.submit(session.new_draft(description="In the kitchen.\nNot in the hall.", **values))
+    session.new_draft(description="Only since yesterday, and only in the mornings before nine", **values)
+    session.new_draft(description="", **values)
+    window = opened(world)
+    until(lambda: len(rows(window)) == 3)
+    told = [row.detail.partition(" · ")[0] for row in rows(window)]
+    assert sorted(told) == [
+        "Answer",
+        "Answer: In the kitchen. Not in the hall.",
+        "Answer: Only since yesterday, and only…",
+    ]
 
 
 def test_a_next_try_that_was_due_is_told_as_soon_and_never_as_a_past_time(world: tuple[Session, Bridge]) -> None:
