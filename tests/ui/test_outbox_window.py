@@ -125,7 +125,7 @@ def test_answers_to_one_ticket_are_told_apart_by_their_first_words(world: tuple[
     assert sorted(told) == [
         "Answer",
         "Answer: In the kitchen. Not in the hall.",
-        "Answer: Only since yesterday, and only…",
+        "Answer: Only since yesterday, and only in…",
     ]
 
 
