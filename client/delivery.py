@@ -134,20 +134,32 @@ def deliver(
         refused = {a.name for a in (*wanted, *made) if journal.result(_refusal(a)) is not None}
         inside, large = split((*wanted, *made), desk.limits, refused)
         shared = tuple(_share(a, report.id, sharing, journal, progress, a.name in refused) for a in large)
-        if any(file.link.sealed and not file.link.page for file in shared):
-            inside = (*inside, sharing.opener())
+        inside += _opener(inside, shared, desk.limits, sharing, journal)
         ticket = compose(report, who, inside, shared)
         try:
             answer = _send(ticket, report, desk, journal, progress)
             break
         except FileRefused as error:
             found = next((a for a in inside if a.name == error.attachment), None)
-            if found is None or found not in (*wanted, *made):
+            if found is None:
                 raise
             journal.once(_refusal(found), lambda: "yes")  # and again, with this file as a link
     ways = {a.name: Sent(a.name, a.size_bytes, a.sha256, "ticket") for a in ticket.attachments}
     ways |= {s.name: Sent(s.name, s.size_bytes, s.sha256, "link", s.link.url, s.link.expires_at) for s in shared}
     return Delivered(answer, tuple(ways[a.name] for a in wanted))
+
+
+def _opener(
+    inside: tuple[Attachment, ...], shared: tuple[SharedFile, ...], limits: Limits, sharing: Sharing, journal: Journal
+) -> tuple[Attachment, ...]:
+    """The page that opens sealed files whose links show none, if the desk takes it: ``share open`` opens them too."""
+    if not any(file.link.sealed and not file.link.page for file in shared):
+        return ()
+    page = sharing.opener()
+    if journal.result(_refusal(page)) is not None:
+        return ()
+    room = limits.total_bytes is None or sum(a.size_bytes for a in (*inside, page)) <= limits.total_bytes
+    return split((page,), limits)[0] if room else ()
 
 
 def _refusal(file: Attachment) -> str:

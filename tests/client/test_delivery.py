@@ -9,13 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.delivery import split
+from client.delivery import Sharing, deliver, split
 from client.folder import ReportFolder
 from client.report import Section, Trouble
 from client.session import NotReady, Session
+from client.settings import General
+from client.shared import opener
 from tests.servers.web_form import WebForm
 from uploader.errors import FieldWanted, MaybeSent, OutcomeUnknown, Refused, Temporary, Unreachable, UploaderError
-from uploader.ticket import LINK_ABOVE_BYTES, Attachment, Limits
+from uploader.journal import Journal, MemoryJournal
+from uploader.ticket import AS_SET, LINK_ABOVE_BYTES, Attachment, Limits, Link, Progress, Share, Wishes
 
 
 def file(name: str, size_bytes: int) -> Attachment:
@@ -241,6 +244,36 @@ def test_a_type_that_the_desk_refuses_and_that_cannot_go_as_a_link_is_told_as_th
     assert form.tickets == []
     session.waiting.leave_out(report_id, "film.mp4")
     assert session.send_now(report_id).state == "sent"
+    form.stop()
+
+
+class SealedPlace(Share):
+    """Takes everything sealed, and shows no page."""
+
+    title = "a sealed place"
+
+    def check(self) -> None:
+        pass
+
+    def put(self, file: Attachment, journal: Journal, progress: Progress, wishes: Wishes = AS_SET) -> Link:
+        return Link("https://files.example.org/film", sealed=True, key="k")
+
+
+def test_a_sealed_file_goes_also_to_a_desk_that_does_not_take_the_page_which_opens_it(
+    session: Session, tmp_path: Path
+) -> None:
+    form = WebForm()
+    form.accept = ".png"
+    session.change({"desks.it.kind": "webform", "desks.it.url": f"{form.url}/soporte/nuevo", "general.mail": "a@b.c"})
+    draft = session.new_draft(summary="x")
+    draft.add_content("film.mp4", b"film")
+    report = session.report(session.submit(draft))
+    sharing = Sharing(SealedPlace, lambda file, link: None, opener=lambda: opener(tmp_path))
+    done = deliver(report, General(mail="a@b.c"), session.places.desk("it"), sharing, MemoryJournal(),
+                   lambda name, done_bytes, total_bytes: None, tmp_path)  # fmt: skip
+    assert [(sent.name, sent.via) for sent in done.sent] == [("film.mp4", "link")]
+    (ticket,) = form.tickets
+    assert "https://files.example.org/film" in str(ticket)
     form.stop()
 
 
