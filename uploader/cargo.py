@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from uploader.errors import FileChanged
+from uploader.errors import FileChanged, FileRefused, TooLarge, UploaderError
 from uploader.names import clean_name
 from uploader.source import PlainSource, Window, hash_of
 from uploader.ticket import Attachment, Progress
@@ -79,6 +79,13 @@ class Cargo:
                 sizes.remove(file.size_bytes)
                 absent.remove(file)
         return absent
+
+    def too_large(self, error: TooLarge, service: str) -> UploaderError:
+        """What it means that all of them together are too much: the largest goes as a link."""
+        if not self.files:
+            return error
+        name = max(self.files, key=lambda file: file.size_bytes).name
+        return FileRefused(name, "{service} does not take “{name}”; it goes as a link", service=service, name=name)
 
     def arrived(self) -> None:
         """All is there."""

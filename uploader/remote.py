@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from uploader.errors import InvalidField, MaybeSent, OutcomeUnknown, Refused, UploaderError
+from uploader.errors import FileRefused, InvalidField, MaybeSent, OutcomeUnknown, Refused, UploaderError
 from uploader.journal import Journal
 from uploader.setting import setting, settings_of
 from uploader.ticket import Desk, SharedFile, Ticket
@@ -239,6 +239,15 @@ def late_links(ticket: Ticket, journal: Journal) -> tuple[SharedFile, ...]:
     """
     told = json.loads(journal.once("links", lambda: json.dumps([file.name for file in ticket.links])))
     return tuple(file for file in ticket.links if file.name not in told)
+
+
+def once_kept(journal: Journal, step: str, do: Callable[[], str], find: Callable[[], str | None]) -> str:
+    """``journal.once`` where the desk may refuse a file: nothing was made then, and the next text has all links."""
+    try:
+        return journal.once(step, do, find)
+    except FileRefused:
+        journal.forget("links")
+        raise
 
 
 def telling(ticket: Ticket, file: SharedFile, key: str) -> Ticket:

@@ -26,6 +26,7 @@ from tests.uploader.desk_suite import (
 from uploader.body import apart
 from uploader.errors import (
     AuthFailed,
+    FileRefused,
     Intercepted,
     MaybeSent,
     OutcomeUnknown,
@@ -38,7 +39,7 @@ from uploader.inbox import Inbox
 from uploader.journal import Journal, MemoryJournal
 from uploader.remote import it_arrived, send_again
 from uploader.setting import Secret, settings_of
-from uploader.ticket import Desk, Ticket, TicketRef, quiet
+from uploader.ticket import Desk, Link, SharedFile, Ticket, TicketRef, quiet
 
 HTML_200 = Answer(200, {"Content-Type": "text/html"}, b"<!doctype html><title>Wartung</title><h1>Gleich zur\xc3\xbcck")
 FAULTS = {
@@ -255,6 +256,26 @@ class RemoteDeskSuite(FarDeskSuite):
 def fresh(folder: Path, **changes: Any) -> Ticket:
     """A ticket of its own, as every report is."""
     return make_ticket(folder, report_id=f"20261121-101500-{secrets.token_hex(5)}", **changes)
+
+
+class InOnePieceSuite:
+    """Where text and files go in one request. Beside a ``RemoteDeskSuite``."""
+
+    def test_of_what_is_too_large_together_the_largest_goes_as_a_link_once(
+        self, desk: Desk, proxy: FaultProxy, tmp_path: Path
+    ) -> None:
+        ticket, journal, through = fresh(tmp_path), MemoryJournal(), self.at(proxy.url)  # type: ignore[attr-defined]
+        large, small = ticket.attachments
+        proxy.next(Fault(answer=Answer(413)), lambda method, path: method == "POST")
+        with pytest.raises(FileRefused) as caught:
+            through.submit(ticket, journal, quiet)
+        assert caught.value.attachment == large.name
+        link = SharedFile(large.name, large.size_bytes, "", large.sha256, Link("https://files.example.org/L"))
+        for _ in range(2):
+            through.submit(replace(ticket, attachments=(small,), links=(*ticket.links, link)), journal, quiet)
+        (held,) = self.tickets(desk)  # type: ignore[attr-defined]
+        assert held["text"].count(link.link.url) == 1
+        assert len(held["files"]) == 1
 
 
 class ByAddressSuite:

@@ -32,7 +32,16 @@ from uploader.form import Form, Part
 from uploader.inbox import MOST_TICKETS, Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, State
 from uploader.journal import Journal
 from uploader.plain_text import tidy
-from uploader.remote import RemoteDesk, demand_mail, http_address, late_links, newer_than, subject_of, telling
+from uploader.remote import (
+    RemoteDesk,
+    demand_mail,
+    http_address,
+    late_links,
+    newer_than,
+    once_kept,
+    subject_of,
+    telling,
+)
 from uploader.rest import Rest, moment, said, size_in, text_in
 from uploader.seen import Seen
 from uploader.setting import Secret, setting
@@ -104,11 +113,7 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
             late = late_links(ticket, journal)
             newest = journal.once("newest", lambda: next((text_in(item, "id") for item in self._newest(rest)), "0"))
             find = partial(self._find, rest, ticket.report_id, newest, journal)
-            try:
-                number = journal.once("create", partial(self._create, rest, ticket, cargo), find)
-            except FileRefused:
-                journal.forget("links")  # nothing was made: the text will have them all
-                raise
+            number = once_kept(journal, "create", partial(self._create, rest, ticket, cargo), find)
             self._make_whole(rest, number, ticket, cargo, late, journal)
             cargo.arrived()
         return TicketRef(number, f"{self._base}/tickets/{number}/")
@@ -295,7 +300,6 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
                     return text_in(self._post(rest, "followups/", asked, files, ticket.report_id), "id") or "sent"
                 except Refused as error:
                     if files and error.values.get("fields") == "attachments":  # nothing was made
-                        journal.forget("links")
                         raise _not_taken(cargo.files[0]) from error
                     raise
 
@@ -303,7 +307,7 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
                 told = self._entries(rest, key)
                 return next((text_in(e, "id") for e in told if mark(ticket.report_id) in text_in(e, "comment")), None)
 
-            done = journal.once("reply", send, find)  # found again, it may have lost its files on an error there
+            done = once_kept(journal, "reply", send, find)  # found again, it may have lost its files on an error there
             self._make_whole(rest, key, ticket, cargo, late, journal)
             cargo.arrived()
         return done

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from uploader.cargo import Cargo
 from uploader.dialling import SECURITY, split_address
-from uploader.errors import AuthFailed, FileRefused, Gone, InvalidField, TooLarge, UploaderError
+from uploader.errors import AuthFailed, Gone, InvalidField, TooLarge, UploaderError
 from uploader.imap import Mailbox
 from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, most_of
 from uploader.journal import Journal
@@ -183,11 +183,7 @@ class MailDesk(RemoteDesk, Inbox):
                 out.offer(envelope.sender, envelope.to, len(content))
                 out.send(content, lambda done, all_of_it: progress(total * done // all_of_it, total))
             except TooLarge as error:
-                if not cargo.files:
-                    raise
-                largest = max(cargo.files, key=lambda file: file.size_bytes)
-                raise FileRefused(largest.name, "{service} does not take “{name}”; it goes as a link",
-                                  service=out.host, name=largest.name) from error  # fmt: skip
+                raise cargo.too_large(error, out.host) from error
         return envelope.id
 
     def _find(self, id_: str) -> str | None:

@@ -20,7 +20,6 @@ from uploader.body import mark, render
 from uploader.cargo import Cargo
 from uploader.errors import (
     AuthFailed,
-    FileRefused,
     Gone,
     InvalidField,
     OutcomeUnknown,
@@ -299,11 +298,7 @@ def _made(rest: Rest, path: str, asked: Mapping[str, object], cargo: Cargo) -> s
     try:
         answer = rest.call("POST", path, content=asked)
     except TooLarge as error:
-        if not cargo.files:
-            raise
-        largest = max(cargo.files, key=lambda file: file.size_bytes)
-        raise FileRefused(largest.name, "{service} does not take “{name}”; it goes as a link", service=FreeScout.title,
-                          name=largest.name) from error  # fmt: skip
+        raise cargo.too_large(error, FreeScout.title) from error
     number = answer.headers.get("resource-id", "").strip()
     if answer.status != 201 or not number.isdecimal():
         raise OutcomeUnknown("{host} did not say which ticket it made", host=answer.host)

@@ -128,6 +128,8 @@ class Freshdesk(RemoteDesk, Inbox, Library):
             files = [Part("attachments[]", cargo.name(f), f.media_type, cargo.body(f)) for f in cargo.files]
             form = Form(_flat(asked), files, seed + path)
             return rest.create(path, body=form, headers={"Content-Type": form.content_type})
+        except TooLarge as error:
+            raise cargo.too_large(error, self.title) from error
         except Refused as error:
             if name := error.values.get("missing"):
                 label = next((text_in(item, "label") for item in self._fields(rest) if item.get("name") == name), name)

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from uploader.body import mark, render
 from uploader.cargo import Cargo
-from uploader.errors import FileRefused, Intercepted, InvalidField, OutcomeUnknown, Refused, TooLarge, UploaderError
+from uploader.errors import Intercepted, InvalidField, OutcomeUnknown, Refused, TooLarge, UploaderError
 from uploader.journal import Journal
 from uploader.plain_text import tidy
 from uploader.remote import RemoteDesk, demand_mail, http_address, name_of, number_in, once_unseen, subject_of
@@ -108,11 +108,7 @@ class OsTicket(RemoteDesk):
         try:
             answer = rest.call("POST", "tickets.json", content=asked)
         except TooLarge as error:
-            if not cargo.files:
-                raise
-            largest = max(cargo.files, key=lambda file: file.size_bytes)
-            raise FileRefused(largest.name, "{service} does not take “{name}”; it goes as a link", service=self.title,
-                              name=largest.name) from error  # fmt: skip
+            raise cargo.too_large(error, self.title) from error
         number = answer.text().strip().strip('"')
         if answer.status != 201 or not re.fullmatch(r"[\w#-]{1,40}", number):
             raise OutcomeUnknown(NO_DATA, host=answer.host)

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from uploader.body import mark, render
 from uploader.cargo import Cargo
-from uploader.errors import AuthFailed, FileRefused, InvalidField, OutcomeUnknown, Refused, UploaderError
+from uploader.errors import AuthFailed, FileRefused, InvalidField, OutcomeUnknown, Refused, TooLarge, UploaderError
 from uploader.form import Form, Part
 from uploader.inbox import (
     Article,
@@ -36,7 +36,7 @@ from uploader.inbox import (
 )
 from uploader.journal import Journal
 from uploader.plain_text import plain_text, tidy
-from uploader.remote import RemoteDesk, demand_mail, http_address, late_links, number_in, subject_of, telling
+from uploader.remote import RemoteDesk, demand_mail, http_address, late_links, number_in, once_kept, subject_of, telling
 from uploader.rest import Rest, moment, objects_in, said, size_in, text_in, time_in
 from uploader.rt_words import PAGE, content_of, kept_type, pages, spoiled
 from uploader.seen import Seen
@@ -111,11 +111,8 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
             late = late_links(ticket, journal)
             newest = journal.once("newest", partial(self._newest, rest))
-            number = journal.once(
-                "create",
-                partial(self._create, rest, ticket, cargo),
-                partial(self._find, rest, ticket.report_id, newest),
-            )
+            find = partial(self._find, rest, ticket.report_id, newest)
+            number = once_kept(journal, "create", partial(self._create, rest, ticket, cargo), find)
             self._make_whole(rest, number, ticket, cargo, late, journal)
             cargo.arrived()
         return TicketRef(number, self._page(number))
@@ -176,7 +173,10 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         files = [Part("Attachments", cargo.name(f), kept_type(f), cargo.body(f)) for f in cargo.files if f.size_bytes]
         head = Part("JSON", "", "application/json", json.dumps(asked, ensure_ascii=False).encode())
         form = Form((), (head, *files), seed + path)
-        answer = rest.call("POST", path, body=form, headers={"Content-Type": form.content_type})
+        try:
+            answer = rest.call("POST", path, body=form, headers={"Content-Type": form.content_type})
+        except TooLarge as error:
+            raise cargo.too_large(error, self.title) from error
         try:
             found = json.loads(answer.body)
         except (ValueError, RecursionError) as error:
@@ -341,7 +341,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
             late = late_links(ticket, journal)
 
             send = partial(self._say, rest, key, self._words(ticket, cargo), cargo, ticket.report_id)
-            done = journal.once("reply", send, partial(self._said, rest, key, mark(ticket.report_id)))
+            done = once_kept(journal, "reply", send, partial(self._said, rest, key, mark(ticket.report_id)))
             self._make_whole(rest, key, ticket, cargo, late, journal)
             cargo.arrived()
         return done

@@ -134,8 +134,11 @@ class WebFormDesk(RemoteDesk):
         form, names = visit.form()
         self._demand_files(form, names, cargo)
         given = self._fill(form, names, ticket)
-        answer = visit.send(form, given, [Part(names["file"], cargo.name(file), file.media_type, cargo.body(file))
-                                          for file in cargo.files], ticket.report_id)  # fmt: skip
+        files = [Part(names["file"], cargo.name(file), file.media_type, cargo.body(file)) for file in cargo.files]
+        try:
+            answer = visit.send(form, given, files, ticket.report_id)
+        except TooLarge as error:
+            raise cargo.too_large(error, self.title) from error
         return self._arrived(visit, answer, names, cargo)
 
     def _demand_files(self, form: PageForm, names: Mapping[str, str], cargo: Cargo) -> None:

@@ -19,7 +19,6 @@ from uploader.body import mark, render
 from uploader.cargo import Cargo
 from uploader.errors import (
     FieldWanted,
-    FileRefused,
     InvalidField,
     OutcomeUnknown,
     Refused,
@@ -131,11 +130,7 @@ class Zammad(RemoteDesk, Inbox):
 
     def _too_large(self, error: UploaderError, cargo: Cargo) -> UploaderError:
         """The web server in front refuses the whole: then the largest file goes as a link."""
-        if not (isinstance(error, TooLarge) and cargo.files):
-            return error
-        largest = max(cargo.files, key=lambda file: file.size_bytes)
-        return FileRefused(largest.name, "{service} does not take “{name}”; it goes as a link", service=self.title,
-                           name=largest.name)  # fmt: skip
+        return cargo.too_large(error, self.title) if isinstance(error, TooLarge) else error
 
     def _find(self, rest: Rest, ticket: Ticket) -> str | None:
         """All of the same title, then the newest: an agent may have changed it, but hardly so soon."""

@@ -21,14 +21,12 @@ from uploader.body import mark, render
 from uploader.cargo import Cargo
 from uploader.errors import (
     AuthFailed,
-    FileRefused,
     Gone,
     InvalidField,
     OutcomeUnknown,
     Refused,
     Temporary,
     TooLarge,
-    UploaderError,
 )
 from uploader.inbox import Conversation, Inbox, InboxAbilities, News, OwnTicket, RemoteFile, Reply, State, most_of
 from uploader.journal import Journal
@@ -111,7 +109,7 @@ class Znuny(RemoteDesk, Inbox):
         try:
             found = _checked(rest.create("Ticket", content=asked), rest)
         except TooLarge as error:
-            raise self._too_large(error, cargo) from error
+            raise cargo.too_large(error, self.title) from error
         except Refused as error:
             if "Ticket->Queue" in error.values.get("why", ""):
                 raise InvalidField("queue", "there is no “{value}” at {host}", value=self.queue,
@@ -129,13 +127,6 @@ class Znuny(RemoteDesk, Inbox):
         if not key.isdecimal():
             raise OutcomeUnknown("{host} did not say which ticket it made", host=self.url)
         return f"{key} {number or key}"
-
-    def _too_large(self, error: UploaderError, cargo: Cargo) -> UploaderError:
-        if not cargo.files:
-            return error
-        largest = max(cargo.files, key=lambda file: file.size_bytes)
-        return FileRefused(largest.name, "{service} does not take “{name}”; it goes as a link", service=self.title,
-                           name=largest.name)  # fmt: skip
 
     def _find(self, rest: Rest, session: str, report_id: str, newest: str, journal: Journal) -> str | None:
         keys = sorted(self._search(rest, session, "Created", MOST_KEYS), key=int, reverse=True)
@@ -236,7 +227,7 @@ class Znuny(RemoteDesk, Inbox):
                 try:
                     made = rest.create(f"Ticket/{key}", method="PATCH", content=content)
                 except TooLarge as error:
-                    raise self._too_large(error, cargo) from error
+                    raise cargo.too_large(error, self.title) from error
                 return text_in(_checked(made, rest), "ArticleID") or "sent"
 
             def find() -> str | None:

@@ -13,7 +13,14 @@ import pytest
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.freescout import KEY, MAIL, FreeScoutServer, Talk
 from tests.uploader.many_suite import ManySuite
-from tests.uploader.remote_suite import ByAddressSuite, InboxSuite, RemoteDeskSuite, fresh, the_person_decides
+from tests.uploader.remote_suite import (
+    ByAddressSuite,
+    InboxSuite,
+    InOnePieceSuite,
+    RemoteDeskSuite,
+    fresh,
+    the_person_decides,
+)
 from uploader.desks.freescout import FreeScout
 from uploader.errors import FileRefused, Gone, InvalidField, Refused
 from uploader.journal import MemoryJournal
@@ -24,7 +31,7 @@ from uploader.ticket import Choice, Desk, quiet
 from uploader.wire import Wire
 
 
-class TestFreeScout(RemoteDeskSuite, InboxSuite, ByAddressSuite, ManySuite):
+class TestFreeScout(RemoteDeskSuite, InOnePieceSuite, InboxSuite, ByAddressSuite, ManySuite):
     own_faults: ClassVar[dict[str, Fault]] = {
         "a refusal after it was done": Fault(instead=Answer(400, {}, b'{"message": "Error occurred"}')),
         "no number": Fault(instead=Answer(201, {}, b"")),

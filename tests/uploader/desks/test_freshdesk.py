@@ -12,7 +12,7 @@ import pytest
 
 from tests.servers.freshdesk import KEY, MAIL, USER, FreshdeskServer, Ticket
 from tests.uploader.many_suite import LongTalkSuite, ManySuite
-from tests.uploader.remote_suite import ByAddressSuite, InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import ByAddressSuite, InboxSuite, InOnePieceSuite, RemoteDeskSuite, fresh
 from uploader.desks.freshdesk import Freshdesk
 from uploader.errors import FieldWanted, Gone, Refused
 from uploader.journal import MemoryJournal
@@ -23,7 +23,7 @@ from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
 
 
-class TestFreshdesk(RemoteDeskSuite, InboxSuite, ByAddressSuite, ManySuite, LongTalkSuite):
+class TestFreshdesk(RemoteDeskSuite, InOnePieceSuite, InboxSuite, ByAddressSuite, ManySuite, LongTalkSuite):
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = FreshdeskServer()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.osticket import OsTicketServer
-from tests.uploader.remote_suite import RemoteDeskSuite, fresh, the_person_decides
+from tests.uploader.remote_suite import InOnePieceSuite, RemoteDeskSuite, fresh, the_person_decides
 from uploader.desks.osticket import OsTicket
 from uploader.errors import FileRefused, InvalidField, OutcomeUnknown, Refused
 from uploader.journal import MemoryJournal
@@ -23,7 +23,7 @@ from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
 
 
-class TestOsTicket(RemoteDeskSuite):
+class TestOsTicket(RemoteDeskSuite, InOnePieceSuite):
     asks = True
     server: OsTicketServer
 

@@ -16,7 +16,7 @@ from tests.servers.django_helpdesk import HelpdeskServer
 from tests.servers.fault_proxy import LOGIN_PAGE, FaultProxy
 from tests.servers.web_form import WebForm
 from tests.uploader.desk_suite import attachment
-from tests.uploader.remote_suite import RemoteDeskSuite, fresh, the_person_decides
+from tests.uploader.remote_suite import InOnePieceSuite, RemoteDeskSuite, fresh, the_person_decides
 from uploader.catalog import DESKS
 from uploader.desks.webform import WebFormDesk
 from uploader.errors import (
@@ -38,7 +38,7 @@ from uploader.wire import Wire
 SUCCESS = r"caso nº\s*(?:<b>)?([\d-]+)"
 
 
-class TestWebForm(RemoteDeskSuite):
+class TestWebForm(RemoteDeskSuite, InOnePieceSuite):
     asks = True
     needless = 1  # the page that follows is read
     hotels = (LOGIN_PAGE,)  # where one redirects to, the form is looked for as well

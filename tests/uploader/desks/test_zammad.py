@@ -13,7 +13,7 @@ import pytest
 
 from tests.servers.zammad import OTHER, Case, ZammadServer
 from tests.uploader.many_suite import ManySuite
-from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import InboxSuite, InOnePieceSuite, RemoteDeskSuite, fresh
 from uploader.desks.zammad import Zammad
 from uploader.errors import FieldWanted, FileRefused, Gone, InvalidField
 from uploader.journal import MemoryJournal
@@ -24,7 +24,7 @@ from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
 
 
-class TestZammad(RemoteDeskSuite, InboxSuite, ManySuite):
+class TestZammad(RemoteDeskSuite, InOnePieceSuite, InboxSuite, ManySuite):
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = ZammadServer()
