@@ -221,6 +221,7 @@ class DeskWizard(QWidget):
             self._show_state()
             return
         why = f"{found.trouble.rstrip('.')}. " if found.trouble else ""
+        self.found.set_tone("bad" if why else "text")
         self.found.setText(why + say("It was not recognised. If you know what it is, choose it."))
         self._kind, self._chooses = "", True
         self.kind.setCurrentIndex(0)
@@ -235,6 +236,7 @@ class DeskWizard(QWidget):
         self.kind.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _choose(self, kind: str) -> None:
+        self.found.set_tone("text")  # it is dealt with
         typed = self.address.text().strip()
         given = {"address": typed} if "@" in typed else {"url": typed if "://" in typed else f"https://{typed}"}
         known = {declared.name for declared in self._session.setup.declared(kind)} if kind else set[str]()

@@ -212,7 +212,9 @@ def unknown_place(wizard: DeskWizard, address: str) -> None:
 def test_the_kind_is_chosen_and_the_fields_are_walked_by_keys(world: tuple[Session, Bridge]) -> None:
     wizard = DeskWizard(*world)
     unknown_place(wizard, "127.0.0.1:9")
+    assert wizard.found.property("tone") == "bad", "no answer is as bad as no such name"
     choose_kind(wizard, "redmine")
+    assert wizard.found.property("tone") == "text"
     assert focus_of(wizard) == "key", "a key that is pasted at once does not show in clear"
     expected = ["find", "?", "url", "key", "project", "largest_mb", "general.name", "general.mail", "more"]
     assert walked(wizard) == [*expected, "cancel", "check"]
