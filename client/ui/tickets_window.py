@@ -38,8 +38,6 @@ from uploader.inbox import RemoteFile, Reply
 BY_SHORTCUT = Qt.FocusReason.ShortcutFocusReason
 REPAINT_MS = 30_000
 """What is told as left is no more than this behind."""
-PASSING_MS = 6000
-"""How long “Sent.” stands."""
 
 
 class TicketsWindow(ListWindow):
@@ -377,10 +375,9 @@ class TicketsWindow(ListWindow):
 
     def _tell_answer(self, mine: Mine, answer: Delivery) -> None:
         """How the answer stands is said at its words; below them no “Sending…” stays behind."""
-        if answer.state == "sending":
-            return
-        self.talk.tell(say("Sent.") if answer.state == "sent" else "", PASSING_MS)
-        self._show_chosen()
+        if answer.state != "sending":
+            self.talk.tell("")
+            self._show_chosen()
 
     def showEvent(self, event: QShowEvent) -> None:
         self.list.setFocus()
