@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from client.delivery import Delivered, ShareRefused
+from client.delivery import Delivered, ShareRefused, ShareUnreachable
 from client.draft import Draft
 from client.folder import Log, Shelf
 from client.lock import Busy, ProcessLock
@@ -182,6 +182,20 @@ def test_a_desk_that_is_away_is_asked_for_one_report_and_not_for_each(bench: Ben
     threading.Event().wait(1)
     assert tried == ["00"]
     bench.outbox.close()
+
+
+def test_a_share_that_is_away_keeps_back_its_own_report_and_no_other_of_that_desk(bench: Bench) -> None:
+    def act(report: Report, journal: Journal) -> None:
+        if report.summary == "with a film":
+            raise ShareUnreachable("film.mp4", "the share is away")
+
+    bench.act = act
+    film = bench.put("with a film")
+    bench.outbox.start()
+    bench.wait_for(film, "queued")
+    words = bench.put("words alone")
+    bench.outbox.poke()
+    bench.wait_for(words, "sent", seconds=60)
 
 
 def test_what_was_queued_arrives_after_an_outage_in_its_order_once_and_at_the_desks_pace(bench: Bench) -> None:
