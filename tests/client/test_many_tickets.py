@@ -19,7 +19,7 @@ from client.tickets import LISTED, LOOKED_AFTER, Tickets
 from tests.client.story_desk import StoryDesk, tickets_of
 from tests.servers.zendesk import USER, Request, ZendeskServer
 from uploader.desks.zendesk import Zendesk
-from uploader.errors import OutcomeUnknown, Refused, Temporary, TooLarge, UploaderError
+from uploader.errors import AuthFailed, OutcomeUnknown, Refused, Temporary, TooLarge, UploaderError
 from uploader.inbox import MOST_CHANGED, MOST_TICKETS, Conversation, InboxAbilities
 from uploader.setting import Secret
 
@@ -280,6 +280,25 @@ def test_a_ticket_that_cannot_be_read_keeps_nobody_elses_answer_back(tmp_path: P
     tickets.look("it")
     later = [event.ticket.key for event in told if isinstance(event, TicketNews)]
     assert later == (["good"] if isinstance(error, Refused) else ["good", "bad"])
+
+
+def test_a_token_that_is_revoked_while_tickets_are_read_is_told_and_nothing_is_forgotten(tmp_path: Path) -> None:
+    desk, told = StoryDesk(), list[Event]()
+    tickets = tickets_of(desk, tmp_path, told)
+    desk.write("A", 0)
+    tickets.look("it")
+    desk.answer("A", 1)
+    read = desk.conversation
+
+    def revoked(key: str) -> Conversation:
+        raise AuthFailed("the token was revoked")
+
+    desk.conversation = revoked  # type: ignore[method-assign]
+    with pytest.raises(AuthFailed):
+        tickets.look("it")
+    desk.conversation = read  # type: ignore[method-assign]
+    tickets.look("it")
+    assert [event.ticket.key for event in told if isinstance(event, TicketNews)] == ["A"]
 
 
 @pytest.mark.parametrize("after", [0, 1])
