@@ -30,6 +30,7 @@ from typing import Any
 from uploader.setting import setting
 
 MOST_BYTES = 5_000_000
+UNNAMED = "a column without a name"
 DMI = Path("/sys/class/dmi/id")
 """Where Linux tells model and tags; the serial number is for root alone."""
 PATTERNS = ("product", "serial", "asset", "host")
@@ -80,10 +81,14 @@ class Cover:
     def fits(self, device: Device) -> bool:
         """Whether every pattern that is given fits; an entry without any is for nobody."""
         asked = [(getattr(self, name), getattr(device, name)) for name in PATTERNS if getattr(self, name)]
-        return bool(asked) and all(value and fnmatchcase(value.casefold(), p.casefold()) for p, value in asked)
+        return bool(asked) and all(value and _fits(value.casefold(), p.casefold()) for p, value in asked)
 
     def holds(self, on: date) -> bool:
         return (self.begins is None or self.begins <= on) and (self.ends is None or on <= self.ends)
+
+
+def _fits(value: str, pattern: str) -> bool:
+    return fnmatchcase(value, pattern.replace("[", "[[]"))  # * and ? alone mean something
 
 
 class CoverageFault(Exception):
@@ -122,7 +127,9 @@ def _read(manifest: Path) -> list[Cover]:
         if manifest.suffix.lower() == ".csv":
             lines = text.splitlines()
             between = ";" if lines and ";" in lines[0] else ","  # as Excel writes it where the comma is in numbers
-            rows: list[dict[str, Any]] = [dict(row) for row in csv.DictReader(lines, delimiter=between)]
+            rows: list[dict[str, Any]] = [
+                dict(row) for row in csv.DictReader(lines, restkey=UNNAMED, delimiter=between)
+            ]
         else:
             rows = tomllib.loads(text).get("cover", [])
     except (OSError, ValueError, csv.Error) as error:

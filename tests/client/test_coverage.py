@@ -57,6 +57,14 @@ def test_a_table_of_a_spreadsheet_says_the_same(tmp_path: Path) -> None:
     text = "\ufeffplan,product,serial,until,covers\nGarantía,thinkpad*,PF2*,2027-06-30,Pantalla\n"
     (found,) = covers_of(write(tmp_path, text, "covers.csv"), DEVICE)
     assert found.ends == date(2027, 6, 30)
+    with pytest.raises(CoverageFault, match="column without a name"):
+        covers_of(write(tmp_path, "plan,serial\nGarantía,PF2*,2027-06-30\n", "more.csv"), DEVICE)
+
+
+def test_a_bracket_is_a_sign_as_any_other(tmp_path: Path) -> None:
+    text = "[[cover]]\nplan = 'x'\nproduct = 'x [1]*'\n"
+    assert covers_of(write(tmp_path, text), Device("X [1] Carbon"))
+    assert not covers_of(write(tmp_path, text), Device("x 1"))
 
 
 @pytest.mark.parametrize(
