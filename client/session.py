@@ -110,8 +110,18 @@ class Session:
 
     def change(self, changes: Mapping[str, object]) -> Settings:
         """Writes settings (``{"general.language": "es"}``; None: the default again). Raises: SettingsFault; OSError."""
+        chosen = {"desk": self.places.desk_name(), "share": self.places.share_name()}
         settings.save(self.paths.settings_file, changes)
+        for what, name in chosen.items():
+            if changes.get(f"report.{what}") not in (None, name):
+                self.remember(f"former_{what}", name)
         return self.reload()
+
+    def former(self, what: str) -> str:
+        """The "desk" or "share" that was chosen before the one that is; empty: none that is still there."""
+        known = self.settings.desks if what == "desk" else self.settings.shares
+        name = str(self.recall(f"former_{what}", ""))
+        return name if name in (*known, DEFAULT) else ""
 
     def remember_region(self, shot: Screenshot, region: Region) -> None:
         """What ``capture last`` takes again."""

@@ -24,6 +24,7 @@ from client.ui.pieces import Choice, Label, Panel
 from client.ui.question import ask_once
 from client.ui.setting_fields import SettingField, fill_choice
 from client.words import detail, say, sentence
+from uploader.errors import UploaderError
 from uploader.setting import Secret, Setting
 
 ADD = "+"
@@ -35,12 +36,21 @@ class PlaceField(QWidget):
     changed = Signal()
     rebuilt = Signal()
 
-    def __init__(self, what: Literal["desk", "share"], session: Session, bridge: Bridge, phrases: look.Phrases) -> None:
+    def __init__(
+        self,
+        what: Literal["desk", "share"],
+        session: Session,
+        bridge: Bridge,
+        phrases: look.Phrases,
+        begun: str = "",
+    ) -> None:
+        """``begun``: one that was added and is not chosen before it has what it must have."""
         super().__init__()
-        self._what, self._session, self._bridge, self._phrases = what, session, bridge, phrases
+        self.what, self._session, self._bridge, self._phrases = what, session, bridge, phrases
         self._known = session.settings.desks if what == "desk" else session.settings.shares
         wanted = session.settings.report.desk if what == "desk" else session.settings.report.share
-        self.name = wanted or (next(iter(self._known)) if len(self._known) == 1 else DEFAULT)
+        self.begun = begun if begun in self._known else ""
+        self.name = self.begun or wanted or (next(iter(self._known)) if len(self._known) == 1 else DEFAULT)
         self.choice, self.check, self.result = Choice(), PlainButton(), Label("quiet", wrap=True)
         self.fields: list[SettingField] = []
         self._lock = session.settings.lock(f"{what}s.{self.name}")
@@ -50,7 +60,7 @@ class PlaceField(QWidget):
     # -- within -----------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        title, tell = OPTIONS[f"report.{self._what}"].title, self._phrases.tell
+        title, tell = OPTIONS[f"report.{self.what}"].title, self._phrases.tell
         label = Label()
         tell(label.setText, lambda: detail(title, {}))
         tell(self.choice.setAccessibleName, lambda: detail(title, {}))
@@ -71,17 +81,21 @@ class PlaceField(QWidget):
         column.addLayout(row)
         column.addWidget(self.result)
         self.result.hide()
-        if self._what == "desk" and self._known:
+        if self.what == "desk" and self._known:
             usual = Label("faint", "small", wrap=True)
-            tell(usual.setText, lambda: say("New reports go to the one that is chosen here."))
+            tell(
+                usual.setText,
+                lambda: say("The help desk is not connected yet.") if self.begun
+                else say("New reports go to the one that is chosen here."),
+            )  # fmt: skip
             column.addWidget(usual)
-        self._add_lock(column, self._session.settings.lock(f"report.{self._what}"), self.choice)
+        self._add_lock(column, self._session.settings.lock(f"report.{self.what}"), self.choice)
         if self.name in self._known:
             column.addSpacing(look.XS)
             column.addWidget(self._build_form())
 
     def _build_form(self) -> Panel:
-        values, kinds = self._known[self.name], self._session.places.declared(self._what)
+        values, kinds = self._known[self.name], self._session.places.declared(self.what)
         kind = str(values.get("kind", ""))
         panel = Panel()
         column = QVBoxLayout(panel)
@@ -100,13 +114,13 @@ class PlaceField(QWidget):
             self._add_rare(column, rare, values)
         self._add_lock(column, self._lock)
         row = QHBoxLayout()
-        if self._session.places.signs_in(self._what, self.name):
+        if self._session.places.signs_in(self.what, self.name):
             sign_in = PlainButton()
             self._phrases.tell(sign_in.setText, lambda: say("Sign in…"))
             sign_in.clicked.connect(self._sign_in)
             row.addWidget(sign_in)
         row.addStretch()
-        if not self._session.settings.given(f"{self._what}s.{self.name}"):
+        if not self._session.settings.given(f"{self.what}s.{self.name}"):
             remove = LinkButton()
             self._phrases.tell(remove.setText, lambda: say("Remove"))
             remove.clicked.connect(self._ask)
@@ -146,7 +160,7 @@ class PlaceField(QWidget):
     def _declared_field(self, declared: Setting, values: Mapping[str, object]) -> SettingField:
         default = "" if declared.default is None or declared.kind == "secret" else declared.default
         field = self._field(declared.name, declared, values.get(declared.name, default))
-        kinds = self._session.places.declared(self._what)
+        kinds = self._session.places.declared(self.what)
         fields = kinds.get(str(values.get("kind", "")), ())
         if declared.kind == "secret" and self._session.places.was_kept(self.name, fields, declared.name):
             line = field.control
@@ -155,7 +169,7 @@ class PlaceField(QWidget):
         return field
 
     def _field(self, name: str, setting: Setting, value: object) -> SettingField:
-        titles = self._session.places.titles(self._what) if name == "kind" else None
+        titles = self._session.places.titles(self.what) if name == "kind" else None
         field = SettingField(name, setting, value, "", self._phrases, titles=titles)
         field.changed.connect(self._change)
         if self._lock and setting.kind != "secret":  # a password is the user's own
@@ -168,15 +182,17 @@ class PlaceField(QWidget):
         self.check.clicked.connect(self._check)
 
     def _choose(self, name: str) -> None:
+        self.begun = ""
         if name != ADD:
-            self._write({f"report.{self._what}": name}, rebuild=True)
+            self._write({f"report.{self.what}": name}, rebuild=True)
             return
         kind = DEFAULT  # the one that works with a path alone; the form lets choose another
         number = 2
         while f"{kind}-{number}" in self._known:
             number += 1
-        name = f"{kind}-{number}"
-        self._write({f"{self._what}s.{name}.kind": kind, f"report.{self._what}": name}, rebuild=True)
+        self.begun = f"{kind}-{number}"
+        stays = self._session.places.desk_name() if self.what == "desk" else self._session.places.share_name()
+        self._write({f"{self.what}s.{self.begun}.kind": kind, f"report.{self.what}": stays}, rebuild=True)
 
     def _change(self, name: str, value: object) -> None:
         field = next(field for field in self.fields if field.key == name)
@@ -187,23 +203,39 @@ class PlaceField(QWidget):
                 first = next(other for other in self.fields if other.setting.kind == "secret") is field
                 self._session.places.login(self.name, Secret(str(value)), name, first=first)
             else:
-                self._save({f"{self._what}s.{self.name}.{name}": value}, rebuild=name == "kind")
+                self._save({f"{self.what}s.{self.name}.{name}": value}, rebuild=name == "kind")
+            if self.begun and name and self._is_whole():
+                self.begun = ""
+                self._save({f"report.{self.what}": self.name}, rebuild=True)
         except NoKeychain as error:
             keeps = self._session.places.keeps_secrets()
             field.refuse(sentence(error) if keeps else unkept_words())
         except (SettingsFault, KeychainShut, OSError) as error:
             field.refuse(sentence(error))
 
+    def _is_whole(self) -> bool:
+        """Whether it has all that it must have."""
+        places = self._session.places
+        try:
+            places.desk(self.name) if self.what == "desk" else places.share(self.name)
+        except (UploaderError, KeychainShut):
+            return False
+        return True
+
     def _rename(self, wanted: str) -> None:
-        place, name = f"{self._what}s", re.sub(r"[^\w-]+", "-", wanted).strip("-")
+        place, name = f"{self.what}s", re.sub(r"[^\w-]+", "-", wanted).strip("-")
         if not name or name in (*self._known, DEFAULT):
             self.fields[0].refuse(say("Another one has this name already.") if name else say("A name is needed."))
             return
-        if self._session.leans_on(self._what, self.name):
+        if self._session.leans_on(self.what, self.name):
             self.fields[0].refuse(say("It is in use under this name; what was sent would not be found again."))
             return
         values = {f"{place}.{name}.{key}": value for key, value in self._known[self.name].items()}
-        changes = {**values, f"{place}.{self.name}": None, f"report.{self._what}": name}
+        changes: dict[str, object] = {**values, f"{place}.{self.name}": None}
+        if self.begun:
+            self.begun = name
+        else:
+            changes[f"report.{self.what}"] = name
         self._session.places.rename(self.name, name, partial(self._save, changes, rebuild=True))
 
     def _ask(self) -> None:
@@ -216,7 +248,14 @@ class PlaceField(QWidget):
         )
 
     def _remove(self) -> None:
-        self._write({f"{self._what}s.{self.name}": None, f"report.{self._what}": None}, rebuild=True)
+        """Where it was the chosen one, the one before it is so again."""
+        changes: dict[str, object] = {f"{self.what}s.{self.name}": None}
+        others = [name for name in self._known if name != self.name]
+        former = self._session.former(self.what)
+        if not others or not self.begun:
+            changes[f"report.{self.what}"] = former if others and former not in ("", self.name) else None
+        self.begun = ""
+        self._write(changes, rebuild=True)
 
     def _write(self, changes: dict[str, object], *, rebuild: bool) -> None:
         try:
@@ -226,7 +265,7 @@ class PlaceField(QWidget):
 
     def _save(self, changes: dict[str, object], *, rebuild: bool) -> None:
         self._session.change(changes)
-        self._known = self._session.settings.desks if self._what == "desk" else self._session.settings.shares
+        self._known = self._session.settings.desks if self.what == "desk" else self._session.settings.shares
         self.changed.emit()
         if rebuild:
             self.rebuilt.emit()
@@ -235,7 +274,7 @@ class PlaceField(QWidget):
         self._tell(say("Checking…"), "quiet")
         works = while_alive(self, lambda _: self._tell(say("It works."), "ok"))
         fails = while_alive(self, lambda error: self._tell(sentence(error), "bad"))
-        self._bridge.background(partial(self._session.places.check, self._what, self.name), works, fails)
+        self._bridge.background(partial(self._session.places.check, self.what, self.name), works, fails)
 
     def _sign_in(self) -> None:
         """In the browser; the window stays usable meanwhile."""
@@ -246,7 +285,7 @@ class PlaceField(QWidget):
         def show(url: str) -> None:
             self._bridge.later(lambda: QDesktopServices.openUrl(QUrl(url)))
 
-        self._bridge.background(partial(self._session.places.sign_in, self._what, self.name, show), done, fails)
+        self._bridge.background(partial(self._session.places.sign_in, self.what, self.name, show), done, fails)
 
     def _tell(self, words: str, tone: Literal["ok", "bad", "quiet"]) -> None:
         self.result.set_tone(tone)

@@ -40,6 +40,7 @@ class SettingsWindow(QWidget):
         self.search, self.list = QLineEdit(), RowList(soft=True)
         self.fields: list[SettingField] = []
         self.places: list[PlaceField] = []
+        self._begun = dict[str, str]()
         self._section, self._shown = PAGES[0], session.settings
         self._scroll = QScrollArea()
         self.fault, self.open_file = Caution(), LinkButton()
@@ -176,7 +177,7 @@ class SettingsWindow(QWidget):
             row.addStretch()
             form.addLayout(row)
         for what in which:
-            place = PlaceField(what, self._session, self._bridge, phrases)  # type: ignore[arg-type]
+            place = PlaceField(what, self._session, self._bridge, phrases, self._begun.get(what, ""))  # type: ignore[arg-type]
             place.changed.connect(self._changed)
             place.rebuilt.connect(self._rebuild, Qt.ConnectionType.QueuedConnection)
             self.places.append(place)
@@ -190,6 +191,7 @@ class SettingsWindow(QWidget):
         for number, place in enumerate(self.places):
             if focus is not None and place.isAncestorOf(focus):
                 at, key = number, next((field.key for field in place.fields if field.control is focus), "")
+        self._begun |= {place.what: place.begun for place in self.places}
         self._show_page()
         if 0 <= at < len(self.places):
             new = self.places[at]

@@ -212,6 +212,7 @@ def test_a_desk_is_added_set_up_renamed_checked_and_removed(
     window = opened(session, "report")
     choose(place(window).choice, ADD)
     until(lambda: place(window).fields)
+    assert session.settings.report.desk == "folder", "reports go where they went while it is set up"
     QTest.mouseClick(place(window).check, Qt.MouseButton.LeftButton)
     until(lambda: "missing" in place(window).result.text())
     (tmp_path / "desk").mkdir()
@@ -238,6 +239,24 @@ def test_a_desk_is_added_set_up_renamed_checked_and_removed(
     next(button for button in box.buttons() if button.text() == "Remove").click()
     until(lambda: place(window).name == "folder")
     assert dict(session.settings.desks) == {}
+
+
+def test_a_desk_that_is_removed_gives_its_place_back_to_the_one_before_it(app: QApplication, session: Session) -> None:
+    for name in "abc":
+        session.change({f"desks.{name}.kind": "folder", f"desks.{name}.path": "/x", "report.desk": name})
+    session.change({"report.desk": "a"})
+    window = opened(session, "report")
+    choose(place(window).choice, ADD)
+    until(lambda: place(window).name == "folder-2")
+    for shown, left in (("folder-2", "a"), ("a", "c")):
+        assert place(window).name == shown
+        next(b for b in place(window).findChildren(LinkButton) if b.text() == "Remove").click()
+        until(app.activeModalWidget)
+        box = app.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        next(button for button in box.buttons() if button.text() == "Remove").click()
+        until(lambda left=left: place(window).name == left)
+        assert session.settings.report.desk == left
 
 
 def test_two_desks_do_not_get_one_name(session: Session) -> None:
