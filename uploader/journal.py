@@ -42,6 +42,10 @@ class Journal:
         """What ``step`` gave in this or an earlier run; None when it is not done."""
         return self._steps.get(step)
 
+    def has_begun(self, step: str) -> bool:
+        """Whether an earlier run has begun ``step`` that must not happen twice, or has done it."""
+        return step in self._steps
+
     def forget(self, *steps: str) -> None:
         """The steps shall be done anew (an expired upload session): one write."""
         kept = {step: result for step, result in self._steps.items() if step not in steps}

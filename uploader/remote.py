@@ -90,7 +90,7 @@ class RemoteDesk(Desk):
         def tell(key: str, say: Callable[[Ticket], str], said: Callable[[str], str | None]) -> None:
             for file in late:
                 journal.once(
-                    f"told/{file.name}", partial(say, telling(ticket, file, key)), partial(said, file.link.url)
+                    f"told/{file.link.url}", partial(say, telling(ticket, file, key)), partial(said, file.link.url)
                 )
 
         return tell
@@ -233,12 +233,18 @@ def newer_than(
 
 
 def late_links(ticket: Ticket, journal: Journal) -> tuple[SharedFile, ...]:
-    """What goes as a link since the ticket was made, and so is not in its text: for desks whose files come after it.
+    """What goes as a link since the ticket was made, and so is not in its text: for desks whose files come after it. Of
+    a file whose link has ended meanwhile it is the new one.
 
     To be asked before the ticket is made, in every run.
     """
-    told = json.loads(journal.once("links", lambda: json.dumps([file.name for file in ticket.links])))
-    return tuple(file for file in ticket.links if file.name not in told)
+    urls = json.dumps([file.link.url for file in ticket.links])
+    if journal.result("links") != urls and not any(journal.has_begun(step) for step in ("create", "reply")):
+        journal.note("links", urls)  # whatever an earlier run noted, nothing was made with it
+    told = json.loads(journal.once("links", lambda: urls))
+    # What an older version has begun knows them by their names.
+    old = {*told, *(file.name for file in ticket.links if journal.result(f"told/{file.name}"))}
+    return tuple(file for file in ticket.links if file.link.url not in told and file.name not in old)
 
 
 def once_kept(journal: Journal, step: str, do: Callable[[], str], find: Callable[[], str | None]) -> str:

@@ -278,6 +278,32 @@ class InOnePieceSuite:
         assert len(held["files"]) == 1
 
 
+class AfterwardsSuite:
+    """Where files, or a look at them, follow when the ticket is made. Beside an ``InboxSuite``."""
+
+    follows: ClassVar[str]
+    """What stands in the address of the first such request."""
+
+    def test_a_link_that_ended_before_all_had_arrived_is_told_anew_once(
+        self, desk: Desk, proxy: FaultProxy, tmp_path: Path
+    ) -> None:
+        self.link_ends(desk, proxy, tmp_path, made=True)
+
+    def link_ends(self, desk: Desk, proxy: FaultProxy, tmp_path: Path, *, made: bool) -> None:
+        """``made``: the ticket was, before the link's end."""
+        ticket, journal, through = fresh(tmp_path), MemoryJournal(), self.at(proxy.url)  # type: ignore[attr-defined]
+        proxy.next(Fault(answer=Answer(503)), lambda method, path: self.follows in path or not made)
+        with pytest.raises(Temporary):
+            through.submit(ticket, journal, quiet)
+        assert len(self.tickets(desk)) == made  # type: ignore[attr-defined]
+        new = replace(ticket, links=(replace(ticket.links[0], link=Link("https://files.example.org/new")),))
+        for _ in range(2):
+            ref = through.submit(new, journal, quiet)
+        assert isinstance(desk, Inbox)
+        words = "\n".join(reply.text for reply in desk.conversation(ref.key or ref.id).replies)
+        assert [words.count(each.links[0].link.url) for each in (ticket, new)] == [made, 1]
+
+
 class ByAddressSuite:
     """Where one's own tickets are looked for by one's mail address. Beside a ``RemoteDeskSuite``."""
 

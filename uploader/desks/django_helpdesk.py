@@ -222,7 +222,7 @@ class DjangoHelpdesk(RemoteDesk, Inbox):
             told = self._entries(rest, number)[1:]
             return next((text_in(e, "id") for e in told if file.link.url in text_in(e, "comment")), None)
 
-        journal.once(f"told/{file.name}", send, find)
+        journal.once(f"told/{file.link.url}", send, find)
 
     # -- the way back -------------------------------------------------------------------------------------------
 

@@ -202,7 +202,7 @@ class Glpi(RemoteDesk, Inbox):
         """Of each file that goes as a link since the ticket was made, in a followup of its own."""
         for file in late:
             text = render(telling(ticket, file, key), "html")
-            journal.once(f"told/{file.name}", partial(self._follow_up, rest, key, text),
+            journal.once(f"told/{file.link.url}", partial(self._follow_up, rest, key, text),
                          partial(self._find_followup, rest, key, file.link.url))  # fmt: skip
 
     def _follow_up(self, rest: Rest, key: str, html: str) -> str:

@@ -237,7 +237,7 @@ class JiraServiceManagement(RemoteDesk, Inbox, Library):
         def send() -> str:
             return self._comment(rest, key, render(telling(ticket, file, key), "jira"))
 
-        journal.once(f"told/{file.name}", send, partial(self._find_comment, rest, key, file.link.url))
+        journal.once(f"told/{file.link.url}", send, partial(self._find_comment, rest, key, file.link.url))
 
     def _comment(self, rest: Rest, key: str, text: str) -> str:
         found = rest.create(api(f"request/{key}/comment"), content={"body": text, "public": True})

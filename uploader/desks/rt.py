@@ -243,7 +243,7 @@ class RequestTracker(RemoteDesk, Inbox, Library):
         for link in late:
             words = render(telling(ticket, link, key), "plain")
             send = partial(self._say, rest, key, words, Cargo((), lambda done, total: None), ticket.report_id)
-            journal.once(f"told/{link.name}", send, partial(self._said, rest, key, link.link.url))
+            journal.once(f"told/{link.link.url}", send, partial(self._said, rest, key, link.link.url))
 
     def _say(self, rest: Rest, key: str, words: str, cargo: Cargo, seed: str) -> str:
         asked = {"Content": words, "ContentType": "text/plain"}

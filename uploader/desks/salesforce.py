@@ -250,7 +250,7 @@ class Salesforce(SignedInDesk, Inbox):
     def _tell(self, rest: Rest, key: str, ticket: Ticket, late: tuple[SharedFile, ...], journal: Journal) -> None:
         """Of each file that goes as a link since the case was made."""
         for file in late:
-            self._comment(rest, key, telling(ticket, file, key), journal, f"told/{file.name}", file.link.url)
+            self._comment(rest, key, telling(ticket, file, key), journal, f"told/{file.link.url}", file.link.url)
 
     def _comment(self, rest: Rest, key: str, ticket: Ticket, journal: Journal, step: str, words: str) -> str:
         """In as many comments as it takes, each told apart by ``words`` or its number; the last one's id."""

@@ -13,7 +13,7 @@ import pytest
 from tests.servers.django_helpdesk import HelpdeskServer
 from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.uploader.desk_suite import attachment, make_ticket
-from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import AfterwardsSuite, InboxSuite, RemoteDeskSuite, fresh
 from uploader import remote
 from uploader.desks.django_helpdesk import DjangoHelpdesk
 from uploader.errors import FileRefused, Gone, InvalidField, MaybeSent, OutcomeUnknown, Refused, Temporary
@@ -26,7 +26,9 @@ from uploader.ticket import Desk, Link, SharedFile, quiet
 from uploader.wire import Wire
 
 
-class TestDjangoHelpdesk(RemoteDeskSuite, InboxSuite):
+class TestDjangoHelpdesk(RemoteDeskSuite, AfterwardsSuite, InboxSuite):
+    follows = "followups/"
+
     @pytest.fixture(autouse=True)
     def server(self, django_helpdesk: HelpdeskServer) -> None:
         self.helpdesk = django_helpdesk

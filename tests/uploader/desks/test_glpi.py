@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.servers.fault_proxy import FaultProxy
 from tests.servers.glpi import AGENT, ME, Case, GlpiServer
 from tests.uploader.many_suite import CrowdSuite
-from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import AfterwardsSuite, InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.glpi import Glpi
 from uploader.errors import FileRefused, Gone, InvalidField
 from uploader.journal import MemoryJournal
@@ -23,7 +24,8 @@ from uploader.ticket import Desk, Link, SharedFile, quiet
 from uploader.wire import Wire
 
 
-class TestGlpi(RemoteDeskSuite, InboxSuite, CrowdSuite):
+class TestGlpi(RemoteDeskSuite, AfterwardsSuite, InboxSuite, CrowdSuite):
+    follows = "/Document"
     needless = 1  # the session is ended
 
     escapes = True
@@ -62,6 +64,11 @@ class TestGlpi(RemoteDeskSuite, InboxSuite, CrowdSuite):
         given = {"name": "Caso", "content": "<p>x</p>", "type": 1, "urgency": 3}
         self.server.cases[number] = Case(number, given, recipient=ME if mine else AGENT)
         return str(number)
+
+    def test_a_link_that_ended_before_the_ticket_was_made_is_in_its_text_alone(
+        self, desk: Glpi, proxy: FaultProxy, tmp_path: Path
+    ) -> None:
+        self.link_ends(desk, proxy, tmp_path, made=False)
 
     def test_every_session_is_ended(self, desk: Glpi, tmp_path: Path) -> None:
         desk.submit(fresh(tmp_path), MemoryJournal(), quiet)

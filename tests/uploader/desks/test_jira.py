@@ -16,7 +16,7 @@ from tests.servers.jsm import CLOSES, MAIL, OPENS, TOKEN, JsmServer, Request, sh
 from tests.servers.openapi import call_of, judge
 from tests.uploader.desk_suite import attachment, make_ticket
 from tests.uploader.many_suite import LongTalkSuite, ManySuite
-from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import AfterwardsSuite, InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.jira import JiraServiceManagement
 from uploader.errors import AuthFailed, FieldWanted, FileRefused, InvalidField, Refused
 from uploader.journal import MemoryJournal
@@ -29,7 +29,9 @@ from uploader.wire import Wire
 DESCRIPTION = Path(os.environ.get("TESTIGO_JSM_OPENAPI", ""))
 
 
-class TestJiraServiceManagement(RemoteDeskSuite, InboxSuite, ManySuite, LongTalkSuite):
+class TestJiraServiceManagement(RemoteDeskSuite, AfterwardsSuite, InboxSuite, ManySuite, LongTalkSuite):
+    follows = "attachTemporaryFile"
+
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = JsmServer()

@@ -16,7 +16,7 @@ import pytest
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.rt import RtServer, start_rt
 from tests.uploader.desk_suite import attachment, make_ticket
-from tests.uploader.remote_suite import InboxSuite, InOnePieceSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import AfterwardsSuite, InboxSuite, InOnePieceSuite, RemoteDeskSuite, fresh
 from uploader.desks.rt import RequestTracker
 from uploader.errors import FileRefused, Gone, InvalidField, OutcomeUnknown, Refused
 from uploader.journal import MemoryJournal
@@ -26,7 +26,8 @@ from uploader.ticket import Desk, Link, SharedFile, TicketRef, quiet
 from uploader.wire import Wire
 
 
-class TestRequestTracker(RemoteDeskSuite, InOnePieceSuite, InboxSuite):
+class TestRequestTracker(RemoteDeskSuite, AfterwardsSuite, InOnePieceSuite, InboxSuite):
+    follows = "/history"
     told_names: ClassVar[dict[str, str]] = {"captura ñ.png": "captura \ufffd.png"}
     """RT 5.0.3 spoils the names of files that come inside JSON, as this agent's do."""
 

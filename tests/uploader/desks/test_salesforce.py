@@ -14,7 +14,7 @@ from tests.servers.fault_proxy import LOGIN_REDIRECT, Fault, FaultProxy
 from tests.servers.oauth import Browser
 from tests.servers.salesforce import ORG, Case, SalesforceServer
 from tests.uploader.many_suite import ManySuite
-from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh, the_person_decides
+from tests.uploader.remote_suite import AfterwardsSuite, InboxSuite, RemoteDeskSuite, fresh, the_person_decides
 from uploader.desks.salesforce import Salesforce
 from uploader.errors import (
     FieldWanted,
@@ -33,7 +33,9 @@ from uploader.ticket import Desk, Link, SharedFile, quiet
 from uploader.wire import Wire
 
 
-class TestSalesforce(RemoteDeskSuite, InboxSuite, ManySuite):
+class TestSalesforce(RemoteDeskSuite, AfterwardsSuite, InboxSuite, ManySuite):
+    follows = "ContentVersion"
+
     @pytest.fixture
     def server_url(self) -> Iterator[str]:
         self.server = SalesforceServer()

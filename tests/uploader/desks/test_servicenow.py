@@ -14,7 +14,7 @@ from tests.servers.oauth import Browser
 from tests.servers.servicenow import Record, ServiceNowServer
 from tests.uploader.desk_suite import FallibleJournal, Killed, attachment
 from tests.uploader.many_suite import ManySuite
-from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import AfterwardsSuite, InboxSuite, RemoteDeskSuite, fresh
 from uploader.desks.servicenow import ServiceNow
 from uploader.errors import FieldWanted, FileRefused, Gone, InvalidField, MaybeSent
 from uploader.journal import MemoryJournal
@@ -25,7 +25,8 @@ from uploader.ticket import Desk, Link, SharedFile, quiet
 from uploader.wire import Wire
 
 
-class TestServiceNow(RemoteDeskSuite, InboxSuite, ManySuite):
+class TestServiceNow(RemoteDeskSuite, AfterwardsSuite, InboxSuite, ManySuite):
+    follows = "attachment/file"
     producer = ""
 
     @pytest.fixture
