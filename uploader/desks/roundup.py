@@ -8,6 +8,7 @@ documentation, "REST API for Roundup" (2.6); tried on Roundup 2.6.0 with its tem
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -85,11 +86,23 @@ class Roundup(RemoteDesk, Inbox):
     def submit(self, ticket: Ticket, journal: Journal, progress: Progress) -> TicketRef:
         with self.open_wire() as wire:
             rest, cargo = self._rest(wire), Cargo(ticket.attachments, progress)
+            self._drop_old_message(rest, ticket, journal)
             files, message = self._hand_over(rest, ticket, cargo, journal, "")
             create = partial(self._create, rest, ticket, files, message)
             number = journal.once("create", create, partial(_with_message, rest, message))
             cargo.arrived()
         return TicketRef(number, self._page(number))
+
+    @staticmethod
+    def _drop_old_message(rest: Rest, ticket: Ticket, journal: Journal) -> None:
+        """One that an earlier run wrote and no issue has: its links may have ended since."""
+        text = hashlib.sha256(render(ticket, "plain").encode()).hexdigest()
+        old = journal.result("message")
+        if journal.result("create") is None and journal.result("text") != text:
+            if old is not None and _with_message(rest, old) is not None:
+                return
+            journal.forget("message", "create")
+            journal.note("text", text)
 
     def _hand_over(
         self, rest: Rest, ticket: Ticket, cargo: Cargo, journal: Journal, step: str

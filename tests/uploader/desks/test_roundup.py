@@ -17,7 +17,7 @@ from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
 from uploader.setting import Secret
-from uploader.ticket import Desk, quiet
+from uploader.ticket import Desk, Link, quiet
 from uploader.wire import Wire
 
 
@@ -58,6 +58,17 @@ class TestRoundup(RemoteDeskSuite, InboxSuite):
 
     def count_replies(self, key: str) -> int:
         return len(self.roundup.ask("GET", f"issue/{key}?@fields=messages")["attributes"]["messages"]) - 1
+
+    def test_a_link_that_ended_before_the_issue_was_made_is_not_in_its_message(
+        self, desk: Roundup, tmp_path: Path
+    ) -> None:
+        ticket, journal = fresh(tmp_path), MemoryJournal()
+        with pytest.raises(Refused):
+            replace(desk, priorities="high=nope").submit(ticket, journal, quiet)
+        new = replace(ticket, links=(replace(ticket.links[0], link=Link("https://files.example.org/new")),))
+        ref = desk.submit(new, journal, quiet)
+        text = desk.conversation(ref.id).replies[0].text
+        assert [each.links[0].link.url in text for each in (ticket, new)] == [False, True]
 
     def test_priority_keyword_and_fields_are_the_trackers_own(self, desk: Roundup, tmp_path: Path) -> None:
         if not self.roundup.ask("GET", "keyword")["collection"]:
