@@ -65,8 +65,8 @@ class Search:
             return Recognised("", {}, "", sentence(seen.trouble), no_way=True)
         if isinstance(seen.trouble, Untrusted):
             step = next((step for step in walk((seen.root,), lambda: None) if not step.ok), None)
-            words = f"{step_words(step)}. {next_words(step)}" if step else sentence(seen.trouble)
-            return Recognised("", {}, "", words, no_way=True)
+            if step is not None and dict(step.values).get("issuer"):
+                return Recognised("", {}, "", f"{step_words(step)}. {next_words(step)}", no_way=True)
         trouble = ""
         if seen.trouble:
             trouble = sentence(seen.trouble)

@@ -30,6 +30,8 @@ from tests.servers.tus import TusServer, start_tus
 from tests.servers.webdav import WebdavServer
 from tests.servers.wsgidav import start_wsgidav
 
+ATTEMPTS = 3
+
 
 class Server(Protocol):
     def stop(self) -> None: ...
@@ -40,11 +42,16 @@ Started = TypeVar("Started", bound=Server)
 
 def lend(start: Callable[[Path], Started], folders: pytest.TempPathFactory) -> Iterator[Started]:
     """Starts a server in a folder of the run's; afterwards stops it and removes what it held."""
-    folder = folders.mktemp(start.__name__)
-    try:
-        server = start(folder)
-    except NotInstalled as missing:
-        pytest.skip(f"{missing} is not installed: make servers installs it")
+    for attempt in range(ATTEMPTS):
+        folder = folders.mktemp(start.__name__)
+        try:
+            server = start(folder)
+            break
+        except NotInstalled as missing:
+            pytest.skip(f"{missing} is not installed: make servers installs it")
+        except RuntimeError:  # its port was free, and somebody else's before it was there
+            if attempt + 1 == ATTEMPTS:
+                raise
     yield server
     server.stop()
     shutil.rmtree(folder)

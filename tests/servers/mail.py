@@ -166,9 +166,13 @@ def start_mail(folder: Path) -> MailServer:
     configuration = open_to_nobody / "dovecot.conf"
     configuration.write_text(text, "utf-8")
     server = MailServer(ports, certificate, tokens, open_to_nobody)
-    server.processes.append(Process([program, "-F", "-c", configuration], folder, ports["imap"]))
     told = {**ports, "tokens": token_url, "certificate": str(certificate)}
     (folder / "smtpd.json").write_text(json.dumps(told), "utf-8")
     script = Path(__file__).with_name("smtpd.py")
-    server.processes.append(Process([python, script, folder / "smtpd.json"], folder, ports["tls"]))
+    try:
+        server.processes.append(Process([program, "-F", "-c", configuration], folder, ports["imap"]))
+        server.processes.append(Process([python, script, folder / "smtpd.json"], folder, ports["tls"]))
+    except RuntimeError:
+        server.stop()
+        raise
     return server

@@ -177,7 +177,7 @@ def test_a_client_that_waits_for_100_continue_gets_it_from_the_server(proxy: Fau
 
 def test_an_answer_before_the_body_has_gone_is_seen_by_the_client(proxy: FaultProxy) -> None:
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as line:
-        line.sendall(b"PUT /too-large HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n" + CONTENT)
+        line.sendall(b"PUT /too-large HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
         assert line.recv(100).startswith(b"HTTP/1.1 413 ")
 
 

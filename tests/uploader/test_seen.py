@@ -96,8 +96,8 @@ def test_somebody_who_is_silent_is_given_up_after_one_try_each_way() -> None:
 def test_whom_this_computer_does_not_trust_is_asked_nothing_in_the_clear(tmp_path: Path) -> None:
     with closing(Silent(self_signed(tmp_path))) as server:
         found = Search(server.address).run()
-        assert "not trusted" in found.trouble
-        assert server.begun == [b"\x16"]
+        assert "not trust" in found.trouble
+        assert set(server.begun) <= {b"\x16", b""}  # handshakes, and a look whether somebody answers
 
 
 def test_nobody_there_is_told_with_what_was_tried() -> None:
@@ -110,7 +110,7 @@ def test_nobody_there_is_told_with_what_was_tried() -> None:
 
 def test_a_name_that_nobody_knows_is_no_address() -> None:
     found = Search("mesa.no-existe.invalid").run()
-    assert found.is_nowhere
+    assert found.no_way
     assert found.trouble == "mesa.no-existe.invalid cannot be found; check the address and the network."
 
 
