@@ -77,7 +77,7 @@ class Outbox:
     def _hold_as_before(self) -> None:
         """What was never tried must not overtake what an earlier run has tried, nor ask before a desk's own time."""
         for folder in self._shelf.list("outbox"):
-            with suppress(Damaged):
+            with suppress(Damaged, OSError):
                 state = folder.read_log()
                 if state.last_error and state.last_error.code != ShareUnreachable.code and not state.needs_you:
                     desk, left_s = folder.read().desk, state.seconds_left(datetime.now(UTC))

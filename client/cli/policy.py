@@ -93,17 +93,15 @@ def _in_place(rule: Rule, session: Session) -> Iterator[Rule]:
 
 
 def _in_rules(rule: Rule, session: Session, desks: list[str]) -> Iterator[Rule]:
-    """A rule to a desk that neither this policy nor the settings here name."""
-    if rule.status == "ok":
-        try:
-            if rule.key == "report.rules":
-                session.places.check_rules(str(rule.value), desks)
-        except InvalidField as error:
-            yield replace(rule, status="unknown", why=reason(error))
-        try:
-            session.support.check(rule.key, str(rule.value))
-        except InvalidField as error:
-            yield replace(rule, status="invalid", why=reason(error))
+    """A rule to a desk that neither this policy nor the settings here name; hours and promises that cannot be read."""
+    if rule.status != "ok":
+        return
+    try:
+        if rule.key == "report.rules":
+            session.places.check_rules(str(rule.value), desks)
+        session.support.check(rule.key, str(rule.value))
+    except InvalidField as error:
+        yield replace(rule, status="unknown" if rule.key == "report.rules" else "invalid", why=reason(error))
 
 
 def _told(arguments: argparse.Namespace, session: Session, rules: tuple[Rule, ...]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from contextlib import suppress
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -90,17 +90,20 @@ def _deliver(arguments: argparse.Namespace, paths: Paths, session: Session, repo
         ask(paths, "tray", "poke", {}, wait_s=2)
         return told(arguments, result(session, session.delivery(report_id))), outcome.DONE
     session.listen(show_progress)
-    ended = threading.Event()
+    sent, wait_s = Future[Delivery](), max(arguments.wait, 0)
 
     def deliver() -> None:
-        with suppress(Busy):
-            session.send_now(report_id, max(arguments.wait, 0))
-        ended.set()
+        try:
+            sent.set_result(session.send_now(report_id, wait_s))
+        except BaseException as error:  # noqa: BLE001  # told where it is waited for
+            sent.set_exception(error)
 
     # What takes longer goes on where it was, as after any other end of the program.
     threading.Thread(target=deliver, name="deliver", daemon=True).start()
-    ended.wait(max(arguments.wait, 0))
-    delivery = session.delivery(report_id)
+    try:
+        delivery = sent.result(wait_s)
+    except (Busy, TimeoutError):
+        delivery = session.delivery(report_id)
     return told(arguments, result(session, delivery)), EXIT_OF[delivery.state]
 
 
