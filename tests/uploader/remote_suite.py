@@ -278,6 +278,20 @@ class InOnePieceSuite:
         assert len(held["files"]) == 1
 
 
+def goes_as_a_link_once(through: Desk, ticket: Ticket, journal: Journal) -> None:
+    """The desk refuses a file once the ticket is there: with a link in its place it is told in the ticket."""
+    with pytest.raises(FileRefused) as caught:
+        through.submit(ticket, journal, quiet)
+    large = next(file for file in ticket.attachments if file.name == caught.value.attachment)
+    link = SharedFile(large.name, large.size_bytes, "", large.sha256, Link("https://files.example.org/L"))
+    others = tuple(file for file in ticket.attachments if file is not large)
+    for _ in range(2):
+        ref = through.submit(replace(ticket, attachments=others, links=(*ticket.links, link)), journal, quiet)
+    assert isinstance(through, Inbox)
+    told = [reply.text for reply in through.conversation(ref.key or ref.id).replies]
+    assert sum(link.link.url in text for text in told) == 1
+
+
 class AfterwardsSuite:
     """Where files, or a look at them, follow when the ticket is made. Beside an ``InboxSuite``."""
 

@@ -76,27 +76,12 @@ def test_one_that_it_does_not_trust_is_named_and_gets_nothing(
 
 def test_who_looks_into_a_connection_is_told(rt: RtServer, tmp_path: Path) -> None:
     """Without a proxy in the settings: the machine itself answers for the desk."""
-    import socket
-    import threading
-
     proxy = LookingProxy(tmp_path, rt.url)
-    door = socket.create_server(("127.0.0.1", 0))
-    context: ssl.SSLContext = proxy._context("127.0.0.1")
-
-    def serve() -> None:
-        for _ in range(3):
-            line, _ = door.accept()
-            try:
-                context.wrap_socket(line, server_side=True).close()
-            except OSError:
-                line.close()
-
-    threading.Thread(target=serve, daemon=True).start()
-    steps = list(walk((f"https://127.0.0.1:{door.getsockname()[1]}",), lambda: None))
+    with proxy.instead() as port:
+        steps = list(walk((f"https://127.0.0.1:{port}",), lambda: None))
     assert [step.name for step in steps] == ["dns", "connection", "certificate"]
     assert dict(steps[-1].values)["issuer"] == ISSUER
     proxy.stop()
-    door.close()
 
 
 def test_a_network_that_wants_people_to_sign_in_is_one_step_that_fails() -> None:

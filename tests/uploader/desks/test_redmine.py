@@ -12,7 +12,7 @@ import pytest
 from tests.servers.fault_proxy import Answer, Fault, FaultProxy
 from tests.servers.redmine import LIMIT_BYTES, RedmineServer
 from tests.uploader.desk_suite import FallibleJournal, Killed, attachment, contents, make_ticket
-from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh
+from tests.uploader.remote_suite import InboxSuite, RemoteDeskSuite, fresh, goes_as_a_link_once
 from uploader.desks.redmine import Redmine
 from uploader.errors import FieldWanted, FileRefused, InvalidField, OutcomeUnknown, Temporary
 from uploader.inbox import MOST_TICKETS
@@ -20,7 +20,7 @@ from uploader.journal import MemoryJournal
 from uploader.plain_text import plain_text
 from uploader.seen import Seen
 from uploader.setting import Secret
-from uploader.ticket import Desk, Link, SharedFile, quiet
+from uploader.ticket import Desk, quiet
 from uploader.wire import Wire
 
 
@@ -154,15 +154,7 @@ class TestRedmine(RemoteDeskSuite, InboxSuite):
             return "/uploads" in path and bool(made)
 
         proxy.next(Fault(answer=Answer(413)), again)
-        with pytest.raises(FileRefused) as caught:
-            through.submit(ticket, journal, quiet)
-        large = next(file for file in ticket.attachments if file.name == caught.value.attachment)
-        link = SharedFile(large.name, large.size_bytes, "", large.sha256, Link("https://files.example.org/L"))
-        others = tuple(file for file in ticket.attachments if file is not large)
-        for _ in range(2):
-            ref = through.submit(replace(ticket, attachments=others, links=(*ticket.links, link)), journal, quiet)
-        told = [reply.text for reply in desk.conversation(ref.key or ref.id).replies]
-        assert sum(link.link.url in text for text in told) == 1
+        goes_as_a_link_once(through, ticket, journal)
 
     def test_a_file_that_the_issue_lacks_is_added(self, desk: Redmine, tmp_path: Path) -> None:
         for die_at in range(1, 9):
